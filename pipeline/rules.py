@@ -1,0 +1,109 @@
+"""Rules are data: a name, a column and bounds. Judging a table of measured numbers by them is one function.
+
+A *measured number* is a column; a *rule* bounds one column; a *verdict* is what a stage says of one document. Since the
+numbers are stored, a changed threshold judges again without reading a page.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+VERDICT_SCHEMA = pa.schema(
+    [
+        pa.field("doc_id", pa.string(), nullable=False),
+        pa.field("kept", pa.bool_(), nullable=False),
+        pa.field("rule", pa.string()),  # the first rule that failed, in the table's order; null when kept
+        pa.field("value", pa.float64()),  # what was measured
+        pa.field("threshold", pa.float64()),  # what it was held against
+        pa.field("failed", pa.list_(pa.string()), nullable=False),  # every rule that failed, in the table's order
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Bounds on one measured number.
+
+    `minimum` and `maximum` keep a value that lies on the bound; `above` and `below` drop it. (Swallow's code and paper
+    differ in exactly this for three rules.) A NaN fails every bound: what could not be measured is not kept silently.
+    `source` says where the number comes from: a paper and its section, or a public file.
+    """
+
+    name: str
+    minimum: float | None = None
+    maximum: float | None = None
+    above: float | None = None
+    below: float | None = None
+    column: str | None = None
+    source: str = ""
+
+    @property
+    def measured(self) -> str:
+        """The column that the rule judges; by default the one of its own name."""
+        return self.column or self.name
+
+    def bounds(self) -> list[tuple[str, float]]:
+        """The bounds that are set, as (kind, threshold), lower bounds first."""
+        named = [("minimum", self.minimum), ("above", self.above), ("maximum", self.maximum), ("below", self.below)]
+        return [(kind, float(threshold)) for kind, threshold in named if threshold is not None]
+
+    def failures(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Which of `values` (any numeric dtype, shape (N,)) break the rule, and the threshold each one broke.
+
+        Returns (failed: bool (N,), threshold: float64 (N,), NaN where the rule holds).
+        """
+        values = np.asarray(values, dtype=np.float64)
+        threshold = np.full(len(values), np.nan)
+        failed = np.zeros(len(values), dtype=bool)
+        for kind, bound in self.bounds():
+            holds = {
+                "minimum": values >= bound,
+                "above": values > bound,
+                "maximum": values <= bound,
+                "below": values < bound,
+            }[kind]
+            newly = ~holds & ~failed
+            threshold[newly] = bound
+            failed |= ~holds
+        return failed, threshold
+
+
+def judge(rules: Sequence[Rule], doc_ids: Sequence[str] | pa.Array, columns: Mapping[str, np.ndarray]) -> pa.Table:
+    """One verdict a document: kept when every rule holds.
+
+    `columns` maps the names of measured numbers to arrays of one length; the result has `VERDICT_SCHEMA`, in the order of
+    `doc_ids`. Raises KeyError when a rule judges a column that was not measured.
+    """
+    count = len(doc_ids)
+    first = np.full(count, -1, dtype=np.int64)
+    value = np.full(count, np.nan)
+    threshold = np.full(count, np.nan)
+    failed_by_rule = np.zeros((len(rules), count), dtype=bool)
+    for index, rule in enumerate(rules):
+        measured = np.asarray(columns[rule.measured], dtype=np.float64)
+        failed, broken = rule.failures(measured)
+        failed_by_rule[index] = failed
+        newly = failed & (first < 0)
+        first[newly] = index
+        value[newly] = measured[newly]
+        threshold[newly] = broken[newly]
+
+    kept = first < 0
+    names = np.array([rule.name for rule in rules], dtype=object)
+    # Column by column of `failed_by_rule`, so that each document's list keeps the order of the table.
+    document, rule_index = np.nonzero(failed_by_rule.T)
+    offsets = np.concatenate([[0], np.cumsum(failed_by_rule.sum(axis=0))]).astype(np.int32)
+    failed_names = pa.array(names[rule_index] if len(document) else [], pa.string())
+    return pa.table(
+        [
+            pa.array(doc_ids, pa.string()),
+            pa.array(kept),
+            pa.array([None if index < 0 else names[index] for index in first], pa.string()),
+            pa.array(value, mask=kept),
+            pa.array(threshold, mask=kept),
+            pa.ListArray.from_arrays(pa.array(offsets), failed_names),
+        ],
+        schema=VERDICT_SCHEMA,
+    )
