@@ -1,0 +1,94 @@
+"""Pack the sample: pages/*.yaml -> sample-*.warc.gz and expected.tsv, the same bytes each time.
+
+python data/sample/build.py [--output FOLDER]
+"""
+
+import argparse
+import csv
+from pathlib import Path
+
+from fastwarc.stream_io import GzipWriter
+from records import record_of, warcinfo
+from sites import Capture, Expectation, read_captures
+
+# Several files, so that a run on the sample has work for more than one worker.
+CAPTURES_PER_FILE = 50
+COLUMNS = [
+    "file",
+    "record_id",
+    "type",
+    "url",
+    "stage",
+    "rule",
+    "also",
+    "survivor",
+    "edits",
+    "personal_data",
+    "contains",
+]
+
+
+def build(output: Path) -> None:
+    """Write the WARC files and the table of expectations into the folder `output`, which must exist.
+
+    The captures stand in the order in which they were crawled, as in a real crawl, so that a site's pages and the
+    members of a cluster of duplicates lie in different files.
+    """
+    captures = read_captures()
+    rows = []
+    for number, start in enumerate(range(0, len(captures), CAPTURES_PER_FILE)):
+        rows += _write_file(output / f"sample-{number:05}.warc.gz", captures[start : start + CAPTURES_PER_FILE])
+    with (output / "expected.tsv").open("w", encoding="utf-8", newline="") as stream:
+        table = csv.DictWriter(stream, COLUMNS, delimiter="\t", lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)
+
+
+def _write_file(path: Path, captures: list[Capture]) -> list[dict[str, str]]:
+    """Write one WARC file, one gzip member a record; returns a row of the table for each record."""
+    rows = []
+    with GzipWriter(str(path)) as writer:
+        info = warcinfo(path.name, captures[0].page.date)
+        info.write(writer, checksum_data=True)
+        rows.append(_row(path.name, info, "", Expectation(stage="extract", rule="not_a_page")))
+        for capture in captures:
+            page = capture.page
+            fates = [page.expect]
+            if page.record == "twice":
+                fates.append(Expectation(stage="extract", rule="same_record"))
+            for fate in fates:
+                record = record_of(capture)
+                record.write(writer, checksum_data=True)
+                row = _row(path.name, record, capture.url, fate)
+                if fate.stage == "kept":
+                    row["edits"] = ",".join(page.edits)
+                    row["personal_data"] = ",".join(
+                        f"{kind}={count}" for kind, count in sorted(page.personal_data.items())
+                    )
+                    row["contains"] = "|".join(page.contains)
+                rows.append(row)
+    return rows
+
+
+def _row(file: str, record, url: str, fate: Expectation) -> dict[str, str]:
+    return {
+        "file": file,
+        "record_id": record.record_id,
+        "type": str(record.record_type),
+        "url": url,
+        "stage": fate.stage,
+        "rule": fate.rule,
+        "also": ",".join(fate.also),
+        "survivor": fate.survivor,
+    }
+
+
+def main() -> None:
+    """Build into the folder of this script, or where `--output` says."""
+    parser = argparse.ArgumentParser(description="Pack the bundled sample.")
+    parser.add_argument("--output", type=Path, default=Path(__file__).resolve().parent)
+    build(parser.parse_args().output)
+
+
+if __name__ == "__main__":
+    main()
