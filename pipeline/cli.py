@@ -1,0 +1,191 @@
+"""The command line: run, status, yield, explain, sql, export.
+
+Exit status 0: done; 1: done, but units failed (they are listed), or the run had to stop; 2: wrong use. What a command needs
+is imported when it is called, so that `--help` answers at once.
+"""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from pipeline.ledger import Ledger
+    from pipeline.manifest import Manifest
+
+INTERRUPTED = 130  # as a shell reports a program ended by Ctrl-C
+
+
+class WrongUse(click.ClickException):
+    """The user's to mend: a key, a name, a file."""
+
+    exit_code = 2
+
+
+class Stopped(click.ClickException):
+    """The machine's or the data's to mend; what is done stays done."""
+
+    exit_code = 1
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Turn the errors that the pipeline foresees into one line and an exit status; anything else is a fault to see."""
+    from pipeline.expressions import ExpressionListError
+    from pipeline.hosts import HostListError
+    from pipeline.inputs import InputError
+    from pipeline.ledger import LedgerError, NoCorpusError
+    from pipeline.manifest import ManifestError
+    from pipeline.runner import RunError
+    from pipeline.tokenizer import TokenizerError
+
+    try:
+        yield
+    except (ManifestError, InputError, NoCorpusError, ExpressionListError, HostListError, TokenizerError) as error:
+        raise WrongUse(str(error)) from error
+    except (RunError, LedgerError) as error:
+        raise Stopped(str(error)) from error
+    except KeyboardInterrupt:
+        click.echo("stopped; what is done stays done, the same command goes on from here", err=True)
+        sys.exit(INTERRUPTED)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """From crawled pages to token shards, with a ledger of what happened to every page."""
+
+
+@main.command()
+@click.argument("manifest")
+@click.option("--input", "inputs", multiple=True, metavar="URI_OR_GLOB", help="Instead of the manifest's; may be repeated.")
+@click.option("--output", metavar="DIR", help="Folder of the corpus, instead of the manifest's.")
+@click.option("--workers", type=click.IntRange(min=1), help="Processes; default: one a core. Never changes the result.")
+@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Such as quality.num_letters.min=300.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def run(
+    manifest: str,
+    inputs: tuple[str, ...],
+    output: str | None,
+    workers: int | None,
+    changes: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Build the corpus that MANIFEST describes, doing only what is not done yet."""
+    with _plain_errors():
+        from pipeline.manifest import read_manifest
+        from pipeline.progress import listener_for
+        from pipeline.runner import run as run_manifest
+        from pipeline.yields import yield_table
+
+        wanted = read_manifest(manifest, changes, input=list(inputs) or None, output=output, workers=workers)
+        with listener_for(as_json) as listener:
+            report = run_manifest(wanted, listener)
+        if as_json:
+            failed = [dict(zip(("stage", "part", "error"), item, strict=True)) for item in report.failed]
+            click.echo(json.dumps({"done": report.done, "failed": failed, "fingerprint": report.fingerprint}))
+        else:
+            with _ledger(wanted.output) as ledger:
+                click.echo(yield_table(ledger))
+            click.echo(f"{report.done} units done, {len(report.failed)} failed; tokens: {report.fingerprint or 'none'}")
+        for stage, part, error in report.failed:
+            click.echo(f"failed: {stage} {part}: {error}", err=True)
+        if report.failed:
+            sys.exit(1)
+
+
+@main.command()
+@click.argument("manifest_or_output")
+@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="What would be stale under another setting.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def status(manifest_or_output: str, changes: tuple[str, ...], as_json: bool) -> None:
+    """What is done, what is stale, and why; of a MANIFEST or of the corpus in a folder."""
+    with _plain_errors():
+        from pipeline.manifest import read_manifest
+        from pipeline.status import status_of, status_text
+
+        place = Path(manifest_or_output)
+        manifest: Manifest = read_manifest(str(place / "manifest.yaml" if place.is_dir() else place), changes)
+        if place.is_dir():
+            manifest = manifest.model_copy(update={"output": str(place)})
+        states = status_of(manifest)
+        click.echo(json.dumps(states, ensure_ascii=False) if as_json else status_text(states))
+
+
+@main.command(name="yield")
+@click.argument("output")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a stage and rule.")
+def yield_(output: str, as_json: bool) -> None:
+    """Documents, characters, bytes and tokens in and out of each stage of the corpus in OUTPUT."""
+    with _plain_errors(), _ledger(output) as ledger:
+        from pipeline.yields import yield_rows, yield_table
+
+        if as_json:
+            for row in yield_rows(ledger):
+                click.echo(json.dumps(row, ensure_ascii=False))
+        else:
+            click.echo(yield_table(ledger))
+
+
+@main.command()
+@click.argument("output")
+@click.argument("url_or_doc_id")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a record.")
+def explain(output: str, url_or_doc_id: str, as_json: bool) -> None:
+    """The story of one page: where it lay, what was measured, which rules it failed, which shard it is in."""
+    with _plain_errors(), _ledger(output) as ledger:
+        from pipeline.explain import stories, story_text
+
+        found = stories(ledger, url_or_doc_id)
+        if not found:
+            raise WrongUse(f'{output} has no record of {url_or_doc_id!r}; try `sql {output} "SELECT url FROM records"`')
+        for story in found:
+            click.echo(json.dumps(story, ensure_ascii=False, default=str) if as_json else story_text(story))
+
+
+@main.command()
+@click.argument("output")
+@click.argument("query")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a row.")
+def sql(output: str, query: str, as_json: bool) -> None:
+    """Ask the ledger of the corpus in OUTPUT."""
+    with _plain_errors(), _ledger(output) as ledger:
+        import duckdb
+
+        from pipeline.yields import aligned_text
+
+        try:
+            result = ledger.connection.execute(query)
+            columns = [column[0] for column in result.description]
+            rows = result.fetchall()
+        except duckdb.Error as error:
+            raise WrongUse(str(error)) from error
+        if as_json:
+            for row in rows:
+                click.echo(json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False, default=str))
+        else:
+            click.echo(aligned_text(columns, rows))
+
+
+@main.command()
+@click.argument("output")
+@click.option("--format", "form", type=click.Choice(["parquet", "jsonl"]), default="parquet", show_default=True)
+@click.option("--to", "target", metavar="DIR", help="Default: OUTPUT/export.")
+def export(output: str, form: str, target: str | None) -> None:
+    """Write the final texts of the corpus in OUTPUT, as they were encoded, a file a part."""
+    with _plain_errors(), _ledger(output) as ledger:
+        from pipeline.export import export_texts
+
+        documents, files = export_texts(ledger, Path(target or Path(output) / "export"), form)
+        click.echo(f"{documents} documents in {files} files under {target or Path(output) / 'export'}")
+
+
+@contextmanager
+def _ledger(output: str) -> Iterator["Ledger"]:
+    from pipeline.runner import read_ledger
+
+    with read_ledger(Path(output)) as ledger:
+        yield ledger

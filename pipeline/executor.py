@@ -1,0 +1,193 @@
+"""Who does the work: an interface of one method, and its local implementation with processes.
+
+Nothing but an executor knows where a unit runs. It takes tasks in order, runs `perform(task, mark)` somewhere, and yields
+an `Outcome` a task as they end. A worker says through `mark` which record it is at; when it dies or stands still, the
+outcome carries that position, so that the runner can go on without the page that killed it.
+"""
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from typing import Any, Protocol
+
+Mark = Callable[[int], None]
+Perform = Callable[[Any, Mark], Any]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a task: a result, an error, or the death of its worker at a record.
+
+    `error` is one line; `details` the traceback for the log. `died` is "crash" or "timeout" when the worker was lost, with
+    the `position` it had marked (-1: none).
+    """
+
+    task: Any
+    result: Any = None
+    error: str | None = None
+    details: str = ""
+    died: str | None = None
+    position: int = -1
+    seconds: float = 0.0
+
+
+class Executor(Protocol):
+    """Runs tasks. An implementation may run them anywhere, in any order; outcomes come as they end."""
+
+    name: str
+    workers: int
+
+    def run(self, perform: Perform, tasks: Iterable[Any], patience: float) -> Iterator[Outcome]:
+        """Yield an outcome a task. A worker that marks no progress for `patience` seconds within a record is killed."""
+        ...
+
+    def close(self) -> None:
+        """Release what the executor holds; it must not be used afterwards."""
+        ...
+
+
+class LocalExecutor:
+    """Processes of this machine, kept between calls, replaced when they die."""
+
+    name = "local"
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+        # Spawned, not forked: the driver holds DuckDB's and Arrow's threads, which a fork would copy in any state.
+        self._context = multiprocessing.get_context("spawn")
+        self._idle: list[_Worker] = []
+        self._busy: dict[_Worker, tuple[Any, float]] = {}
+
+    def run(self, perform: Perform, tasks: Iterable[Any], patience: float) -> Iterator[Outcome]:
+        """See `Executor.run`; tasks are handed out in order, each to the first worker that is free."""
+        pending = iter(tasks)
+        exhausted = False
+        while True:
+            while not exhausted and len(self._busy) < self.workers:
+                task = next(pending, None)
+                if task is None:
+                    exhausted = True
+                    break
+                worker = self._idle.pop() if self._idle else _Worker(self._context)
+                self._busy[worker] = (task, time.monotonic())
+                worker.send(perform, task)
+            if not self._busy:
+                return
+            yield from self._collect(patience)
+
+    def _collect(self, patience: float) -> Iterator[Outcome]:
+        """The outcomes that are there now, waiting for the first of them."""
+        watched = {handle: worker for worker in self._busy for handle in worker.handles()}
+        ready = {watched[handle] for handle in wait(list(watched), timeout=1.0) if handle in watched}
+        for worker in list(self._busy):
+            stuck = worker not in ready and worker.stands_still(patience)
+            if worker not in ready and not stuck:
+                continue
+            task, began = self._busy.pop(worker)
+            seconds = time.monotonic() - began
+            answer = None if stuck else worker.answer()
+            if answer is None:
+                position = worker.position()
+                worker.kill()
+                yield Outcome(task, died="timeout" if stuck else "crash", position=position, seconds=seconds)
+                continue
+            self._idle.append(worker)
+            result, error, details = answer
+            yield Outcome(task, result, error, details, seconds=seconds)
+
+    def close(self) -> None:
+        """Kill the workers; a unit under way leaves only temporary files."""
+        for worker in [*self._idle, *self._busy]:
+            worker.kill()
+        self._idle.clear()
+        self._busy.clear()
+
+
+class _Worker:
+    """A process, the pipe to it, and two shared numbers: the record it is at, and since when (0: at none)."""
+
+    def __init__(self, context: multiprocessing.context.SpawnContext) -> None:
+        self.progress = context.RawArray("d", 2)
+        self.pipe, theirs = context.Pipe()
+        self.process: SpawnProcess = context.Process(target=_serve, args=(theirs, self.progress), daemon=True)
+        self.process.start()
+        theirs.close()
+
+    def send(self, perform: Perform, task: Any) -> None:
+        """Hand over a task; a worker that died while idle shows itself in `answer`."""
+        self.progress[0], self.progress[1] = -1, 0
+        try:
+            self.pipe.send((perform, task))
+        except (BrokenPipeError, ConnectionResetError):
+            return
+
+    def handles(self) -> list[Any]:
+        """What becomes ready when the worker answers or dies."""
+        return [self.pipe, self.process.sentinel]
+
+    def answer(self) -> tuple[Any, str | None, str] | None:
+        """(result, error, traceback), or None when the worker died without one."""
+        try:
+            return self.pipe.recv() if self.pipe.poll() else None
+        except (EOFError, ConnectionResetError):
+            return None
+
+    def position(self) -> int:
+        """The record that the worker marked last, -1 when it was between records."""
+        return int(self.progress[0])
+
+    def stands_still(self, patience: float) -> bool:
+        """Whether the worker has been inside one record for longer than `patience` seconds."""
+        since = self.progress[1]
+        return since > 0 and time.monotonic() - since > patience
+
+    def kill(self) -> None:
+        """End the process at once and forget it."""
+        self.process.kill()
+        self.process.join()
+        self.pipe.close()
+
+
+def _serve(pipe: Connection, progress: Any) -> None:
+    """A worker's life: receive a task, perform it, answer; end with the driver."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's to handle; it kills its workers
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+    def mark(position: int) -> None:
+        progress[0] = position
+        progress[1] = time.monotonic() if position >= 0 else 0
+
+    while True:
+        try:
+            perform, task = pipe.recv()
+        except EOFError:
+            return
+        try:
+            answer = (perform(task, mark), None, "")
+        except Exception as error:  # noqa: BLE001  the border of the process: the driver gets to know every error
+            answer = (None, describe(error), traceback.format_exc())
+        mark(-1)
+        pipe.send(answer)
+
+
+def describe(error: BaseException) -> str:
+    """An error as one line: its message, behind its type where the message alone says little."""
+    message = " ".join(str(error).split())
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename or ''}".rstrip(": ")
+    return message if type(error).__name__.endswith(("InputError", "WarcError")) else f"{type(error).__name__}: {message}"
+
+
+def _end_with_parent() -> None:
+    """A killed driver must not leave workers behind that compute for nobody."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

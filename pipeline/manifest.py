@@ -1,0 +1,125 @@
+"""The manifest: what to build, from what, under which rules. YAML in, one frozen object out, or one clear error.
+
+Each section is the config class of a stage, and its keys are that class's fields; an absent section has the defaults that
+stand there. Whatever is wrong is found here, before any work is done, and said with the key and the nearest right one.
+"""
+
+import difflib
+import os
+import typing
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, Field, ValidationError, field_validator
+
+from pipeline.clean import CleanConfig
+from pipeline.configuration import Config
+from pipeline.dedup import DedupConfig
+from pipeline.extract import ExtractConfig
+from pipeline.hosts import HostsConfig
+from pipeline.measure import MeasureConfig
+from pipeline.pii import PiiConfig
+from pipeline.quality import QualityConfig
+from pipeline.tokenize import TokenizeConfig
+from pipeline.tokenizer import TokenizerConfig
+
+
+class ManifestError(Exception):
+    """A manifest or a `--set` that cannot be used; the message names the file, the key, the value and the remedy."""
+
+
+class Manifest(Config):
+    """Everything a corpus depends on, besides the bytes of its inputs and the code."""
+
+    input: tuple[str, ...] = Field(description="paths, globs or URIs of WARC, WET, JSON lines, Parquet or .paths files")
+    paths_prefix: str = Field("", description="what stands before each line of a .paths file, such as https://host/")
+    paths_limit: int | None = Field(None, ge=1, description="how many lines of a .paths file to take; all when absent")
+    output: str = Field("data", description="the folder of the corpus")
+    workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, description="processes; they never change the result")
+    extract: ExtractConfig = ExtractConfig()
+    measure: MeasureConfig = MeasureConfig()
+    quality: QualityConfig = QualityConfig()
+    dedup: DedupConfig = DedupConfig()
+    hosts: HostsConfig = HostsConfig()
+    clean: CleanConfig = CleanConfig()
+    pii: PiiConfig = PiiConfig()
+    tokenizer: TokenizerConfig = TokenizerConfig()
+    tokenize: TokenizeConfig = TokenizeConfig()
+
+    @field_validator("input", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        return [value] if isinstance(value, str) else value
+
+
+def read_manifest(path: str, changes: Sequence[str] = (), **replacements: object) -> Manifest:
+    """The manifest in the YAML file `path`.
+
+    changes: `section.key=value` settings over it, values written as in YAML. replacements: whole top-level keys, those
+    that are None left alone. Raises ManifestError.
+    """
+    try:
+        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ManifestError(f"{path}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ManifestError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        raise ManifestError(f"{path}: a manifest is a mapping with at least the key 'input'; see manifests/ja_web.yaml")
+    content.pop("versions", None)  # a corpus's own manifest.yaml records under what it was built
+    for change in changes:
+        _apply_change(content, change)
+    content.update({key: value for key, value in replacements.items() if value is not None})
+    try:
+        return Manifest.model_validate(content)
+    except ValidationError as error:
+        raise ManifestError(f"{path}: " + "; ".join(_explain(item) for item in error.errors())) from error
+
+
+def _apply_change(content: dict[str, Any], change: str) -> None:
+    name, equals, value = change.partition("=")
+    keys = name.strip().split(".")
+    if not equals or not all(keys):
+        raise ManifestError(f"--set {change!r}: write section.key=value, such as quality.num_letters.min=300")
+    try:
+        parsed = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise ManifestError(f"--set {change!r}: the value is not YAML") from error
+    section = content
+    for key in keys[:-1]:
+        if section.get(key) is None:
+            section[key] = {}
+        section = section[key]
+        if not isinstance(section, dict):
+            raise ManifestError(f"--set {change!r}: {key!r} is a single value and has no keys beneath it")
+    section[keys[-1]] = parsed
+
+
+def _explain(item: Any) -> str:
+    """One of pydantic's errors as a sentence."""
+    key = ".".join(str(part) for part in item["loc"])
+    if item["type"] == "extra_forbidden":
+        known = list(_model_at(item["loc"][:-1]).model_fields)
+        close = difflib.get_close_matches(str(item["loc"][-1]), known, n=1, cutoff=0.5)
+        hint = f"did you mean {close[0]!r}?" if close else f"known keys are {', '.join(known)}"
+        return f"unknown key {key!r}; {hint}"
+    if item["type"] == "missing":
+        return f"the key {key!r} is missing"
+    message = item["msg"].removeprefix("Value error, ")
+    return f"{key}: {message}" + ("" if isinstance(item["input"], dict) else f" (got {item['input']!r})")
+
+
+def _model_at(location: Sequence[object]) -> type[BaseModel]:
+    """The config class at a place of the manifest; unions and optional sections are looked through."""
+    model: type[BaseModel] = Manifest
+    for key in location:
+        if key not in model.model_fields:
+            continue  # a position in a list, or the tag of a union
+        annotation = model.model_fields[str(key)].annotation
+        choices = [annotation, *typing.get_args(annotation)]
+        models = [choice for choice in choices if isinstance(choice, type) and issubclass(choice, BaseModel)]
+        if models:
+            model = models[0]
+    return model

@@ -1,0 +1,363 @@
+"""The run: walk the flow, do what the ledger lacks, record it; the bookkeeping of every stage lives here, once.
+
+A unit is done when the ledger has its row with the present key and its files are there. What is not is given to the
+executor; what comes back is renamed to its final name and recorded in one transaction. A unit that fails is tried again,
+then recorded as failed, and the run goes on without what depends on it and ends with a list.
+"""
+
+import datetime
+import errno
+import fcntl
+import hashlib
+import platform
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import IO, Any
+
+import yaml
+
+import pipeline
+from pipeline import counts, dataset
+from pipeline.executor import Executor, LocalExecutor, Outcome, describe
+from pipeline.files import commit, discard, remove_temporary_files, write_text
+from pipeline.flow import FLOW, Stage, code_version, ingredients, unit_key
+from pipeline.inputs import Source, resolve_inputs
+from pipeline.ledger import Ledger, UnitRow
+from pipeline.manifest import Manifest
+from pipeline.tasks import Result, Task
+
+# An error may be the machine's (memory, a network file); the same one twice is the unit's.
+MAX_ERRORS = 2
+# Deaths are the operator's or the machine's unless the same record is named twice; a unit does not die for ever.
+MAX_DEATHS = 12
+# Wall-clock seconds within one record before a worker counts as stuck, as a multiple of the computing time that a page
+# may take: other processes may hold the cores.
+PATIENCE = 6
+ALL = "all"
+
+
+class RunError(Exception):
+    """The run cannot start or go on; the message says why and what to do."""
+
+
+@dataclass
+class Unit:
+    """A unit of work and what the ledger will say of it."""
+
+    stage: Stage
+    task: Task
+    made_of: Any
+    key: str
+    errors: int = 0
+    deaths: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a run did: units done now, and those that failed as (stage, part, error)."""
+
+    done: int
+    failed: list[tuple[str, str, str]]
+    fingerprint: str | None
+
+
+class Listener:
+    """What a run tells whoever watches; this one says nothing."""
+
+    def stage(self, name: str, total: int, todo: int) -> None:
+        """A stage begins: so many units, so many of them not done."""
+
+    def unit(self, name: str, part: str, rows: int, seconds: float) -> None:
+        """A unit is done and recorded."""
+
+    def problem(self, message: str) -> None:
+        """Something went wrong that does not end the run."""
+
+
+@contextmanager
+def locked(root: Path) -> Iterator[None]:
+    """Hold the corpus folder for this process alone. Raises RunError when it cannot be made, or another run holds it.
+
+    The lock is the kernel's, on an open file, so it goes with the process however that ends.
+    """
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        stream: IO[str] = (root / ".lock").open("a+")
+    except OSError as error:
+        raise RunError(f"output {root} cannot be written: {error.strerror}; name another with --output") from error
+    with stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise RunError(f"another run is at work on {root}; wait for it to end, or name another --output") from error
+        yield
+
+
+def run(manifest: Manifest, listener: Listener, executor: Executor | None = None) -> Report:
+    """Build the corpus that `manifest` describes, doing only what is not done. Raises RunError, InputError, LedgerError."""
+    sources = resolve_inputs(manifest.input, manifest.paths_prefix, manifest.paths_limit)
+    root = Path(manifest.output)
+    with locked(root), Ledger(root) as ledger:
+        remove_temporary_files(root)
+        run_id = _begin(ledger, manifest)
+        executor = executor or LocalExecutor(manifest.workers)
+        status = "interrupted"
+        try:
+            report = _Run(root, manifest, ledger, listener, executor, sources).walk(run_id)
+            status = "failed" if report.failed else "done"
+        except OSError as error:
+            status = "stopped"
+            raise RunError(f"the run stopped: {describe(error)}; what is done stays done, `run` again to go on") from error
+        finally:
+            executor.close()
+            ledger.rows("UPDATE runs SET finished = now()::TIMESTAMP, status = ? WHERE run_id = ? RETURNING 1", status, run_id)
+            remove_temporary_files(root)
+    return report
+
+
+def _begin(ledger: Ledger, manifest: Manifest) -> str:
+    """Record that a run began, and the resolved manifest with the versions it runs under."""
+    run_id = f"{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
+    content = manifest.model_dump(mode="json")
+    versions = {stage.name: code_version(stage) for stage in FLOW}
+    code = hashlib.blake2b(repr(sorted(versions.items())).encode(), digest_size=8).hexdigest()
+    resolved = {
+        **content,
+        "versions": {"kotokura": pipeline.__version__, "python": platform.python_version(), **versions},
+    }
+    write_text(ledger.root / "manifest.yaml", yaml.safe_dump(resolved, allow_unicode=True, sort_keys=False))
+    manifest_hash = unit_key({key: value for key, value in content.items() if key not in ("output", "workers")})
+    ledger.rows(
+        "INSERT INTO runs VALUES (?, now()::TIMESTAMP, NULL, ?, ?, 'local', ?, ?, 'running') RETURNING 1",
+        *(run_id, manifest_hash, code, manifest.workers, platform.node()),
+    )
+    return run_id
+
+
+class Plan:
+    """What is done and what is not, computed from the ledger, the files and the manifest; it changes neither."""
+
+    def __init__(self, root: Path, manifest: Manifest, ledger: Ledger, sources: list[Source]) -> None:
+        self.root = root
+        self.manifest = manifest
+        self.units = ledger.units()
+        self.inputs = _parts_of(ledger, sources)
+        self.parts = sorted(self.inputs)
+        self.digests: dict[str, str] = {}
+        for unit in self.units.values():
+            self.digests.update(unit.output)
+
+    def of(self, stage: Stage) -> list[Unit]:
+        """All units of a stage, done or not, given what the stages before it left."""
+        names = self.parts
+        if stage.scope == "corpus":
+            names = [ALL]
+        elif stage.scope == "shard":
+            names = dataset.shard_names(self.root)
+        return [self._unit(stage, name) for name in names]
+
+    def _unit(self, stage: Stage, part: str) -> Unit:
+        source = self.inputs.get(part) if stage.scope == "input" else None
+        made_of = ingredients(stage, self.manifest, self.digests, part, self.parts)
+        if source is not None:
+            made_of["reads"] = {f"input {source.uri} [{source.start}, {source.end})": source.identity}
+        task = Task(str(self.root), stage.name, part, tuple(self.parts), self.manifest, source)
+        return Unit(stage, task, made_of, unit_key(made_of))
+
+    def is_done(self, unit: Unit) -> bool:
+        """Whether the ledger has the unit under its present key and its files are there."""
+        row = self.units.get((unit.stage.name, unit.task.part))
+        if row is None or row.status != "done" or row.key != unit.key:
+            return False
+        return all((self.root / name).exists() for name in row.output if is_file_name(name))
+
+    def why(self, unit: Unit) -> str:
+        """Why a unit is not done, in a sentence."""
+        row = self.units.get((unit.stage.name, unit.task.part))
+        if row is None:
+            return "never done"
+        if row.status != "done":
+            return f"failed: {row.error}"
+        reasons = []
+        if row.ingredients.get("code") != unit.made_of["code"]:
+            reasons.append("its code or a library changed")
+        reasons += _differences("", row.ingredients.get("settings"), unit.made_of["settings"])
+        before, now = row.ingredients.get("reads", {}), unit.made_of["reads"]
+        changed = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
+        if changed:
+            more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
+            reasons.append(f"{', '.join(changed[:3])}{more} changed")
+        missing = [name for name in row.output if is_file_name(name) and not (self.root / name).exists()]
+        reasons += [f"{name} is missing" for name in missing[:3]]
+        return "; ".join(reasons) or "its key changed"
+
+
+def _parts_of(ledger: Ledger, sources: list[Source]) -> dict[str, Source]:
+    """Sources by part name; a source keeps the name it was first given, so that a new input renames no old part."""
+    known = {(uri, start, end): part for uri, start, end, part in ledger.rows("SELECT * FROM inputs")}
+    following = 1 + max((int(part.removeprefix("part-")) for part in known.values()), default=-1)
+    named = {}
+    for source in sources:
+        place = (source.uri, source.start, source.end)
+        if place not in known:
+            known[place] = f"part-{following:05d}"
+            following += 1
+        named[known[place]] = source
+    return named
+
+
+def _differences(prefix: str, before: Any, now: Any) -> list[str]:
+    """The settings that changed, as `key: old -> new`."""
+    if before == now:
+        return []
+    if isinstance(before, dict) and isinstance(now, dict):
+        found = []
+        for key in sorted({*before, *now}):
+            found += _differences(f"{prefix}.{key}".lstrip("."), before.get(key), now.get(key))
+        return found
+    if isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
+        return [item for old, new in zip(before, now, strict=True) for item in _differences(prefix, old, new)]
+    return [f"{prefix or 'a list or model'}: {before} -> {now}"]
+
+
+class _Run:
+    """One walk through the flow."""
+
+    def __init__(
+        self,
+        root: Path,
+        manifest: Manifest,
+        ledger: Ledger,
+        listener: Listener,
+        executor: Executor,
+        sources: list[Source],
+    ) -> None:
+        self.root = root
+        self.manifest = manifest
+        self.ledger = ledger
+        self.listener = listener
+        self.executor = executor
+        self.plan = Plan(root, manifest, ledger, sources)
+        self.failed: list[tuple[str, str, str]] = []
+        self.done = 0
+
+    def walk(self, run_id: str) -> Report:
+        """All stages in order, then the counts and the check that they add up."""
+        self.ledger.replace_rows("inputs", [(s.uri, s.start, s.end, part) for part, s in sorted(self.plan.inputs.items())])
+        self._forget_parts_but(self.plan.parts, list(FLOW))
+        reached_the_end = False
+        for position, stage in enumerate(FLOW):
+            units = self.plan.of(stage)
+            todo = [unit for unit in units if not self.plan.is_done(unit)]
+            self.listener.stage(stage.name, len(units), len(todo))
+            before = len(self.failed)
+            self._perform(stage, todo)
+            lost = {part for _, part, _ in self.failed[before:]}
+            self.plan.parts = [part for part in self.plan.parts if part not in lost]
+            self._forget_parts_but(self.plan.parts, list(FLOW[position + 1 :]))
+            if (lost and stage.scope in ("corpus", "shard")) or not self.plan.parts:
+                break
+        else:
+            reached_the_end = True
+        fingerprint = dataset.publish(self.root, self.ledger) if reached_the_end else None
+        counts.refresh(self.ledger, run_id, self.done > 0)
+        counts.check(self.ledger, whole=reached_the_end and not self.failed)
+        return Report(self.done, self.failed, fingerprint)
+
+    def _perform(self, stage: Stage, todo: list[Unit]) -> None:
+        """Do units of one stage, as often as errors and deaths allow."""
+        patience = PATIENCE * self.manifest.extract.max_seconds
+        waiting = {unit.task.part: unit for unit in todo}
+        while waiting:
+            tasks = [unit.task for unit in waiting.values()]
+            again: dict[str, Unit] = {}
+            for outcome in self.executor.run(stage.perform, tasks, patience):
+                unit = waiting[outcome.task.part]
+                if isinstance(outcome.result, Result):
+                    self._accept(unit, outcome.result, outcome.seconds)
+                elif self._may_try_again(unit, outcome):
+                    again[unit.task.part] = unit
+            waiting = again
+
+    def _accept(self, unit: Unit, result: Result, seconds: float) -> None:
+        commit(self.root, list(result.outputs))
+        output = {written.final: written.digest for written in result.outputs} | dict(result.digests)
+        digest = hashlib.blake2b(repr(sorted(output.items())).encode(), digest_size=16).hexdigest()
+        row = UnitRow(
+            *(
+                unit.stage.name,
+                unit.task.part,
+                unit.key,
+                result.rows,
+                output,
+                digest,
+                seconds,
+                "done",
+                None,
+                unit.made_of,
+            )
+        )
+        before = self.plan.units.get((row.stage, row.part))
+        self.ledger.record(row)
+        self._remove(name for name in (before.output if before else {}) if name not in output)
+        self.plan.units[(row.stage, row.part)] = row
+        self.plan.digests.update(output)
+        self.done += 1
+        self.listener.unit(row.stage, row.part, row.rows, seconds)
+
+    def _may_try_again(self, unit: Unit, outcome: Outcome) -> bool:
+        """Decide on a failure: try again, try without the record that kills workers, or record it as failed."""
+        name = f"{unit.stage.name} {unit.task.part}"
+        if outcome.died:
+            if outcome.position >= 0 and outcome.position in unit.deaths:
+                rule = "timeout" if outcome.died == "timeout" else "parser_crash"
+                unit.task = replace(unit.task, skip={**unit.task.skip, outcome.position: rule})
+                self.listener.problem(f"{name}: record {outcome.position} ended two workers; it is dropped by {rule}")
+                return True
+            unit.deaths.append(outcome.position)
+            if len(unit.deaths) < MAX_DEATHS:
+                self.listener.problem(f"{name}: its worker died ({outcome.died}); it is done again")
+                return True
+        unit.errors += 1
+        error = outcome.error or f"{len(unit.deaths)} workers died at it"
+        if "No space left on device" in error or "Disk quota exceeded" in error:
+            raise OSError(errno.ENOSPC, "no space is left on the device", str(self.root))
+        is_final = any(name in outcome.details for name in ("InputError", "NotWarcError", "TokenizerError"))
+        if unit.errors < MAX_ERRORS and not is_final and not outcome.died:
+            self.listener.problem(f"{name}: {error}; it is tried again")
+            return True
+        self.failed.append((unit.stage.name, unit.task.part, error))
+        self.listener.problem(f"{name} failed: {error}")
+        row = UnitRow(unit.stage.name, unit.task.part, unit.key, 0, {}, "", outcome.seconds, "failed", error, unit.made_of)
+        self.ledger.record(row)
+        self.plan.units[(row.stage, row.part)] = row
+        return False
+
+    def _forget_parts_but(self, parts: list[str], stages: list[Stage]) -> None:
+        """Remove what `stages` made of parts that are no input any more, or failed, so that no view shows it."""
+        names = {stage.name for stage in stages}
+        for (stage, part), row in list(self.plan.units.items()):
+            if stage in names and part.startswith("part-") and part not in parts:
+                self.ledger.forget(stage, part)
+                self._remove(row.output)
+                del self.plan.units[(stage, part)]
+
+    def _remove(self, names: Iterable[str]) -> None:
+        for name in names:
+            if is_file_name(name):
+                (self.root / name).unlink(missing_ok=True)
+
+
+def is_file_name(name: str) -> bool:
+    """Whether a unit's output is a file; the others are digests of something inside one."""
+    return "." in Path(name).name
+
+
+def read_ledger(root: Path) -> Ledger:
+    """The ledger of a corpus, opened to read, with views over where the corpus lies now."""
+    ledger = Ledger(root, read_only=True)
+    ledger.create_views(temporary=True)
+    return ledger

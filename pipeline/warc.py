@@ -1,0 +1,219 @@
+"""Records of a WARC file, whatever its state: what is damaged becomes a record with a `problem`, what follows is read.
+
+FastWARC reads; this module decides where to go on when it stops. A record whose stated length does not lead to the next
+one, a broken gzip member, or a file that ends in the middle of a record is yielded with `problem="corrupt_record"`; then
+the next place where a record begins is looked for, so that one bad byte costs one page and not the rest of the file.
+"""
+
+import re
+import zlib
+from collections.abc import Iterator
+from typing import IO, NamedTuple
+
+import zstandard
+from fastwarc.warc import ArchiveIterator, WarcRecord
+
+_GZIP_MAGIC = b"\x1f\x8b\x08"
+_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+_RECORD_START = b"WARC/1."
+# A record's own header must follow its version line; the same words inside a page hardly ever stand at a line's start
+# with a WARC-Type beneath.
+_PLAIN_HEADER = re.compile(rb"WARC/1\.[01]\r?\n(?:[^\r\n]+\r?\n){0,40}?WARC-Type:", re.IGNORECASE)
+_SCAN_BYTES = 1 << 20
+_HEADER_BYTES = 4096  # enough of a record to see that it is one
+# Common Crawl's longest response headers stay far below; FastWARC's own default of 32 KiB stops at some real pages.
+_MAX_HEADER_BYTES = 256 << 10
+
+
+class Record(NamedTuple):
+    """One record of an input, read but not judged.
+
+    kind: the WARC record type (`response`, `request`, …), `text` for inputs that are text already, `corrupt` where no
+    record could be made out. offset: where it begins in the file (bytes; row number for Parquet). problem: the rule
+    that drops it before anything is read of it, or "".
+    """
+
+    kind: str
+    offset: int
+    length: int = 0
+    url: str = ""
+    date: str = ""
+    record_id: str = ""
+    http_status: int | None = None
+    content_type: str = ""
+    http_charset: str | None = None
+    content_encoding: str = ""
+    transfer_encoding: str = ""
+    truncated: str = ""
+    body: bytes = b""
+    title: str = ""
+    text: str = ""
+    problem: str = ""
+    detail: str = ""
+
+
+class NotWarcError(Exception):
+    """The file holds no WARC record at all."""
+
+
+def read_warc(stream: IO[bytes], name: str, start: int, end: int, max_bytes: int) -> Iterator[Record]:
+    """The records that begin in [start, end) of `stream` (end < 0: to its end), in the order of the file.
+
+    Bodies are read up to `max_bytes`; a longer one is flagged `oversized_page` and left unread. Raises NotWarcError,
+    naming the file and the remedy, when there are bytes but not one record.
+    """
+    stream.seek(0)
+    head = stream.read(_HEADER_BYTES)
+    if not head:
+        return
+    _require_warc(head, name)
+    position: int | None = start
+    gap: Record | None = None  # bytes that no reader could make sense of, not yet reported
+    seen = start > 0
+    while position is not None:
+        held: Record | None = None  # read, but its stated length not yet confirmed by what follows
+        try:
+            for record in _records_from(stream, position, end, max_bytes):
+                if gap is not None:
+                    yield gap
+                    gap = None
+                if held is not None:
+                    yield held
+                held = record
+            if held is not None:
+                yield held
+            last = position if held is None else held.offset
+            # A damaged member header ends FastWARC's reading without an error; what lies behind it is still there.
+            position = record_starts_after(stream, last + 1) if _is_compressed(head) else None
+            if position is not None and not 0 <= end <= position:
+                gap = Record("corrupt", last + 1, problem="corrupt_record", detail="bytes that no reader understands")
+                continue
+            break
+        except OSError as error:
+            if held is None:
+                yield Record("corrupt", position, problem="corrupt_record", detail=str(error))
+                gap, last = None, position
+            elif "Invalid WARC header" in str(error):
+                detail = "its Content-Length does not lead to the next record"
+                yield held._replace(problem="corrupt_record", detail=detail, body=b"")
+                last = held.offset
+            else:
+                yield held
+                gap = Record("corrupt", held.offset + 1, problem="corrupt_record", detail=str(error))
+                last = held.offset
+            seen = seen or held is not None
+            position = record_starts_after(stream, last + 1)
+            if position is not None and 0 <= end <= position:
+                return
+            if position is None and not seen:
+                raise NotWarcError(f"{name}: no WARC record can be read ({error})") from error
+    if gap is not None:
+        yield gap
+
+
+def _require_warc(head: bytes, name: str) -> None:
+    """Refuse by name what is certainly not WARC; a damaged beginning is left to the search for records."""
+    plain = head
+    if head.startswith(_GZIP_MAGIC):
+        plain = _inflated(head)
+    if plain.startswith(b"filedesc://"):
+        raise NotWarcError(f"{name} is an ARC file, the format before WARC; convert it first (warcio recompress)")
+
+
+def _records_from(stream: IO[bytes], position: int, end: int, max_bytes: int) -> Iterator[Record]:
+    """Records from `position` on; raises OSError where FastWARC cannot go on."""
+    stream.seek(position)
+    for raw in ArchiveIterator(stream, parse_http=False, max_header_len=_MAX_HEADER_BYTES, fsspec_args=False):
+        offset = raw.stream_pos  # from the start of the file, since the stream can tell where it stands
+        if 0 <= end <= offset:
+            return
+        yield _read_record(raw, offset, max_bytes)
+
+
+def _read_record(raw: WarcRecord, offset: int, max_bytes: int) -> Record:
+    kind = str(raw.record_type)
+    headers = raw.headers
+    record = Record(
+        kind=kind,
+        offset=offset,
+        length=raw.content_length,
+        url=(headers.get("WARC-Target-URI") or "").strip("<>"),
+        date=headers.get("WARC-Date") or "",
+        record_id=headers.get("WARC-Record-ID") or "",
+        truncated=headers.get("WARC-Truncated") or "",
+    )
+    if not (headers.get("Content-Length") or "").strip().isdigit():
+        return record._replace(problem="corrupt_record", detail="no Content-Length; the file may end in its header")
+    if kind not in ("response", "resource", "conversion") or record.truncated:
+        return record
+    if raw.is_http:
+        raw.parse_http(max_header_len=_MAX_HEADER_BYTES)
+    http = raw.http_headers if raw.is_http_parsed else None
+    if http is not None:
+        record = record._replace(
+            length=raw.content_length,
+            http_status=http.status_code,
+            content_type=(http.get("Content-Type") or "").lower(),
+            http_charset=raw.http_charset,
+            content_encoding=(http.get("Content-Encoding") or "").lower(),
+            transfer_encoding=(http.get("Transfer-Encoding") or "").lower(),
+        )
+    else:
+        record = record._replace(content_type=(headers.get("Content-Type") or "").lower())
+    if raw.content_length > max_bytes:
+        return record._replace(problem="oversized_page")
+    body = raw.reader.read(raw.content_length) if raw.content_length else b""
+    if len(body) < raw.content_length:
+        return record._replace(problem="corrupt_record", detail=f"the file ends after {len(body)} of {raw.content_length} bytes")
+    return record._replace(body=body)
+
+
+def record_starts_after(stream: IO[bytes], position: int) -> int | None:
+    """The first offset >= `position` at which a record begins, or None.
+
+    Compressed files hold one record a member (WARC 1.1, annex D), so a record begins where a member begins whose first
+    bytes unpack to a version line.
+    """
+    stream.seek(0)
+    magic = stream.read(4)
+    compressed = _is_compressed(magic)
+    wanted = (_ZSTD_MAGIC if magic == _ZSTD_MAGIC else _GZIP_MAGIC) if compressed else _RECORD_START
+    stream.seek(position)
+    chunk = b""
+    while True:
+        fresh = stream.read(_SCAN_BYTES)
+        chunk += fresh
+        found = chunk.find(wanted)
+        # The last bytes are judged together with the next chunk, so that no header is cut in two.
+        while found >= 0 and (len(chunk) - found >= _HEADER_BYTES or len(fresh) < _SCAN_BYTES):
+            if _is_record(chunk[found : found + _HEADER_BYTES], compressed):
+                return position + found
+            found = chunk.find(wanted, found + 1)
+        if len(fresh) < _SCAN_BYTES:
+            return None
+        kept = max(0, len(chunk) - _HEADER_BYTES) if found < 0 else found
+        position += kept
+        chunk = chunk[kept:]
+
+
+def _is_compressed(head: bytes) -> bool:
+    return head.startswith((_GZIP_MAGIC, _ZSTD_MAGIC))
+
+
+def _is_record(head: bytes, compressed: bool) -> bool:
+    if not compressed:
+        return _PLAIN_HEADER.match(head) is not None
+    if head.startswith(_ZSTD_MAGIC):
+        try:
+            return zstandard.ZstdDecompressor().decompressobj().decompress(head).startswith(_RECORD_START)
+        except zstandard.ZstdError:
+            return False
+    return _inflated(head).startswith(_RECORD_START)
+
+
+def _inflated(head: bytes) -> bytes:
+    """The first bytes of a gzip member, as far as `head` goes; empty when it is not one."""
+    try:
+        return zlib.decompressobj(wbits=31).decompress(head, _HEADER_BYTES)
+    except zlib.error:
+        return b""
