@@ -62,9 +62,7 @@ def _write_file(path: Path, captures: list[Capture]) -> list[dict[str, str]]:
                 row = _row(path.name, record, capture.url, fate)
                 if fate.stage == "kept":
                     row["edits"] = ",".join(page.edits)
-                    row["personal_data"] = ",".join(
-                        f"{kind}={count}" for kind, count in sorted(page.personal_data.items())
-                    )
+                    row["personal_data"] = ",".join(f"{kind}={count}" for kind, count in sorted(page.personal_data.items()))
                     row["contains"] = "|".join(page.contains)
                 rows.append(row)
     return rows

@@ -84,9 +84,7 @@ def _record(kind: WarcRecordType, name: str, date: datetime) -> WarcRecord:
     record = WarcRecord()
     stamp = f"{date:%Y-%m-%dT%H:%M:%SZ}"
     # From the address, so that a rebuilt sample has the same ids.
-    record.init_headers(
-        kind, uuid.uuid5(uuid.NAMESPACE_URL, f"{kind!s} {stamp} {name}").urn.removeprefix("urn:").encode()
-    )
+    record.init_headers(kind, uuid.uuid5(uuid.NAMESPACE_URL, f"{kind!s} {stamp} {name}").urn.removeprefix("urn:").encode())
     record.headers["WARC-Date"] = stamp
     return record
 

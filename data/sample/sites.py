@@ -1,5 +1,6 @@
 """The sites of the sample as they stand in pages/*.yaml: what was written by hand, and what must become of it."""
 
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
@@ -88,15 +89,16 @@ class Capture(NamedTuple):
 def read_captures(folder: Path = PAGES) -> list[Capture]:
     """All captures of all sites in `folder`, oldest first, repeated bodies filled in.
 
-    Raises SampleError for an unknown key, a page named twice, and a repetition of what does not exist.
+    Raises SampleError for an unknown key, a capture named twice, and a repetition of what does not exist.
     """
     captures = [capture for path in sorted(folder.glob("*.yaml")) for capture in _read_site(path)]
-    bodies = {capture.url: capture.page.body for capture in captures}
-    if len(bodies) < len(captures):
-        urls = [capture.url for capture in captures]
-        raise SampleError(f"two pages have one address: {sorted({url for url in urls if urls.count(url) > 1})}")
+    identities = Counter((capture.url, capture.page.date, capture.page.record) for capture in captures)
+    if repeated := [url for (url, _, _), count in identities.items() if count > 1]:
+        raise SampleError(f"captures of one address and one date: {repeated}")
+    own = [capture for capture in captures if capture.page.record == "response" and not capture.page.copy_of]
+    bodies = {capture.url: capture.page.body for capture in own}
     filled = [_filled(capture, bodies) for capture in captures]
-    return sorted(filled, key=lambda capture: (capture.page.date, capture.url))
+    return sorted(filled, key=lambda capture: (capture.page.date, capture.url, capture.page.record))
 
 
 def _read_site(path: Path) -> list[Capture]:

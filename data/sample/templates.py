@@ -82,9 +82,7 @@ def _navigation(site: Site) -> str:
 
 def _breadcrumbs(site: Site) -> str:
     section = _text(site.navigation[0])
-    return (
-        f'<div class="breadcrumb"><a href="/">{_text(site.home)}</a> &gt; <a href="/section/1.html">{section}</a></div>'
-    )
+    return f'<div class="breadcrumb"><a href="/">{_text(site.home)}</a> &gt; <a href="/section/1.html">{section}</a></div>'
 
 
 def _share(site: Site) -> str:
@@ -178,9 +176,7 @@ def _docs(site: Site, page: Page) -> str:
 
 
 def _shop(site: Site, page: Page) -> str:
-    tiles = "".join(
-        f'<a class="tile" href="/item/{number}">{_text(item)}</a>' for number, item in enumerate(site.sidebar)
-    )
+    tiles = "".join(f'<a class="tile" href="/item/{number}">{_text(item)}</a>' for number, item in enumerate(site.sidebar))
     return f"""{_head(site, page)}<body id="shop">
 {_cookie(site)}
 <div class="header"><span class="logo">{_text(site.site)}</span>{_navigation(site)}</div>
@@ -249,6 +245,17 @@ def _bare(site: Site, page: Page) -> str:
 """
 
 
+def _index(site: Site, page: Page) -> str:
+    """A page that leads to others and has no text of its own."""
+    return f"""{_head(site, page)}<body class="index">
+{_navigation(site)}
+{_side(site)}
+{_foot(site)}
+</body>
+</html>
+"""
+
+
 _TEMPLATES: dict[str, Callable[[Site, Page], str]] = {
     "blog": _blog,
     "news": _news,
@@ -257,4 +264,5 @@ _TEMPLATES: dict[str, Callable[[Site, Page], str]] = {
     "forum": _forum,
     "print": _print,
     "bare": _bare,
+    "index": _index,
 }
