@@ -135,7 +135,7 @@ def test_pairs_are_found_in_a_hot_bucket_of_documents_that_are_not_alike() -> No
 def test_every_survivor_is_kept_and_every_repeat_is_similar_to_its_survivor() -> None:
     random = np.random.default_rng(6)
     originals = random.integers(0, 256, (300, 400), dtype=np.uint8)
-    signatures = np.stack([varied(random, originals[random.integers(300)], random.integers(0, 120)) for _ in range(3000)])
+    signatures = np.stack([varied(random, originals[random.integers(300)], int(random.integers(0, 120))) for _ in range(3000)])
     found = clusters_of(signatures, 20, 20)
     assert np.array_equal(found.survivor[found.survivor], found.survivor)
     equal = (signatures == signatures[found.survivor]).sum(axis=1)
