@@ -51,9 +51,7 @@ class Clusters:
     cluster_size: np.ndarray
 
 
-def cluster(
-    signatures: np.ndarray, has_signature: np.ndarray, *, rows: int, bands: int, minimum_similarity: float
-) -> Clusters:
+def cluster(signatures: np.ndarray, has_signature: np.ndarray, *, rows: int, bands: int, minimum_similarity: float) -> Clusters:
     """Clusters documents by their signatures, uint8 (N, rows * bands), given in order of preference.
 
     Documents without a signature (`has_signature`, bool (N,), is false) are kept, each a cluster of its own. N may be
@@ -81,9 +79,7 @@ def cluster(
 
 
 @numba.njit(cache=True, nogil=True)
-def _band_keys(
-    signatures: np.ndarray, documents: np.ndarray, start: int, rows: int, index_bits: np.uint64
-) -> np.ndarray:
+def _band_keys(signatures: np.ndarray, documents: np.ndarray, start: int, rows: int, index_bits: np.uint64) -> np.ndarray:
     """The key of each of `documents` for the band of `rows` columns from `start` on: uint64 (D,)."""
     keys = np.empty(len(documents), dtype=np.uint64)
     for position in range(len(documents)):
@@ -113,9 +109,7 @@ def _count_equal(one: np.ndarray, other: np.ndarray) -> int:
 
 
 @numba.njit(cache=True, nogil=True)
-def _settle(
-    signatures: np.ndarray, previous: np.ndarray, required: int, survivor: np.ndarray, equal: np.ndarray
-) -> None:
+def _settle(signatures: np.ndarray, previous: np.ndarray, required: int, survivor: np.ndarray, equal: np.ndarray) -> None:
     """Settles the documents in order.
 
     `survivor` and `equal` (equal bytes with the survivor) come as if every document were kept, and are changed for

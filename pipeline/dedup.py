@@ -113,9 +113,7 @@ def judge_duplicates(
         "near_duplicate_of_earlier": np.where(repeats & of_earlier, clusters.similarity, 0.0),
     }
     here = np.flatnonzero(~earlier)
-    return judge(
-        rules_of(config), doc_id.take(pa.array(here)), {name: values[here] for name, values in measured.items()}
-    )
+    return judge(rules_of(config), doc_id.take(pa.array(here)), {name: values[here] for name, values in measured.items()})
 
 
 def duplicates(doc_id: pa.Array | pa.ChunkedArray, earlier: np.ndarray, clusters: Clusters) -> pa.Table:

@@ -36,6 +36,10 @@ from pipeline.rules import Rule, judge
 SWALLOW = "Swallow, arXiv:2404.17733, filtering by host"
 
 
+class HostListError(ValueError):
+    """Host lists that the manifest names cannot be used; the message names the key or file and the remedy."""
+
+
 class HostsConfig(Config):
     """The manifest's section `hosts`."""
 
@@ -79,7 +83,7 @@ class HostLists:
     def load(cls, config: HostsConfig) -> "HostLists":
         """Reads the lists that the manifest names, or the bundled one.
 
-        Raises ValueError, with the key and the remedy, for a path without lists, an unknown category, or a line that
+        Raises HostListError, with the key and the remedy, for a path without lists, an unknown category, or a line that
         is no host.
         """
         digest = hashlib.blake2b(digest_size=16)
@@ -172,15 +176,15 @@ def _chosen_files(config: HostsConfig) -> list[tuple[str, Path]]:
     """The list files that the configuration asks for, with their lists' names, by name."""
     if config.lists is None:
         if config.categories is not None:
-            raise ValueError("hosts.categories: the bundled list has none; name a folder of lists as hosts.lists")
+            raise HostListError("hosts.categories: the bundled list has none; name a folder of lists as hosts.lists")
         return [("hosts", Path(__file__).parent / "lists" / "hosts.txt")]
     root = Path(config.lists)
     if not root.exists():
-        raise ValueError(f"hosts.lists: no such file or folder: {config.lists}; give the path of host lists, or null")
+        raise HostListError(f"hosts.lists: no such file or folder: {config.lists}; give the path of host lists, or null")
     paths = [root] if root.is_file() else [path for path in root.rglob("*") if path.is_file()]
     named = sorted((name, path) for path in paths if (name := _list_name(path)) is not None)
     if not named:
-        raise ValueError(
+        raise HostListError(
             f"hosts.lists: no host lists in {config.lists}; expected CATEGORY/domains, CATEGORY/urls or CATEGORY.txt (.gz)"
         )
     if config.categories is None:
@@ -189,7 +193,7 @@ def _chosen_files(config: HostsConfig) -> list[tuple[str, Path]]:
     for category in config.categories:
         if category not in known:
             nearest = difflib.get_close_matches(category, sorted(known), n=1) or sorted(known)
-            raise ValueError(f"hosts.categories: no list {category!r} in {config.lists}; did you mean {nearest[0]!r}?")
+            raise HostListError(f"hosts.categories: no list {category!r} in {config.lists}; did you mean {nearest[0]!r}?")
     return [(name, path) for name, path in named if name in config.categories]
 
 
@@ -209,7 +213,7 @@ def _lines(path: Path) -> list[str]:
         # By its first bytes and not by its name, since mirrors rename files.
         text = (gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content).decode("utf-8")
     except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise ValueError(f"hosts.lists: cannot read {path}: {error}; expected UTF-8 text, plain or gzip") from error
+        raise HostListError(f"hosts.lists: cannot read {path}: {error}; expected UTF-8 text, plain or gzip") from error
     return text.splitlines()
 
 
@@ -222,13 +226,13 @@ def _entries(lines: Iterable[str], origin: str) -> Iterator[tuple[str, str]]:
         if not entry:
             continue
         if len(entry.split()) > 1:
-            raise ValueError(f"{origin}, line {number}: {entry!r} is no host; expected one host or address a line")
+            raise HostListError(f"{origin}, line {number}: {entry!r} is no host; expected one host or address a line")
         if "://" in entry:
             entry = entry.partition("://")[2]
         host, slash, rest = entry.partition("/")
         host = normal_host(host.removeprefix("*").removeprefix("."))
         if not host:
-            raise ValueError(f"{origin}, line {number}: {line.strip()!r} names no host")
+            raise HostListError(f"{origin}, line {number}: {line.strip()!r} names no host")
         yield host, slash + rest if rest else ""
 
 

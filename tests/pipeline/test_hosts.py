@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from pipeline import rules
-from pipeline.hosts import HostLists, HostsConfig, judge_hosts, normal_host, registered_domain
+from pipeline.hosts import HostListError, HostLists, HostsConfig, judge_hosts, normal_host, registered_domain
 
 NO_LISTS = HostLists({}, {}, "")
 
@@ -159,7 +159,7 @@ def test_errors_name_the_key_and_the_remedy(tmp_path: Path, config: dict[str, ob
     (tmp_path / "lists" / "latin.txt").write_bytes("é.example\n".encode("latin-1"))
     if "lists" in config:
         config = config | {"lists": str(config["lists"]).format(folder=tmp_path)}
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(HostListError, match=message):
         HostLists.load(HostsConfig.model_validate(config))
 
 

@@ -73,14 +73,10 @@ texts = st.text(alphabet=st.sampled_from("あいうｱＡaA 　\n𠮷㈱ー。")
 @settings(max_examples=60, deadline=None)
 @given(text=texts, shingle=st.integers(1, 6), values=st.sampled_from([1, 7, 40]))
 def test_equals_the_plain_definition(text: str, shingle: int, values: int) -> None:
-    assert minhash.signatures([text], shingle=shingle, values=values)[0].tolist() == plain_signature(
-        text, shingle, values
-    )
+    assert minhash.signatures([text], shingle=shingle, values=values)[0].tolist() == plain_signature(text, shingle, values)
 
 
-@pytest.mark.parametrize(
-    "text", ["".join(KANJI[:9000]), "".join(KANJI[:3]) * 3000, "".join(KANJI[:4500]) + "あ" * 5000]
-)
+@pytest.mark.parametrize("text", ["".join(KANJI[:9000]), "".join(KANJI[:3]) * 3000, "".join(KANJI[:4500]) + "あ" * 5000])
 def test_equals_the_plain_definition_beyond_one_block_and_with_repeats(text: str) -> None:
     assert minhash.signatures([text], shingle=5, values=64)[0].tolist() == plain_signature(text, 5, 64)
 
@@ -132,9 +128,7 @@ def test_signatures_never_change() -> None:
 @pytest.mark.parametrize("target", [0.5, 0.77, 0.95])
 def test_the_estimate_is_unbiased_for_short_and_long_texts(length: int, target: float) -> None:
     one, other, exact = pairs_near(target, length, 100, seed=length)
-    equal = (minhash.signatures(one, shingle=5, values=400) == minhash.signatures(other, shingle=5, values=400)).sum(
-        axis=1
-    )
+    equal = (minhash.signatures(one, shingle=5, values=400) == minhash.signatures(other, shingle=5, values=400)).sum(axis=1)
     error = minhash.similarity(equal, 400) - exact
     standard = np.sqrt((exact * (1 - exact)).mean() / 400)
     assert abs(error.mean()) < 4 * standard / math.sqrt(len(error))
@@ -144,9 +138,7 @@ def test_the_estimate_is_unbiased_for_short_and_long_texts(length: int, target: 
 @pytest.mark.parametrize(("rows", "bands", "target"), [(20, 20, 0.9), (20, 20, 0.85), (8, 14, 0.7), (4, 100, 0.35)])
 def test_bands_find_what_the_theory_says(rows: int, bands: int, target: float) -> None:
     one, other, exact = pairs_near(target, 700, 400, seed=rows * bands)
-    same = minhash.signatures(one, shingle=5, values=rows * bands) == minhash.signatures(
-        other, shingle=5, values=rows * bands
-    )
+    same = minhash.signatures(one, shingle=5, values=rows * bands) == minhash.signatures(other, shingle=5, values=rows * bands)
     found = same.reshape(-1, bands, rows).all(axis=2).any(axis=1)
     # Two bytes are also equal by chance once in 256.
     theory = 1 - (1 - (exact + (1 - exact) / 256) ** rows) ** bands
