@@ -8,6 +8,7 @@ import csv
 from pathlib import Path
 
 from fastwarc.stream_io import GzipWriter
+from fastwarc.warc import WarcRecord
 from records import record_of, warcinfo
 from sites import Capture, Expectation, read_captures
 
@@ -68,7 +69,7 @@ def _write_file(path: Path, captures: list[Capture]) -> list[dict[str, str]]:
     return rows
 
 
-def _row(file: str, record, url: str, fate: Expectation) -> dict[str, str]:
+def _row(file: str, record: WarcRecord, url: str, fate: Expectation) -> dict[str, str]:
     return {
         "file": file,
         "record_id": record.record_id,
