@@ -1,0 +1,211 @@
+"""How much a text repeats itself: its character n-grams, counted without a Python object for each.
+
+All positions of a text are sorted by the four letters that begin there (four passes of a counting sort, the last letter
+first), so that equal 2-, 3- and 4-grams lie side by side. Only the positions whose 4-gram occurs again can begin a longer
+repeated one; in ordinary prose that is less than half, and these are sorted on by ten letters. Nothing is hashed: no
+collision can change a number, no text is hostile, and the time is linear in the text.
+"""
+
+from typing import NamedTuple
+
+import numba
+import numpy as np
+
+# The n-grams that Rae et al. 2021 (A1.1) judge by the commonest one, and by those that occur more than once.
+TOP_SIZES = (2, 3, 4)
+DUPLICATE_SIZES = (5, 6, 7, 8, 9, 10)
+
+_SHORT, _LONG = TOP_SIZES[-1], DUPLICATE_SIZES[-1]
+_CODES = 0x110000  # Unicode's code points, so the number of a letter has at most 21 bits
+_LETTER_BITS = np.uint64(21)
+# Three letters make one word; two words whose exclusive or is below these share their first letter, or first two.
+_SHARE_ONE, _SHARE_TWO = np.uint64(1 << 42), np.uint64(1 << 21)
+_ONE = np.uint32(1)  # so that sums stay unsigned: compiled code tests every signed index for being negative
+
+
+class Ngrams(NamedTuple):
+    """What the n-grams of T texts show; int64 arrays, the second axis in the order of the sizes."""
+
+    letters: np.ndarray  # (T,) different letters
+    top: np.ndarray  # (T, TOP_SIZES) occurrences of the commonest n-gram; 0 where the text is shorter than n
+    types: np.ndarray  # (T, DUPLICATE_SIZES) different n-grams
+    repeated_types: np.ndarray  # (T, DUPLICATE_SIZES) different n-grams that occur more than once
+    repeated_letters: np.ndarray  # (T, DUPLICATE_SIZES) letters inside any occurrence of those, each counted once
+
+
+def count_ngrams(codes: np.ndarray, bounds: np.ndarray) -> Ngrams:
+    """The n-grams of each text, over all its characters, line ends included.
+
+    `codes` are the code points of all texts (uint32), text `t` being `codes[bounds[t]:bounds[t + 1]]` (int64). Memory
+    grows with the longest text, by 40 bytes a letter.
+    """
+    lengths = np.diff(bounds)[:, None]
+    # Allocated here since numpy leaves untouched pages of a zeroed array to the operating system; numba writes them all.
+    letters, top, shared, runs, repeated_letters = _count_ngrams(codes, bounds, np.zeros(_CODES, dtype=np.uint32))
+    occurrences = np.maximum(lengths - np.array(DUPLICATE_SIZES) + 1, 0)
+    # Sorted neighbours that share n letters or more belong to one type, so each of the others begins a new one.
+    equal_neighbours = shared[:, ::-1].cumsum(axis=1)[:, ::-1][:, DUPLICATE_SIZES]
+    return Ngrams(
+        letters=letters,
+        top=np.where(lengths >= np.array(TOP_SIZES), top, 0),
+        types=occurrences - equal_neighbours,
+        repeated_types=runs.cumsum(axis=1)[:, DUPLICATE_SIZES],
+        repeated_letters=repeated_letters[:, DUPLICATE_SIZES],
+    )
+
+
+@numba.njit(cache=True, nogil=True)
+def _number_letters(codes: np.ndarray, numbers: np.ndarray, letters: np.ndarray, frequencies: np.ndarray) -> np.int64:
+    """Number the letters of a text from 1 as they appear, with their frequencies, and zeros behind the end.
+
+    The zero never equals a letter, so that no n-gram reaches beyond the end of the text and equals another. `numbers` (by
+    code point) comes zeroed and is left so. Returns how many different letters there are.
+    """
+    known = np.uint32(0)
+    for index in range(len(codes)):
+        number = numbers[codes[index]]
+        if number == 0:
+            known += _ONE
+            number = known
+            numbers[codes[index]] = number
+            frequencies[number] = 0
+        frequencies[number] += _ONE
+        letters[index] = number
+    for index in range(len(codes)):
+        numbers[codes[index]] = 0
+    letters[len(codes) : len(codes) + _LONG] = 0
+    return np.int64(known)
+
+
+@numba.njit(cache=True, nogil=True)
+def _sort(
+    keys: np.ndarray, frequencies: np.ndarray, buckets: np.int64, order: np.ndarray, into: np.ndarray, slots: np.ndarray
+) -> None:
+    """Sort the positions in `order` by `keys[position]`, equal ones as they are; `slots` is scratch space by key."""
+    total = np.uint32(0)
+    for bucket in range(buckets):
+        slots[bucket] = total
+        total += frequencies[bucket]
+    for index in range(len(order)):
+        key = keys[order[index]]
+        slot = slots[key]
+        slots[key] = slot + _ONE
+        into[slot] = order[index]
+
+
+@numba.njit(cache=True, nogil=True)
+def _count_keys(keys: np.ndarray, buckets: np.int64, order: np.ndarray, frequencies: np.ndarray) -> None:
+    """How often each key occurs at the positions in `order`."""
+    frequencies[:buckets] = 0
+    for index in range(len(order)):
+        frequencies[keys[order[index]]] += _ONE
+
+
+@numba.njit(cache=True, nogil=True)
+def _count_ngrams(
+    codes: np.ndarray, bounds: np.ndarray, numbers: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """`count_ngrams`, but instead of types: how many sorted neighbours share n letters, and where runs of n begin and end."""
+    texts = len(bounds) - 1
+    longest = 0
+    for text in range(texts):
+        longest = max(longest, bounds[text + 1] - bounds[text])
+    letters = np.empty(longest + _LONG, dtype=np.uint32)
+    words = np.empty(longest + _LONG, dtype=np.uint64)
+    order, other = np.empty(longest + 1, dtype=np.uint32), np.empty(longest + 1, dtype=np.uint32)
+    frequencies, slots = np.empty(longest + 1, dtype=np.uint32), np.empty(longest + 1, dtype=np.uint32)
+    groups = np.empty(longest, dtype=np.uint32)  # by position: the number of its 4-gram among those that are repeated
+    repeated = np.empty(longest, dtype=np.uint8)  # by position: the longest n-gram there that occurs again, if over 4
+    covered = np.empty(_LONG + 1, dtype=np.int64)
+
+    different = np.zeros(texts, dtype=np.int64)
+    top = np.ones((texts, len(TOP_SIZES)), dtype=np.int64)
+    shared_by_size = np.zeros((texts, _LONG + 2), dtype=np.int64)
+    runs = np.zeros((texts, _LONG + 2), dtype=np.int64)
+    repeated_letters = np.zeros((texts, _LONG + 2), dtype=np.int64)
+    for text in range(texts):
+        length = bounds[text + 1] - bounds[text]
+        if length == 0:
+            continue
+        buckets = 1 + _number_letters(codes[bounds[text] : bounds[text + 1]], numbers, letters, frequencies)
+        different[text] = buckets - 1
+        for index in range(length):
+            order[index] = index
+            repeated[index] = 0
+        for index in range(length + _LONG - 2):
+            words[index] = (
+                np.uint64(letters[index]) << _LETTER_BITS | np.uint64(letters[index + 1])
+            ) << _LETTER_BITS | np.uint64(letters[index + 2])
+
+        # The letters `n` places on are those of the text less the first n, and n zeros.
+        frequencies[0] = 0
+        for index in range(min(length, _SHORT)):
+            frequencies[letters[index]] -= _ONE
+            frequencies[0] += _ONE
+        for n in range(_SHORT - 1, -1, -1):
+            if n < length:
+                frequencies[letters[n]] += _ONE
+                frequencies[0] -= _ONE
+            _sort(letters[n:], frequencies, buckets, order[:length], other, slots)
+            order, other = other, order
+
+        # Branches here would be guessed wrong half of the time, hence the arithmetic on ones and zeros.
+        members, group = np.uint32(0), np.uint32(0)
+        run2, run3, run4 = _ONE, _ONE, _ONE
+        top2, top3, top4 = _ONE, _ONE, _ONE
+        before = order[0]
+        equal_before = np.uint32(0)
+        for index in range(1, length):
+            position = order[index]
+            unlike = words[before] ^ words[position]
+            two, three = np.uint32(unlike < _SHARE_TWO), np.uint32(unlike == 0)
+            # an example of `abcd`: equal in `abc` and in `bcd`
+            four = three & np.uint32(words[before + _ONE] == words[position + _ONE])
+            run2, run3, run4 = run2 * two + _ONE, run3 * three + _ONE, run4 * four + _ONE
+            top2, top3, top4 = max(top2, run2), max(top3, run3), max(top4, run4)
+            member = equal_before | four
+            group += member & (_ONE - equal_before)
+            groups[before] = group
+            other[members] = before
+            members += member
+            equal_before = four
+            before = position
+        groups[before] = group
+        other[members] = before
+        members += equal_before
+        top[text, 0], top[text, 1], top[text, 2] = top2, top3, top4
+        order, other = other, order
+
+        for n in range(_LONG - 1, _SHORT - 1, -1):
+            _count_keys(letters[n:], buckets, order[:members], frequencies)
+            _sort(letters[n:], frequencies, buckets, order[:members], other, slots)
+            order, other = other, order
+        _count_keys(groups, np.int64(group) + 1, order[:members], frequencies)
+        _sort(groups, frequencies, np.int64(group) + 1, order[:members], other, slots)
+        order, other = other, order
+
+        shared_before = 0
+        before = order[0]
+        for index in range(1, members):
+            position = order[index]
+            middle = words[before + np.uint32(4)] ^ words[position + np.uint32(4)]
+            last = words[before + np.uint32(7)] ^ words[position + np.uint32(7)]
+            shared = (middle < _SHARE_ONE) + (middle < _SHARE_TWO) + (middle == 0)
+            shared += (middle == 0) * ((last < _SHARE_ONE) + (last < _SHARE_TWO) + (last == 0))
+            shared = (groups[before] == groups[position]) * (_SHORT + shared)
+            shared_by_size[text, shared] += 1
+            # runs of n-grams begin here for the n above what the one before shared, up to what this one shares
+            runs[text, shared_before + 1] += 1
+            runs[text, max(shared, shared_before) + 1] -= 1
+            repeated[before] = max(shared, shared_before)
+            shared_before = shared
+            before = position
+        if members:
+            repeated[before] = shared_before
+
+        covered[:] = 0
+        for position in range(length):
+            for n in range(_SHORT + 1, repeated[position] + 1):
+                repeated_letters[text, n] += min(n, position + n - covered[n])
+                covered[n] = position + n
+    return different, top, shared_by_size, runs, repeated_letters
