@@ -49,9 +49,13 @@ RANGES: tuple[tuple[Letter, int, int], ...] = (
     (Letter.SYMBOL, 0xA1, 0xBF),  # Latin-1 signs, less ª and º
     (Letter.SYMBOL, 0xD7, 0xD7),  # ×
     (Letter.SYMBOL, 0xF7, 0xF7),  # ÷
-    (Letter.SYMBOL, 0x2010, 0x2BFF),  # general punctuation, currency, arrows, mathematics, boxes, dingbats
-    (Letter.SYMBOL, 0x3001, 0x3020),  # CJK symbols and brackets, less the Japanese letters below
-    (Letter.SYMBOL, 0x3030, 0x303F),
+    (Letter.SYMBOL, 0x2010, 0x2BFF),  # general punctuation, currency, numbers in circles, arrows, boxes, dingbats
+    (Letter.SYMBOL, 0x3001, 0x3004),  # CJK symbols and brackets, less the Japanese letters below and 〆
+    (Letter.SYMBOL, 0x3008, 0x3020),
+    (Letter.SYMBOL, 0x3030, 0x3030),
+    (Letter.SYMBOL, 0x3036, 0x3037),
+    (Letter.SYMBOL, 0x303D, 0x303F),
+    (Letter.SYMBOL, 0x309B, 0x309C),  # ゛゜
     (Letter.SYMBOL, 0x30FB, 0x30FB),  # ・
     (Letter.SYMBOL, 0x3200, 0x33FF),  # enclosed and squared CJK
     (Letter.SYMBOL, 0xFE30, 0xFE6B),  # vertical and small forms

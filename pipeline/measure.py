@@ -118,7 +118,7 @@ MEASURES: tuple[Measure, ...] = (
     Measure("bullet_line_fraction", FRACTION, "those that begin with a bullet / those", GOPHER),
     Measure("lines_ending_with_punctuation_fraction", FRACTION, "those that end in punctuation / those", "C4"),
     Measure("whitespace_fraction", FRACTION, "white space / characters", OWN),
-    Measure("symbol_fraction", FRACTION, "symbols and punctuation but 。．！？、， / characters", OWN),
+    Measure("symbol_fraction", FRACTION, "symbols, punctuation but 。．！？、，, and ① / characters", OWN),
     Measure("digit_fraction", FRACTION, "digits, ASCII and full-width / characters", OWN),
     Measure("latin_fraction", FRACTION, "Latin letters, full-width ones included / characters", OWN),
     Measure("num_urls", COUNT, "occurrences of http:// and https://", OWN),

@@ -77,9 +77,7 @@ def swallow_numbers(text: str) -> dict[str, float]:
         )
     for n in (2, 3, 4):
         occurrences = ngrams_of(text, n)
-        numbers[f"top_{n}gram_character_fraction"] = share(
-            max(occurrences.values(), default=0), sum(occurrences.values())
-        )
+        numbers[f"top_{n}gram_character_fraction"] = share(max(occurrences.values(), default=0), sum(occurrences.values()))
     for n in range(5, 11):
         occurrences = ngrams_of(text, n)
         repeated = sum(count > 1 for count in occurrences.values())
@@ -97,9 +95,7 @@ def letters_of_matches(text: str, expressions: Collection[str], allowed: Collect
     return letters
 
 
-def expression_numbers(
-    text: str, ng: Collection[str], allowed: Collection[str], dating: Collection[str]
-) -> dict[str, float]:
+def expression_numbers(text: str, ng: Collection[str], allowed: Collection[str], dating: Collection[str]) -> dict[str, float]:
     """`ngword.py`, and the paper's way with allowed expressions."""
     japanese = swallow_numbers(text)["num_japanese_letters"]
     letters, not_allowed = letters_of_matches(text, ng), letters_of_matches(text, ng, allowed)
@@ -137,16 +133,15 @@ def line_numbers(text: str) -> dict[str, float]:
         "mean_line_length": share(sum(map(len, lines)), len(lines)),
         "short_line_fraction": share(sum(len(line) < 20 for line in lines), len(lines)),
         "bullet_line_fraction": share(sum(line[0] in "•‣◦▪▶►-*・●○◎■□◆◇▼▽★☆※" for line in lines), len(lines)),
-        "lines_ending_with_punctuation_fraction": share(
-            sum(line[-1] in ".!?\"”。．！？…」』）)" for line in lines), len(lines)
-        ),
+        "lines_ending_with_punctuation_fraction": share(sum(line[-1] in '.!?"”。．！？…」』）)' for line in lines), len(lines)),
     }
 
 
 def other_numbers(text: str) -> dict[str, float]:
     """Symbols, digits and Latin letters by Unicode's own properties: true for all characters but the rarest."""
     japanese_marks = "。．！？、，"
-    symbols = sum(unicodedata.category(letter)[0] in "PS" and letter not in japanese_marks for letter in text)
+    categories = {letter: unicodedata.category(letter) for letter in set(text) - set(japanese_marks)}
+    symbols = sum(categories.get(letter, "")[:1] in ("P", "S") or categories.get(letter) == "No" for letter in text)
     latin = sum(unicodedata.name(letter, "").startswith(("LATIN ", "FULLWIDTH LATIN ")) for letter in text)
     return {
         "num_sentences": sum(len(sentences_of_line(line)) for line in text.split("\n")),
