@@ -6,12 +6,12 @@ part, so that the maps behind it again see one part and nothing else.
 
 import itertools
 import json
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,11 +23,13 @@ from pipeline.executor import Mark
 from pipeline.files import Output, TableWriter, file_digest, sync, temporary_name
 from pipeline.ledger import Ledger
 from pipeline.maps import signature_settings
-from pipeline.rules import VERDICT_SCHEMA
-from pipeline.tables import aligned, batches, documents, read, survivors
+from pipeline.quality import PROFILES
+from pipeline.rules import VERDICT_SCHEMA, judge
+from pipeline.tables import aligned, batches, documents, numbers, read, survivors
 from pipeline.tasks import Result, Task
 from pipeline.tokenize import Cut, gather, id_numbers, plan_shards
-from pipeline.tokenizer import load_tokenizer, open_tokenizer, train_tokenizer
+from pipeline.tokenizer import TokenizerError, load_tokenizer, open_tokenizer
+from pipeline.tokenizer_training import train_tokenizer
 
 ORDER_SCHEMA = pa.schema(
     [
@@ -40,6 +42,69 @@ ORDER_SCHEMA = pa.schema(
         pa.field("tokens", pa.int64(), nullable=False),
     ]
 )
+
+
+# The tokenizer
+
+
+def make_tokenizer(task: Task, mark: Mark) -> Result:
+    """tokenizer: the given model, or one trained on a sample, into `tokens/tokenizer`."""
+    config = task.manifest.tokenizer
+    tokenizer = open_tokenizer(config) if config.model else train_tokenizer(_sample(task, config.sample_characters), config)
+    folder = task.folder / "tokens" / "tokenizer"
+    with tempfile.TemporaryDirectory(prefix=".tokenizer-", suffix=".tmp", dir=task.folder) as made:
+        tokenizer.save(Path(made))
+        outputs = []
+        for path in sorted(Path(made).iterdir()):
+            folder.mkdir(parents=True, exist_ok=True)
+            temporary = temporary_name(folder / path.name)
+            shutil.copyfile(path, temporary)
+            sync(temporary)
+            final = f"tokens/tokenizer/{path.name}"
+            outputs.append(Output(str(temporary), final, file_digest(temporary), temporary.stat().st_size, 1))
+    return Result(tokenizer.vocabulary_size, tuple(outputs), {"tokenizer": tokenizer.digest})
+
+
+def _sample(task: Task, characters: int) -> Iterator[str]:
+    """Texts to train a tokenizer on, in the order of their ids, until there are enough `characters`.
+
+    They are chosen by id among the documents that pass the published Swallow rules, whatever rules the manifest has: a
+    changed threshold must not change every token, and menus and spam are no text to learn words from. When nothing
+    passes, all documents are taken.
+    """
+    gate = PROFILES["swallow_code"]
+    columns = sorted({rule.measured for rule in gate} | {"num_letters"})
+    chosen: list[tuple[bool, str, str, int]] = []
+    for part in task.parts:
+        for batch in batches(task.folder, f"features/{part}.parquet", ["doc_id", *columns]):
+            doc_ids = batch["doc_id"].to_pylist()
+            failed = (~judge(gate, doc_ids, numbers(batch, columns))["kept"].to_numpy()).tolist()
+            sizes = batch["num_letters"].to_pylist()
+            chosen += zip(failed, doc_ids, itertools.repeat(part), sizes)
+        # Only the best so far can be in the sample; this keeps the list short however large the corpus.
+        chosen = _first_characters(sorted(set(chosen)), characters)
+    if not chosen:
+        raise TokenizerError(
+            "no document was extracted, so there is nothing to train a tokenizer on; `yield` shows which rules dropped the pages"
+        )
+    if not chosen[0][0]:
+        chosen = [item for item in chosen if not item[0]]
+    texts: dict[str, str] = {}
+    for part in {part for _, _, part, _ in chosen}:
+        wanted = pa.array([doc_id for _, doc_id, of_part, _ in chosen if of_part == part])
+        for batch in documents(task.folder, part, ["doc_id", "text"], wanted):
+            texts.update(zip(batch["doc_id"].to_pylist(), batch["text"].to_pylist(), strict=True))
+    return (texts[doc_id] for doc_id in sorted(texts))
+
+
+def _first_characters(items: list[tuple[bool, str, str, int]], characters: int) -> list[tuple[bool, str, str, int]]:
+    """The first items whose sizes (their last fields) add up to `characters`."""
+    total = 0
+    for index, item in enumerate(items):
+        if total >= characters:
+            return items[:index]
+        total += item[-1]
+    return items
 
 
 # Duplicates
@@ -148,6 +213,44 @@ def earlier_digests(config: DedupConfig) -> list[str]:
             rows = ledger.rows("SELECT digest FROM units WHERE stage = 'dedup' AND status = 'done'")
         found.append(rows[0][0] if rows else "")
     return found
+
+
+# Hosts
+
+
+def judge_all_hosts(task: Task, mark: Mark) -> Result:
+    """hosts: lists and statistics of hosts over the deduplicated pages, into `host_counts.parquet`."""
+    config = task.manifest.hosts
+    tables = []
+    for part in task.parts:
+        kept = survivors(task.folder, "dedup", part)
+        numbers = aligned(read(task.folder, f"features/{part}.parquet", _HOST_NUMBERS), pa.chunked_array([kept]))
+        places = aligned(read(task.folder, f"documents/{part}.parquet", ["doc_id", "host", "url"]), numbers["doc_id"])
+        tables.append(numbers.append_column("host", places["host"]).append_column("url", places["url"]))
+    pages = pa.concat_tables(tables)
+    verdicts, host_counts = hosts.judge_hosts(
+        doc_id=pages["doc_id"],
+        host=pages["host"],
+        url=pages["url"],
+        n_chars=pages["num_letters"].to_numpy(),
+        ng_characters=pages["num_ng_letters_not_allowed"].to_numpy(),
+        is_dating_page=pages["has_dating_expression"].to_numpy(),
+        lists=hosts.HostLists.load(config),
+        config=config,
+    )
+    outputs, digests, start = [], {}, 0
+    for part, table in zip(task.parts, tables, strict=True):
+        output, digest = _write_verdicts(task, part, verdicts.slice(start, table.num_rows))
+        start += table.num_rows
+        outputs.append(output)
+        digests[f"survivors/{task.stage}/{part}"] = digest
+    with TableWriter(task.folder, "host_counts.parquet", host_counts.schema) as writer:
+        writer.write(host_counts)
+        outputs.append(writer.finish())
+    return Result(verdicts.num_rows, tuple(outputs), digests)
+
+
+_HOST_NUMBERS = ["doc_id", "num_letters", "num_ng_letters_not_allowed", "has_dating_expression"]
 
 
 # Shards

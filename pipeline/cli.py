@@ -41,13 +41,14 @@ def _plain_errors() -> Iterator[None]:
     from pipeline.ledger import LedgerError, NoCorpusError
     from pipeline.manifest import ManifestError
     from pipeline.runner import RunError
+    from pipeline.token_store import TokenStoreError
     from pipeline.tokenizer import TokenizerError
 
     try:
         yield
     except (ManifestError, InputError, NoCorpusError, ExpressionListError, HostListError, TokenizerError) as error:
         raise WrongUse(str(error)) from error
-    except (RunError, LedgerError) as error:
+    except (RunError, LedgerError, TokenStoreError) as error:
         raise Stopped(str(error)) from error
     except KeyboardInterrupt:
         click.echo("stopped; what is done stays done, the same command goes on from here", err=True)

@@ -210,17 +210,29 @@ def extract_record(record: Record, config: ExtractConfig, repeated: bool) -> dic
     if record.http_status is not None and not 200 <= record.http_status <= 299:
         raise Dropped("http_status", record.http_status, 200 if record.http_status < 200 else 299)
     page = _text_page(record, repeated) if record.kind in ("text", "conversion") else _html_page(record, config, repeated)
-    if not page["text"]:
+    text = one_line_a_paragraph(str(page["text"]))
+    if not text:
         raise Dropped("no_text", 0)
-    numbers = measure_language(str(page["text"]))
+    numbers = measure_language(text)
     _require(PRECISE_RULE, getattr(numbers, PRECISE_RULE.measured), detail=numbers.lang)
     return {
         "url": _encodable(record.url),
         "host": host_of(record.url),
         "date": _encodable(record.date),
         **page,
+        "text": text,
         **numbers._asdict(),
     }
+
+
+def one_line_a_paragraph(text: str) -> str:
+    """`text` without blank lines and without white space at the ends of lines.
+
+    Swallow's rules count lines as paragraphs, on texts that have no blank ones (trafilatura writes none); with them, half
+    of the lines of an ordinary page would be repetitions of the empty line.
+    """
+    lines = (line.rstrip() for line in text.split("\n"))
+    return "\n".join(line for line in lines if line)
 
 
 def _text_page(record: Record, repeated: bool) -> dict[str, object]:
@@ -232,7 +244,7 @@ def _text_page(record: Record, repeated: bool) -> dict[str, object]:
         text, charset, source, replacement_share = decode(record.body, record.http_charset)
     return {
         "title": _encodable(record.title),
-        "text": _encodable(text).strip("\n"),
+        "text": _encodable(text),
         "charset": charset,
         "charset_source": source,
         "replacement_share": replacement_share,

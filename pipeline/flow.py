@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pipeline import barriers, maps
-from pipeline.expressions import load_expressions
 from pipeline.hosts import HostLists
 from pipeline.manifest import Manifest
 from pipeline.tasks import Perform
@@ -67,8 +66,9 @@ FLOW: tuple[Stage, ...] = (
         "part",
         maps.measure_part,
         reads=("documents/{part}.parquet",),
-        modules=("measure", "ngrams", "letters", "expressions"),
-        settings=lambda manifest: load_expressions(manifest.measure).digest,
+        modules=("measure", "ngrams", "letters", "sentences", "expressions"),
+        libraries=("ahocorasick-rs", "zstandard"),
+        settings=lambda manifest: manifest.measure.read_lists().digest,
     ),
     Stage(
         "quality",
@@ -113,7 +113,7 @@ FLOW: tuple[Stage, ...] = (
             "signatures/{part}.parquet",
             "survivors/quality/{part}",
         ),
-        modules=("dedup", "minhash", "rules"),
+        modules=("dedup", "clusters", "minhash", "rules"),
         settings=lambda manifest: [manifest.dedup, barriers.earlier_digests(manifest.dedup)],
     ),
     Stage(
@@ -130,7 +130,7 @@ FLOW: tuple[Stage, ...] = (
         "part",
         maps.clean_part,
         reads=("documents/{part}.parquet", "survivors/hosts/{part}", "token_counts/{part}.parquet", "tokenizer"),
-        modules=("clean", "edits", "rules"),
+        modules=("clean", "clean_characters", "clean_footers", "clean_navigation", "edits", "rules"),
         settings=lambda manifest: manifest.clean,
     ),
     Stage(
@@ -138,7 +138,7 @@ FLOW: tuple[Stage, ...] = (
         "part",
         maps.mask_part,
         reads=("documents/{part}.parquet", "verdicts/clean/{part}.parquet", "edits/clean/{part}.parquet", "tokenizer"),
-        modules=("pii", "edits", "rules"),
+        modules=("pii", "pii_kinds", "pii_shadow", "pii_validators", "clean_characters", "edits", "rules"),
         libraries=("phonenumbers", "python-stdnum"),
         settings=lambda manifest: manifest.pii,
     ),

@@ -48,20 +48,35 @@ _DOCUMENT_COLUMNS = (
     "charset_source VARCHAR, replacement_share DOUBLE, extractor VARCHAR, lang VARCHAR, lang_score DOUBLE, "
     "kana_share DOUBLE, japanese_share DOUBLE, warc_file VARCHAR, warc_offset BIGINT"
 )
+# The stages whose verdicts have no columns of a record, in the order of the flow.
+_JUDGING = ("quality", "dedup", "hosts", "clean", "pii")
+
+
+class _FileView(NamedTuple):
+    """A view over the files of some patterns; `name` of the file's folder and stem become columns where asked for."""
+
+    patterns: tuple[str, ...]
+    columns: str
+    has_part: bool = True
+    has_stage: bool = False
+
+
 _FILE_VIEWS = {
-    "records": ("verdicts/extract/*.parquet", _RECORD_COLUMNS),
-    "documents": ("documents/*.parquet", _DOCUMENT_COLUMNS),
-    "measured": ("features/*.parquet", "doc_id VARCHAR, num_letters BIGINT, n_bytes BIGINT"),
-    "token_counts": ("token_counts/*.parquet", "doc_id VARCHAR, n_tokens BIGINT"),
-    "stage_verdicts": ("verdicts/[!e]*/*.parquet", _VERDICT_COLUMNS),
-    "duplicates": (
-        "duplicates.parquet",
+    "records": _FileView(("verdicts/extract/*.parquet",), _RECORD_COLUMNS),
+    "documents": _FileView(("documents/*.parquet",), _DOCUMENT_COLUMNS),
+    "measured": _FileView(("features/*.parquet",), "doc_id VARCHAR, num_letters BIGINT, n_bytes BIGINT"),
+    "token_counts": _FileView(("token_counts/*.parquet",), "doc_id VARCHAR, n_tokens BIGINT"),
+    "stage_verdicts": _FileView(tuple(f"verdicts/{stage}/*.parquet" for stage in _JUDGING), _VERDICT_COLUMNS, has_stage=True),
+    "duplicates": _FileView(
+        ("duplicates.parquet",),
         "doc_id VARCHAR, cluster_id VARCHAR, survivor_id VARCHAR, similarity FLOAT, cluster_size BIGINT",
+        has_part=False,
     ),
-    "host_counts": ("host_counts.parquet", "host VARCHAR, docs_in BIGINT, docs_out BIGINT"),
-    "edits": (
-        "edits/*/*.parquet",
+    "host_counts": _FileView(("host_counts.parquet",), "host VARCHAR, docs_in BIGINT, docs_out BIGINT", has_part=False),
+    "edits": _FileView(
+        ("edits/clean/*.parquet", "edits/pii/*.parquet"),
         'doc_id VARCHAR, start INTEGER, "end" INTEGER, kind VARCHAR, replacement VARCHAR',
+        has_stage=True,
     ),
 }
 _DERIVED_VIEWS = """
@@ -166,23 +181,26 @@ class Ledger:
     def create_views(self, temporary: bool = False) -> None:
         """(Re)make the views over the files that are there now; `temporary` for a ledger opened to read."""
         keyword = "TEMPORARY" if temporary else ""
-        for name, (pattern, columns) in _FILE_VIEWS.items():
-            if any(self.root.glob(pattern)):
-                source = f"read_parquet({_quoted(self.root.resolve() / pattern)}, union_by_name=true, filename=true)"
-                stage = "regexp_extract(filename, '([^/]+)/[^/]+$', 1) AS stage, " if "/*/" in pattern + "/" else ""
-                stage = stage if name in ("stage_verdicts", "edits") else ""
-                query = f"SELECT {stage}* EXCLUDE (filename), parse_filename(filename, true) AS part FROM {source}"
-                if name in ("duplicates", "host_counts"):
-                    query = f"SELECT * EXCLUDE (filename) FROM {source}"
-            else:
-                casts = ", ".join(
-                    f"CAST(NULL AS {kind}) AS {column}" for column, kind in (c.rsplit(" ", 1) for c in columns.split(", "))
-                )
-                extra = ", ''::VARCHAR AS part" if name not in ("duplicates", "host_counts") else ""
-                extra += ", ''::VARCHAR AS stage" if name in ("stage_verdicts", "edits") else ""
-                query = f"SELECT {casts}{extra} WHERE false"
-            self.connection.execute(f"CREATE OR REPLACE {keyword} VIEW {name} AS {query}")
+        for name, view in _FILE_VIEWS.items():
+            self.connection.execute(f"CREATE OR REPLACE {keyword} VIEW {name} AS {self._query(view)}")
         self.connection.execute(_DERIVED_VIEWS.format(temporary=keyword))
+
+    def _query(self, view: _FileView) -> str:
+        """The SELECT of a view: over its files, or, before there are any, over no rows of the same columns."""
+        patterns = [pattern for pattern in view.patterns if any(self.root.glob(pattern))]
+        if not patterns:
+            columns = view.columns + ", part VARCHAR" * view.has_part + ", stage VARCHAR" * view.has_stage
+            nulls = (column.rsplit(" ", 1) for column in columns.split(", "))
+            return "SELECT " + ", ".join(f"CAST(NULL AS {kind}) AS {name}" for name, kind in nulls) + " WHERE false"
+        files = ", ".join(_quoted(self.root.resolve() / pattern) for pattern in patterns)
+        part = ", parse_filename(filename, true) AS part" * view.has_part
+        stage = ", regexp_extract(filename, '([^/]+)/[^/]+$', 1) AS stage" * view.has_stage
+        # A stage without size columns has nulls there; `columns` names them for a corpus that has no such stage yet.
+        missing = ""
+        if view.columns == _VERDICT_COLUMNS and not any("clean" in pattern for pattern in patterns):
+            missing = ", NULL::BIGINT AS n_chars, NULL::BIGINT AS n_bytes, NULL::BIGINT AS n_tokens"
+        source = f"read_parquet([{files}], union_by_name=true, filename=true)"
+        return f"SELECT * EXCLUDE (filename){part}{stage}{missing} FROM {source}"
 
 
 def _quoted(path: Path) -> str:

@@ -18,7 +18,6 @@ from pipeline import clean, edits, minhash, pii, quality
 from pipeline.dedup import DedupConfig
 from pipeline.edits import EDIT_SCHEMA, Edit
 from pipeline.executor import Mark
-from pipeline.expressions import load_expressions
 from pipeline.extract import DOCUMENT_SCHEMA, RECORD_VERDICT_SCHEMA, extract
 from pipeline.files import BATCH_ROWS, TableWriter, file_digest
 from pipeline.inputs import read_records
@@ -29,6 +28,7 @@ from pipeline.tasks import Result, Task
 from pipeline.tokenize import EncodedWriter
 from pipeline.tokenizer import load_tokenizer
 
+MEASURED_SCHEMA = pa.schema([pa.field("doc_id", pa.string(), nullable=False), *FEATURE_SCHEMA])
 TOKEN_COUNT_SCHEMA = pa.schema([pa.field("doc_id", pa.string(), nullable=False), pa.field("n_tokens", pa.int64())])
 # A stage that changes texts says how large each is afterwards.
 SIZED_VERDICT_SCHEMA = pa.schema(
@@ -54,11 +54,11 @@ def extract_input(task: Task, mark: Mark) -> Result:
 
 def measure_part(task: Task, mark: Mark) -> Result:
     """measure: every number that later stages judge by, into `features`."""
-    expressions = load_expressions(task.manifest.measure)
-    with TableWriter(task.folder, f"features/{task.part}.parquet", FEATURE_SCHEMA) as features:
+    expressions = task.manifest.measure.read_lists()
+    with TableWriter(task.folder, f"features/{task.part}.parquet", MEASURED_SCHEMA) as features:
         for batch in documents(task.folder, task.part, ["doc_id", "text"]):
             measured = measure(batch["text"].to_pylist(), expressions)
-            features.write(pa.table({"doc_id": batch["doc_id"], **measured}).select(FEATURE_SCHEMA.names))
+            features.write(pa.table({"doc_id": batch["doc_id"], **measured}, schema=MEASURED_SCHEMA))
         return _finished(task, features)
 
 

@@ -128,6 +128,14 @@ def _records_from(stream: IO[bytes], position: int, end: int, max_bytes: int) ->
         if 0 <= end <= offset:
             return
         yield _read_record(raw, offset, max_bytes)
+        if _swallowed_a_header(raw):
+            raise OSError("Invalid WARC header within another header")
+
+
+def _swallowed_a_header(raw: WarcRecord) -> bool:
+    """Whether bytes are missing inside a header, so that the next record's header was read as part of it."""
+    http = raw.http_headers if raw.is_http_parsed else None
+    return len(raw.headers.get_multiple("WARC-Type")) > 1 or (http is not None and "WARC-Record-ID" in http)
 
 
 def _read_record(raw: WarcRecord, offset: int, max_bytes: int) -> Record:

@@ -18,8 +18,9 @@ def records_of(content: bytes, start: int = 0, end: int = -1) -> list[Record]:
 
 
 def summary(content: bytes) -> list[tuple[int, str]]:
-    """(last digit of the record id or -1, problem) of each record."""
-    return [(int(record.record_id[-2]) if record.record_id else -1, record.problem) for record in records_of(content)]
+    """(number, problem) of each record; -1 for one whose id is not that of a record that was put in."""
+    numbers = {f"<urn:uuid:00000000-0000-0000-0000-{number:012d}>": number for number in range(10)}
+    return [(numbers.get(record.record_id, -1), record.problem) for record in records_of(content)]
 
 
 def packed(records: list[bytes], how: str) -> list[bytes]:

@@ -1,0 +1,31 @@
+"""The bundled sample, built once for all tests that only look at the result."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.manifest import Manifest, read_manifest
+from pipeline.runner import Listener, run
+
+ROOT = Path(__file__).parents[2]
+SAMPLE = ROOT / "data" / "sample"
+
+
+def sample_manifest(output: Path, *changes: str, workers: int = 2, inputs: list[str] | None = None) -> Manifest:
+    """The default manifest on the bundled sample, with a small vocabulary so that training it takes a second."""
+    return read_manifest(
+        str(ROOT / "manifests" / "ja_web.yaml"),
+        ["tokenizer.vocabulary=4000", "tokenize.shard_tokens=20000", "tokenize.validation_share=0.1", *changes],
+        input=inputs or [str(SAMPLE / "*.warc.gz")],
+        output=str(output),
+        workers=workers,
+    )
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample's corpus; tests must not change it."""
+    output = tmp_path_factory.mktemp("corpus") / "out"
+    report = run(sample_manifest(output), Listener())
+    assert report.failed == []
+    return output
