@@ -153,3 +153,25 @@ def other_numbers(text: str) -> dict[str, float]:
         "num_urls": text.count("http://") + text.count("https://"),
         "unique_character_fraction": share(len(set(text)), len(text)),
     }
+
+
+def swallow_keeps(numbers: dict[str, float]) -> bool:
+    """The decision of `apply_v1` in `quality.py` and in `ngword.py`."""
+    long_enough = numbers["num_letters"] >= 400 and numbers["num_japanese_letters"] >= 400
+    lines_differ = (
+        max(numbers["duplicate_paragraph_fraction"], numbers["duplicate_sentence_fraction"]) <= 0.30
+        and max(numbers[f"duplicate_{kind}_fraction_in_character"] for kind in ("paragraph", "sentence")) <= 0.20
+    )
+    limits = {2: 0.20, 3: 0.18, 4: 0.16, 5: 0.15, 6: 0.14, 7: 0.13, 8: 0.12, 9: 0.11, 10: 0.10}
+    ngrams_differ = all(
+        numbers[f"{'top' if n < 5 else 'duplicate'}_{n}gram_character_fraction"] <= limit for n, limit in limits.items()
+    )
+    is_japanese = (
+        numbers["hiragana_fraction"] >= 0.2 and numbers["katakana_fraction"] <= 0.5 and numbers["japanese_fraction"] >= 0.5
+    )
+    is_prose = (
+        20 <= numbers["avg_sentence_length"] <= 90
+        and numbers["max_sentence_length"] <= 200
+        and numbers["ellipsis_fraction"] <= 0.2
+    )
+    return long_enough and lines_differ and ngrams_differ and is_japanese and is_prose and numbers["ng_fraction"] < 0.05
