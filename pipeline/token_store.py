@@ -1,0 +1,310 @@
+"""Token shards on disk: their format, how they are written, and how one is opened.
+
+A dataset is a folder: shards and `dataset.json`, which is written last and names them in order, with sizes and hashes
+(`token_dataset` opens it). A shard is one Arrow IPC *file*, uncompressed, with exactly one record batch and one row a
+document, so that the token stream (`tokens.values`) and the index of documents (`tokens.offsets`) are views of the mapped
+file. The delimiter is the first token of each document and occurs nowhere else. A split without documents has no shards,
+and a shard has at least one document.
+
+The module imports nothing else of the project. What it refuses, it refuses with `TokenStoreError`.
+"""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+
+FORMAT_VERSION = 1
+DATASET_FILE = "dataset.json"
+_DOC_ID = re.compile("[0-9a-f]{32}")
+
+
+class TokenStoreError(Exception):
+    """A shard or dataset that cannot be written or read; the message names the file and what to do."""
+
+
+class _Tokenizer(Protocol):
+    """What the store asks of a tokenizer."""
+
+    @property
+    def digest(self) -> str: ...
+    @property
+    def vocabulary_size(self) -> int: ...
+    @property
+    def delimiter_id(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class TokenMeta:
+    """Which tokenizer made the tokens: the hex SHA-256 of its files, the number of its ids, and the id between documents."""
+
+    tokenizer_sha256: str
+    vocabulary_size: int
+    delimiter_id: int
+
+    @classmethod
+    def of(cls, tokenizer: _Tokenizer) -> "TokenMeta":
+        """The description of the tokens that `tokenizer` makes."""
+        return cls(tokenizer.digest, tokenizer.vocabulary_size, tokenizer.delimiter_id)
+
+    @property
+    def dtype(self) -> np.dtype:
+        """How the tokens are stored, see `token_dtype`."""
+        return token_dtype(self.vocabulary_size)
+
+    def described(self) -> dict[str, str | int]:
+        """The description as it stands in `dataset.json` and in each shard's schema."""
+        return {"format_version": FORMAT_VERSION, **asdict(self), "dtype": self.dtype.name}
+
+
+@dataclass(frozen=True)
+class ShardInfo:
+    """A written shard: its file name, its documents, its tokens (delimiters included) and the hex SHA-256 of its bytes."""
+
+    file: str
+    documents: int
+    tokens: int
+    sha256: str
+    first_doc_id: str
+    last_doc_id: str
+
+
+def token_dtype(vocabulary_size: int) -> np.dtype:
+    """uint16 where it holds the ids 0 to `vocabulary_size` - 1, that is up to 65,536 ids, else uint32."""
+    return np.dtype(np.uint16 if vocabulary_size <= 2**16 else np.uint32)
+
+
+# Writing
+
+
+def write_shard(
+    path: Path,
+    doc_ids: Sequence[str],
+    tokens: np.ndarray,
+    offsets: np.ndarray,
+    n_bytes: np.ndarray,
+    n_chars: np.ndarray,
+    meta: TokenMeta,
+) -> ShardInfo:
+    """Write one shard, under its final name when it is whole, without a copy of `tokens`; an existing file is replaced.
+
+    doc_ids: N ids of 32 hex digits, N > 0. tokens: shape (T,), dtype `meta.dtype`, document i being
+    `tokens[offsets[i]:offsets[i + 1]]` with the delimiter first. offsets: int64 (N + 1,). n_bytes, n_chars: sizes of the
+    encoded texts in UTF-8 bytes and code points, integers (N,).
+
+    Raises TokenStoreError when the columns break the format or the file cannot be written.
+    """
+    _check_documents(path, doc_ids, {"n_bytes": n_bytes, "n_chars": n_chars})
+    _check_tokens(path, len(doc_ids), tokens, offsets, meta)
+    schema = _shard_schema(meta, len(doc_ids), len(tokens))
+    columns = [
+        pa.array(doc_ids, pa.string()),
+        pa.LargeListArray.from_arrays(pa.array(offsets), pa.array(tokens), type=schema.field("tokens").type),
+        pa.array(n_bytes, pa.uint32()),
+        pa.array(n_chars, pa.uint32()),
+    ]
+    with _replacing(path) as temporary:
+        with pa.OSFile(str(temporary), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+            writer.write_batch(pa.record_batch(columns, schema=schema))
+        digest = sha256_of(temporary)
+    return ShardInfo(path.name, len(doc_ids), len(tokens), digest, doc_ids[0], doc_ids[-1])
+
+
+def write_dataset(folder: Path, splits: Mapping[str, Sequence[ShardInfo]], meta: TokenMeta) -> str:
+    """Write `dataset.json` over the shards of `folder` and return the fingerprint.
+
+    The fingerprint is the hex SHA-256 of everything else in the file: the order, sizes and hashes of the shards and the
+    description of the tokenizer; no path outside the folder and no time enters it. The shards are opened and held
+    against `splits`; their tokens are not read again.
+
+    Raises TokenStoreError when a shard is missing, damaged, or was made with another tokenizer.
+    """
+    shards: list[dict[str, Any]] = []
+    totals: dict[str, dict[str, int]] = {}
+    for split, infos in splits.items():
+        total = {"shards": 0, "documents": 0, "tokens": 0, "n_bytes": 0, "n_chars": 0}
+        for info in infos:
+            path = folder / info.file
+            shard = open_shard(path, info, meta)
+            first = {"first_token": total["tokens"], "first_document": total["documents"]}
+            shards.append({"split": split, **asdict(info), "size": file_size(path), **first})
+            total["shards"] += 1
+            total["documents"] += info.documents
+            total["tokens"] += info.tokens
+            total["n_bytes"] += int(shard.n_bytes.sum(dtype=np.int64))
+            total["n_chars"] += int(shard.n_chars.sum(dtype=np.int64))
+        totals[split] = total
+    content = {**meta.described(), "splits": totals, "shards": shards}
+    fingerprint = fingerprint_of(content)
+    with _replacing(folder / DATASET_FILE) as temporary:
+        text = json.dumps({**content, "fingerprint": fingerprint}, indent=1, ensure_ascii=False)
+        temporary.write_text(text + "\n", encoding="utf-8")
+    return fingerprint
+
+
+def _check_documents(path: Path, doc_ids: Sequence[str], sizes: Mapping[str, np.ndarray]) -> None:
+    count = len(doc_ids)
+    if count == 0:
+        raise TokenStoreError(f"{path}: a shard needs a document; write no shard for an empty split")
+    bad_id = next((doc_id for doc_id in doc_ids if not _DOC_ID.fullmatch(doc_id)), None)
+    if bad_id is not None:
+        raise TokenStoreError(f"{path}: doc_id {bad_id!r} is not 32 lower-case hex digits")
+    for name, values in sizes.items():
+        # uint32 on disk: a text of 4 GiB is no document.
+        if values.shape != (count,) or values.min() < 0 or values.max() >= 2**32:
+            raise TokenStoreError(f"{path}: {name} must hold {count} sizes from 0 to {2**32 - 1}")
+
+
+def _check_tokens(path: Path, documents: int, tokens: np.ndarray, offsets: np.ndarray, meta: TokenMeta) -> None:
+    if tokens.dtype != meta.dtype or tokens.ndim != 1:
+        raise TokenStoreError(
+            f"{path}: tokens of dtype {tokens.dtype} and shape {tokens.shape}; a vocabulary of {meta.vocabulary_size} ids is "
+            f"stored flat as {meta.dtype}"
+        )
+    if offsets.dtype != np.int64 or offsets.shape != (documents + 1,):
+        raise TokenStoreError(
+            f"{path}: offsets of dtype {offsets.dtype} and shape {offsets.shape}; they must be int64 of shape ({documents + 1},)"
+        )
+    if offsets[0] != 0 or offsets[-1] != len(tokens) or (np.diff(offsets) < 1).any():
+        raise TokenStoreError(f"{path}: offsets must rise from 0 to the {len(tokens)} tokens; no document is without a token")
+    if int(tokens.max()) >= meta.vocabulary_size:
+        raise TokenStoreError(f"{path}: token {tokens.max()} is outside the vocabulary of {meta.vocabulary_size} ids")
+    delimiter = meta.delimiter_id
+    if (tokens[offsets[:-1]] != delimiter).any() or np.count_nonzero(tokens == delimiter) != documents:
+        raise TokenStoreError(f"{path}: the delimiter, {delimiter}, must be the first token of each document and no other")
+
+
+def _shard_schema(meta: TokenMeta, documents: int, tokens: int) -> pa.Schema:
+    token = pa.field("item", pa.from_numpy_dtype(meta.dtype), nullable=False)
+    described = {**meta.described(), "documents": documents, "tokens": tokens}
+    return pa.schema(
+        [
+            pa.field("doc_id", pa.string(), nullable=False),
+            pa.field("tokens", pa.large_list(token), nullable=False),
+            pa.field("n_bytes", pa.uint32(), nullable=False),
+            pa.field("n_chars", pa.uint32(), nullable=False),
+        ],
+        metadata={name: str(value) for name, value in described.items()},
+    )
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """A temporary name beside `path` that takes its place, synced, when the block ends well, and goes when it does not."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        _sync(temporary)
+        temporary.replace(path)
+        _sync(path.parent)
+    except OSError as error:
+        raise TokenStoreError(f"{path}: cannot be written ({error}); make room or choose another folder") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+# Reading
+
+
+@dataclass(frozen=True, eq=False)
+class TokenShard:
+    """One mapped shard of N documents and T tokens. Every array is a read-only view of the file; nothing is copied.
+
+    tokens: (T,) uint16 or uint32. offsets: int64 (N + 1,), document i being `tokens[offsets[i]:offsets[i + 1]]`.
+    doc_ids: Arrow strings (N,). n_bytes, n_chars: uint32 (N,), sizes of the texts that were encoded.
+    """
+
+    path: Path
+    meta: TokenMeta
+    tokens: np.ndarray
+    offsets: np.ndarray
+    doc_ids: pa.StringArray
+    n_bytes: np.ndarray
+    n_chars: np.ndarray
+
+    @classmethod
+    def open(cls, path: Path) -> "TokenShard":
+        """Map a shard; its tokens are not read. Raises TokenStoreError when it is damaged or of another format version."""
+        try:
+            reader = pa.ipc.open_file(pa.memory_map(str(path)))
+            described = {name.decode(): value.decode() for name, value in (reader.schema.metadata or {}).items()}
+            check_version(path, described.get("format_version"))
+            meta = TokenMeta(described["tokenizer_sha256"], int(described["vocabulary_size"]), int(described["delimiter_id"]))
+            expected = _shard_schema(meta, int(described["documents"]), int(described["tokens"]))
+            batch = reader.get_batch(0)
+            whole = reader.num_record_batches == 1 and reader.schema.equals(expected, check_metadata=True)
+        except (OSError, pa.ArrowInvalid, KeyError, ValueError) as error:
+            raise TokenStoreError(f"{path}: cannot be read as a token shard ({error}); run the pipeline again") from error
+        tokens = batch.column("tokens") if whole else None
+        if tokens is None or (len(tokens), len(tokens.values)) != (int(described["documents"]), int(described["tokens"])):
+            raise TokenStoreError(f"{path}: its columns are not those that it describes; run the pipeline again")
+        numbers = [batch.column(name).to_numpy() for name in ("n_bytes", "n_chars")]
+        return cls(path, meta, tokens.values.to_numpy(), tokens.offsets.to_numpy(), batch.column("doc_id"), *numbers)
+
+
+def open_shard(path: Path, info: ShardInfo, meta: TokenMeta) -> TokenShard:
+    """Map the shard that `info` describes. Raises TokenStoreError when it is another: of another tokenizer or size."""
+    shard = TokenShard.open(path)
+    if shard.meta != meta:
+        raise TokenStoreError(f"{path}: made with {shard.meta}, not with {meta}; tokenize the corpus again")
+    if (len(shard.doc_ids), len(shard.tokens)) != (info.documents, info.tokens):
+        raise TokenStoreError(
+            f"{path}: {len(shard.doc_ids)} documents with {len(shard.tokens)} tokens, not {info.documents} with {info.tokens}; "
+            "run the pipeline again"
+        )
+    return shard
+
+
+def shard_info(path: Path) -> ShardInfo:
+    """What `write_shard` said of the shard at `path`; reads the whole file for its hash. Raises TokenStoreError."""
+    shard = TokenShard.open(path)
+    ids = shard.doc_ids
+    return ShardInfo(path.name, len(ids), len(shard.tokens), sha256_of(path), ids[0].as_py(), ids[-1].as_py())
+
+
+def check_version(path: Path, version: object) -> None:
+    """Raises TokenStoreError when `version`, found in the file at `path`, is not the one that this module writes."""
+    if str(version) != str(FORMAT_VERSION):
+        raise TokenStoreError(
+            f"{path}: format_version is {version}, this program reads {FORMAT_VERSION}; use the program that wrote it"
+        )
+
+
+def file_size(path: Path) -> int:
+    """Bytes of the file at `path`; raises TokenStoreError when there is none."""
+    try:
+        return path.stat().st_size
+    except OSError as error:
+        raise TokenStoreError(f"{path}: {error.strerror}; copy the shard here or run the pipeline again") from error
+
+
+def sha256_of(path: Path) -> str:
+    """The hex SHA-256 of the file at `path`; raises TokenStoreError when it cannot be read."""
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise TokenStoreError(f"{path}: cannot be read ({error}); copy it again or run the pipeline again") from error
+
+
+def fingerprint_of(content: Mapping[str, Any]) -> str:
+    """The hex SHA-256 of what `dataset.json` says, its own fingerprint left out, whatever the order of its keys."""
+    described = {name: value for name, value in content.items() if name != "fingerprint"}
+    canonical = json.dumps(described, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode("utf-8")).hexdigest()
