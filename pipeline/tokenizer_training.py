@@ -41,9 +41,9 @@ _CHARACTER_COVERAGE = 0.9995
 # is to drop lines of more than 4,192 bytes.
 _LINE_CHARACTERS = 4_000
 
-# Never inside a piece: the line end, which is a byte, and the two marks that SentencePiece keeps for itself (a space, and
-# an unknown character, for which it drops the sentence).
-_LINE_BREAK = re.compile(f"[\n{SPACE_MARK}\u2585]")
+# Never inside a piece: the line end, which is a byte, and what SentencePiece keeps for itself (U+2581 for a space, U+2585
+# for an unknown character, NUL for the end of a string).
+_LINE_BREAK = re.compile(f"[\n\0{SPACE_MARK}\u2585]")
 
 # How text is cut before byte pairs are merged. A true regular expression, without look-ahead, so that the time is linear
 # in the text and no run of spaces exhausts the engine. After GPT-4's expression (tiktoken, cl100k_base) in spirit: a word

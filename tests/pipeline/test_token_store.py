@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.token_store import (
@@ -44,6 +44,7 @@ def columns(**changed):
     return {**valid, **changed}
 
 
+@settings(deadline=None)
 @given(
     documents=st.lists(st.lists(st.integers(2, 999), max_size=20), min_size=1, max_size=30),
     meta=st.sampled_from([META, WIDE]),
