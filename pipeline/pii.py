@@ -1,0 +1,100 @@
+"""Personal data: e-mail and IP addresses, telephone numbers, postal codes and addresses, identity, card and account numbers.
+
+The table of kinds is `pii_kinds`. A document is masked, masked where the data is personal, or dropped, as the manifest says.
+What is not looked for: names of persons, whose recognition costs more than all other stages, and licence, passport and
+pension numbers, which only context can tell from others.
+"""
+
+import re
+import unicodedata
+from typing import Literal, get_args
+
+from pydantic import Field
+
+from pipeline.clean_characters import character_edits, original_spans
+from pipeline.configuration import Config
+from pipeline.edits import Edit, apply
+from pipeline.pii_kinds import KINDS, Kind
+from pipeline.pii_shadow import shadow
+from pipeline.rules import Rule
+
+KindName = Literal["email", "card", "my_number", "bank_account", "phone", "postal_code", "postal_address", "ip_address"]
+KIND_NAMES: tuple[KindName, ...] = get_args(KindName)
+
+
+class PiiConfig(Config):
+    """The `pii` section of the manifest."""
+
+    policy: Literal["mask", "mask_personal_only", "drop_document"] = Field(
+        "mask", description="mask all, leave public contact data of firms and offices, or drop a document with any match"
+    )
+    kinds: tuple[KindName, ...] = Field(KIND_NAMES, description="what is looked for")
+
+
+RULES: tuple[Rule, ...] = (Rule("personal_data", maximum=0, column="n_edits", source="policy drop_document of the manifest"),)
+
+
+def rules_of(config: PiiConfig) -> tuple[Rule, ...]:
+    """The rules that judge a document; `n_edits` is the number of matches. Only the policy `drop_document` has one."""
+    return RULES if config.policy == "drop_document" else ()
+
+
+def find_personal_data(text: str, config: PiiConfig) -> list[Edit]:
+    """The spans of personal data in `text`, each with its mask: ordered, without overlaps, of the kinds of the table.
+
+    A span begins and ends with a digit or letter of the match (and the combining marks on the last one) and lies in one line.
+    Invisible characters are looked through, since cleaning removes them. With `mask_personal_only` public business data
+    gets no edit; with the other policies it does.
+    """
+    removed = character_edits(text, kana=False)
+    if not removed:
+        return _find(text, config)
+    return original_spans(_find(apply(text, removed), config), removed)
+
+
+# Stands for what is taken while the rest of the text is searched: no label reaches over it, as none reaches over a mask.
+_TAKEN = "［"
+
+
+def _find(text: str, config: PiiConfig) -> list[Edit]:
+    kinds = [kind for kind in KINDS if kind.name in config.kinds]
+    searched = shadow(text)
+    edits: list[Edit] = []
+    found = True
+    # A second round finds what a mask has set free: digits beside digits are no number until the neighbours are gone.
+    while found:
+        found = False
+        for kind in kinds:
+            matches = _matches(kind, searched)
+            for match in matches:
+                found = True
+                start, end = match.span("value")
+                while end < len(text) and unicodedata.category(text[end]).startswith("M"):
+                    end += 1
+                if config.policy != "mask_personal_only" or not kind.is_business(match):
+                    edits.append(Edit(start, end, kind.name, kind.mask))
+            searched = _without(searched, matches)
+    return sorted(edits)
+
+
+def _matches(kind: Kind, searched: str) -> list[re.Match[str]]:
+    """The valid matches of a kind in the order of the text; of two that overlap, the one of the earlier shape."""
+    matches: list[re.Match[str]] = []
+    for shape in kind.shapes:
+        found = list(shape.matches(searched))
+        searched = _without(searched, found)
+        matches += found
+    return sorted(matches, key=lambda match: match.start("value"))
+
+
+def _without(searched: str, matches: list[re.Match[str]]) -> str:
+    """The shadow with the values of `matches`, which are in order, overwritten."""
+    if not matches:
+        return searched
+    pieces = []
+    position = 0
+    for match in matches:
+        start, end = match.span("value")
+        pieces += [searched[position:start], _TAKEN * (end - start)]
+        position = end
+    return "".join([*pieces, searched[position:]])

@@ -1,0 +1,133 @@
+"""The table of the kinds of personal data: how each is written, checked and masked, and which of it is public business data.
+
+Names are those of the edits, of the manifest and of the ledger. The patterns are `pii_patterns`, the checks `pii_telephone` and
+`pii_validators`.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from pipeline import pii_context as context
+from pipeline import pii_patterns as written
+from pipeline import pii_telephone as telephone
+from pipeline import pii_validators as check
+
+
+class Shape(NamedTuple):
+    """One way in which a kind is written."""
+
+    pattern: re.Pattern[str]
+    is_valid: Callable[[re.Match[str]], bool]
+    words: tuple[str, ...] = ()  # a text without any of them has no match; looking for them costs less than the pattern
+    anchor: re.Pattern[str] | None = None  # where to try the pattern: its end, when its start is costly to find
+
+    def matches(self, searched: str) -> Iterator[re.Match[str]]:
+        """The valid matches in a shadow, from left to right, without overlaps."""
+        if self.words and not any(word in searched for word in self.words):
+            return
+        candidates = self.pattern.finditer(searched) if self.anchor is None else self._anchored(searched, self.anchor)
+        yield from filter(self.is_valid, candidates)
+
+    def _anchored(self, searched: str, anchor: re.Pattern[str]) -> Iterator[re.Match[str]]:
+        past = 0
+        for found in anchor.finditer(searched):
+            match = self.pattern.match(searched, written.start_of_local_part(searched, past, found.start()))
+            if match:
+                past = match.end()
+                yield match
+
+
+class Kind(NamedTuple):
+    """One row of the table."""
+
+    name: str
+    mask: str
+    is_business: Callable[[re.Match[str]], bool]
+    shapes: tuple[Shape, ...]
+
+
+# The order decides what a stretch of text is that two kinds could claim. The masks are Japanese nouns in full-width brackets:
+# they read as text, are the same for all matches of a kind, hold nothing that a pattern could match again, and, unlike
+# <PHONE>, look neither like markup nor like a control token.
+KINDS = (
+    Kind(
+        "email",
+        "［メールアドレス］",
+        check.is_role_address,
+        (
+            Shape(written.EMAIL, check.is_email, ("@", "★", "☆"), written.AT_AND_LABEL),
+            Shape(written.EMAIL_WITH_WORD, check.is_email, written.AT_WORDS, written.AT_WORD_AND_LABEL),
+        ),
+    ),
+    Kind(
+        "card",
+        "［カード番号］",
+        context.is_never_business,
+        (
+            Shape(written.CARD_IN_GROUPS, check.is_card),
+            Shape(
+                written.CARD_WITH_LABEL,
+                check.is_card,
+                ("カード", "クレカ", "VISA", "Visa", "JCB", "AMEX", "Amex", "Diners", "card", "Card"),
+            ),
+        ),
+    ),
+    Kind(
+        "my_number",
+        "［個人番号］",
+        context.is_never_business,
+        (
+            Shape(written.MY_NUMBER_WITH_LABEL, check.is_my_number, ("マイナンバー", "個人番号", "y number", "Number")),
+            Shape(written.MY_NUMBER_IN_GROUPS, check.is_my_number),
+        ),
+    ),
+    Kind(
+        "bank_account",
+        "［口座番号］",
+        context.is_never_business,
+        (
+            Shape(written.ACCOUNT_WITH_TYPE, check.is_account_number, ("普通", "当座", "貯蓄", "口座")),
+            Shape(written.ACCOUNT_AT_BRANCH, check.is_account_number, ("支店", "出張所", "営業部", "振込先")),
+            Shape(written.ACCOUNT_AT_POST_BANK, check.is_account_number, ("記号", "ゆうちょ", "郵便貯金", "振替", "加入者番号")),
+        ),
+    ),
+    Kind(
+        "phone",
+        "［電話番号］",
+        telephone.is_business_telephone,
+        (
+            Shape(written.TELEPHONE_IN_GROUPS, telephone.is_telephone),
+            Shape(written.TELEPHONE_WITHOUT_GROUPS, telephone.is_telephone),
+            Shape(written.TELEPHONE_ABROAD, telephone.is_telephone),
+        ),
+    ),
+    Kind(
+        "postal_code",
+        "［郵便番号］",
+        context.is_near_business,
+        (
+            Shape(written.POSTAL_CODE_WITH_MARK, check.is_certain),
+            Shape(written.POSTAL_CODE_WITH_LABEL, check.is_certain),
+            Shape(written.POSTAL_CODE_BEFORE_PLACE, check.is_certain),
+        ),
+    ),
+    Kind(
+        "postal_address",
+        "［番地］",
+        context.is_near_business,
+        (
+            Shape(written.HOUSE_NUMBER, check.is_house_number),
+            Shape(written.HOUSE_NUMBER_IN_KANJI, check.is_house_number_in_kanji),
+        ),
+    ),
+    Kind(
+        "ip_address",
+        "［IPアドレス］",
+        context.is_never_business,
+        (
+            Shape(written.IPV4, check.is_global_ipv4),
+            Shape(written.IPV6, check.is_global_ipv6),
+        ),
+    ),
+)

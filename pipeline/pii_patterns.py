@@ -1,0 +1,133 @@
+"""How personal data is written: patterns over the shadow of a text (`pii_shadow`); the group `value` is what is masked.
+
+They use no `\\b` and no `\\w`, for which kana and kanji are word characters; `[0-9]` instead of `\\d`; and bounded repetitions
+whose parts cannot match the same characters, possessive where that saves steps, so that a search takes linear time. A
+pattern begins with a literal or a set where it can, which a search skips to, and looks back only after it. Labels do not reach
+over ［ or ］: a mask is no label of the number behind it.
+"""
+
+import re
+
+# --- e-mail ---------------------------------------------------------------------------------------------------------------
+
+_LOCAL_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._%+-"
+_LOCAL = "[A-Za-z0-9._%+\\-]"
+_LONGEST_LOCAL = 64  # RFC 5321, section 4.5.3.1.1
+_AT = "[@★☆](?:マーク)?"
+_OPEN, _CLOSE = "[\\[(［<]", "[\\])］>]"
+_AT_WORD = f"(?:{_OPEN} ?(?:at|AT|@|アットマーク|アット|あっと) ?{_CLOSE} ?|アットマーク)"
+AT_WORDS = ("[at", "(at", "［at", "<at", "[ at", "( at", "[AT", "(AT", "[@", "(@", "アット", "あっと")
+_DOT = f"(?:\\.| ?{_OPEN} ?(?:dot|DOT|\\.|ドット) ?{_CLOSE} ?|ドット)"
+_LABEL = "[A-Za-z0-9](?:[A-Za-z0-9\\-]{0,61}[A-Za-z0-9])?"
+_DOMAIN = f"{_LABEL}(?:{_DOT}{_LABEL}){{1,8}}"
+# Behind the host of an ssh remote stands a path.
+_DOMAIN_ENDS = "(?![A-Za-z0-9])(?!:[A-Za-z0-9._~\\-]{1,100}/)"
+
+
+def _email(at: str) -> re.Pattern[str]:
+    # Dots at the end and in a row are allowed: mobile carriers gave out such addresses. Before a Mastodon handle stands an @.
+    return re.compile(
+        f"(?<![A-Za-z0-9._%+\\-@])[.%+\\-]*+(?P<value>(?P<local>[A-Za-z0-9_]{_LOCAL}{{0,{_LONGEST_LOCAL - 1}}}+) ?{at}"
+        f"(?P<domain>{_DOMAIN})){_DOMAIN_ENDS}"
+    )
+
+
+EMAIL = _email(_AT)
+EMAIL_WITH_WORD = _email(_AT_WORD)
+# What a search for addresses looks for; from there it goes back to the start of the local part.
+_FIRST_LABEL = "[A-Za-z0-9][A-Za-z0-9\\-]{0,62}+(?=[.\\[(［< ド])"
+AT_AND_LABEL = re.compile(f"{_AT}{_FIRST_LABEL}")
+AT_WORD_AND_LABEL = re.compile(f"{_AT_WORD}{_FIRST_LABEL}")
+
+
+def start_of_local_part(searched: str, first: int, end: int) -> int:
+    """Where the characters of a local part that reach up to `end`, a space aside, begin; not before `first`."""
+    head = searched[max(first, end - _LONGEST_LOCAL - 2) : end].removesuffix(" ")
+    return max(first, end - _LONGEST_LOCAL - 2) + len(head.rstrip(_LOCAL_CHARACTERS))
+
+
+# --- telephone ------------------------------------------------------------------------------------------------------------
+
+# Which separators go together, and what may stand before the number, is left to the check of each match.
+_NUMBER_ENDS = "(?![-.]?[0-9])"
+_LINE = "(?:[0-9]{1,4}+[-.) ][-) ]{0,2}+[0-9]{3,4}+|[0-9]{5,8}+)"
+TELEPHONE_IN_GROUPS = re.compile(
+    f"(?P<value>0(?<![0-9].)[0-9]{{1,4}}+[-.( ][-( ]{{0,2}}+{_LINE}|\\(0[0-9]{{1,4}}+\\)[- ]{{0,3}}+{_LINE}){_NUMBER_ENDS}"
+)
+TELEPHONE_WITHOUT_GROUPS = re.compile(f"(?P<value>0(?<![0-9].)[0-9]{{9,10}}+){_NUMBER_ENDS}")
+TELEPHONE_ABROAD = re.compile(
+    "(?P<value>\\+(?<![0-9A-Za-z+].)"
+    "(?:81[- ]?(?:\\(0\\)[- ]?|0)?[1-9][0-9]{0,3}+[-. )(]{1,2}+[0-9]{1,4}+[-. )]{1,2}+[0-9]{4}"
+    "|81[- ]?0?[1-9][0-9]{8,9}+"
+    "|(?!81)[1-9][0-9]{0,2}+(?:[-. ()]{1,2}+[0-9]{2,5}+){2,5}|(?!81)[1-9][0-9]{9,14}+))(?![0-9])"
+)
+
+# --- numbers with labels or check digits ----------------------------------------------------------------------------------
+
+_NOT_IN_GROUPS = "(?<![0-9A-Za-z].{5})(?<![0-9][- ].{5})(?<![A-Za-z]-.{5})"
+_UP_TO_NUMBER = "[^0-9\n［］]{0,20}+"
+MY_NUMBER_WITH_LABEL = re.compile(
+    f"(?:マイナンバー|個人番号|My Number|my number|MyNumber){_UP_TO_NUMBER}(?:12桁[^0-9\n［］]{{0,5}}+)?"
+    "(?P<value>[0-9]{4}([- ]?)[0-9]{4}\\2[0-9]{4})(?![0-9]|\\2[0-9]{4}(?![0-9年]))"
+)
+MY_NUMBER_IN_GROUPS = re.compile(f"(?P<value>[0-9][0-9]{{3}}([- ]){_NOT_IN_GROUPS}[0-9]{{4}}\\2[0-9]{{4}})(?![0-9]|\\2[0-9])")
+CARD_IN_GROUPS = re.compile(
+    f"(?P<value>[2-6][0-9]{{3}}([- ]){_NOT_IN_GROUPS}"
+    "(?:[0-9]{4}\\2[0-9]{4}\\2[0-9]{4}(?:\\2[0-9]{3})?|[0-9]{6}\\2[0-9]{4,5}))(?!-?[0-9])"
+)
+CARD_WITH_LABEL = re.compile(
+    f"(?:カード|クレカ|VISA|Visa|JCB|AMEX|Amex|Diners|card|Card){_UP_TO_NUMBER}(?P<value>[0-9]{{14,19}}+)(?![0-9])"
+)
+_GAP = "[ :()「」【】|/、,.=#\\-はが]{0,4}+"
+ACCOUNT_WITH_TYPE = re.compile(
+    f"(?:普通|当座|貯蓄|口座){_GAP}(?:(?:番号|普通|当座|貯蓄|預金|貯金|口座|No|NO|№){_GAP}){{0,3}}+(?P<value>[0-9]{{7}})(?![0-9])"
+)
+ACCOUNT_AT_BRANCH = re.compile(f"(?:支店|出張所|営業部|振込先){_UP_TO_NUMBER}(?P<value>[0-9]{{7}})(?![0-9])")
+ACCOUNT_AT_POST_BANK = re.compile(
+    "(?:記号|ゆうちょ|郵便貯金|振替|加入者番号)(?:[ :()「」、・はが]|番号|口座|銀行){0,8}+"
+    "(?P<value>[01][0-9]{4}(?:-[0-9]-| ?- ?|[ 、,/()]{0,3}番号[ :はが]{0,3}| )[0-9]{1,8}+)(?![-0-9])"
+)
+
+# --- places ---------------------------------------------------------------------------------------------------------------
+
+PREFECTURES = (
+    "北海道|青森県|岩手県|宮城県|秋田県|山形県|福島県|茨城県|栃木県|群馬県|埼玉県|千葉県|東京都|神奈川県|新潟県|富山県|石川県|福井県"
+    "|山梨県|長野県|岐阜県|静岡県|愛知県|三重県|滋賀県|京都府|大阪府|兵庫県|奈良県|和歌山県|鳥取県|島根県|岡山県|広島県|山口県|徳島県"
+    "|香川県|愛媛県|高知県|福岡県|佐賀県|長崎県|熊本県|大分県|宮崎県|鹿児島県|沖縄県"
+)
+# Cities and wards that are written without their prefecture: those designated by ordinance, and the 23 wards of Tokyo.
+KNOWN_CITIES = (
+    "札幌市|仙台市|さいたま市|千葉市|横浜市|川崎市|相模原市|新潟市|静岡市|浜松市|名古屋市|京都市|大阪市|堺市|神戸市|岡山市|広島市"
+    "|北九州市|福岡市|熊本市|千代田区|中央区|港区|新宿区|文京区|台東区|墨田区|江東区|品川区|目黒区|大田区|世田谷区|渋谷区|中野区"
+    "|杉並区|豊島区|北区|荒川区|板橋区|練馬区|足立区|葛飾区|江戸川区"
+)
+POSTAL_CODE_WITH_MARK = re.compile("〒 ?(?P<value>[0-9]{3} ?-? ?[0-9]{4})(?![0-9])")
+POSTAL_CODE_WITH_LABEL = re.compile("郵便番号[ :()は]{0,4}+(?P<value>[0-9]{3}-?[0-9]{4})(?![0-9])")
+POSTAL_CODE_BEFORE_PLACE = re.compile(
+    "(?P<value>[0-9][0-9]{2}-(?<![0-9A-Za-z].{4})(?<![0-9A-Za-z][-.].{4})[0-9]{4})"
+    f"(?= {{0,2}}(?:{PREFECTURES}|{KNOWN_CITIES}))"
+)
+
+_NUMBER = "[1-9][0-9]{0,4}+"
+_TOWN = "\u3041-\u3096\u30a1-\u30fa\u30fc\u3005-\u3007\u3400-\u9fff\uf900-\ufaff"
+# A floor or room behind the number, with the name of the building between them.
+_ROOM = f"(?:[ 、]?[{_TOWN}A-Za-z・]{{0,20}}+ ?[0-9]{{1,4}}(?:号室|号|階|F))?"
+HOUSE_NUMBER = re.compile(
+    f"(?P<value>[1-9](?:(?<=[{_TOWN}].)|(?<=[{_TOWN}] .))"
+    f"(?:[0-9]?丁目 ?{_NUMBER}(?:番地?の?|[-のノ])?(?:{_NUMBER}(?:[-のノ]{_NUMBER})?号?)?"
+    f"|[0-9]{{0,4}}+(?:番地(?:[のノ-]?{_NUMBER}号?)?|番{_NUMBER}号?|(?:[-のノ]{_NUMBER}){{1,4}}(?:番地|番|号)?)){_ROOM})(?![0-9])"
+)
+_KANJI_NUMBER = "[一二三四五六七八九十〇百]{1,4}"
+HOUSE_NUMBER_IN_KANJI = re.compile(f"丁目(?P<value>{_KANJI_NUMBER}番地?(?:の?{_KANJI_NUMBER}号?)?)")
+# What stands before a house number; 北1条西2丁目 is counted in Hokkaido.
+BEFORE_HOUSE_NUMBER = re.compile(
+    f"(?P<prefecture>{PREFECTURES}|{KNOWN_CITIES})(?P<town>[{_TOWN} ]{{0,30}}(?:[0-9]{{1,2}}条(?:[東西南北]|通)?)?)$"
+)
+
+# --- addresses of machines ------------------------------------------------------------------------------------------------
+
+IPV4 = re.compile("(?P<value>[0-9][0-9]{0,2}+\\.[0-9]{1,3}+\\.[0-9]{1,3}+\\.[0-9]{1,3}+)(?!\\.?[0-9A-Za-z_])")
+# Global unicast addresses begin with 2 or 3 (RFC 4291); std::dec and times of day do not.
+IPV6 = re.compile(
+    "(?P<value>[23](?<![0-9A-Za-z:._].)[0-9A-Fa-f]{3}:(?:[0-9A-Fa-f]{0,4}+:){1,6}+[0-9A-Fa-f]{0,4}+)(?![0-9A-Za-z:])"
+)
