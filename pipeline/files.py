@@ -123,12 +123,6 @@ def commit(root: Path, outputs: list[Output]) -> None:
         sync(folder)
 
 
-def discard(outputs: list[Output]) -> None:
-    """Remove temporary files that will not be committed."""
-    for output in outputs:
-        Path(output.temporary).unlink(missing_ok=True)
-
-
 def write_text(path: Path, text: str) -> None:
     """Replace a small text file as a whole."""
     path.parent.mkdir(parents=True, exist_ok=True)

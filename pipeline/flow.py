@@ -13,7 +13,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pipeline import barriers, maps
 from pipeline.hosts import HostLists
@@ -178,19 +178,32 @@ COUNTED = ("extract", "quality", "dedup", "hosts", "clean", "pii", "tokenize")
 JUDGING = COUNTED[:-1]
 
 
-def ingredients(stage: Stage, manifest: Manifest, digests: Mapping[str, str], part: str, parts: Sequence[str]) -> Any:
-    """What a unit's key is made of: code, settings and the digest of each thing read, as plain JSON."""
-    names = []
+class Fixed(NamedTuple):
+    """What of a stage's units is the same for all of them: the code that they run and the settings that they obey."""
+
+    code: str
+    settings: Any
+
+
+def fixed_ingredients(manifest: Manifest) -> dict[str, Fixed]:
+    """By stage. Reads every list, model and earlier corpus that the manifest names, so it fails where one is not there."""
+    return {stage.name: Fixed(code_version(stage), _plain(stage.settings(manifest))) for stage in FLOW}
+
+
+def ingredients(stage: Stage, fixed: Fixed, digests: Mapping[str, str], part: str, parts: Sequence[str]) -> dict[str, Any]:
+    """What a unit's key is made of: code, settings and the digest of each thing read, as plain JSON.
+
+    What stands for all parts has one digest of them all, so that the row of a unit stays short in a large corpus.
+    """
+    reads = {}
     for template in stage.reads:
         if stage.scope == "part" or "{part}" not in template:
-            names.append(template.format(part=part))
+            name = template.format(part=part)
+            reads[name] = digests.get(name, "absent")
         else:
-            names.extend(template.format(part=each) for each in parts)
-    return {
-        "code": code_version(stage),
-        "settings": _plain(stage.settings(manifest)),
-        "reads": {name: digests.get(name, "absent") for name in names},
-    }
+            names = [template.format(part=each) for each in parts]
+            reads[template.format(part="*")] = unit_key([(name, digests.get(name, "absent")) for name in names])
+    return {"code": fixed.code, "settings": fixed.settings, "reads": reads}
 
 
 def unit_key(made_of: Any) -> str:

@@ -22,8 +22,8 @@ import yaml
 import pipeline
 from pipeline import counts, dataset
 from pipeline.executor import Executor, LocalExecutor, Outcome, describe
-from pipeline.files import commit, discard, remove_temporary_files, write_text
-from pipeline.flow import FLOW, Stage, code_version, ingredients, unit_key
+from pipeline.files import commit, remove_temporary_files, write_text
+from pipeline.flow import FLOW, Fixed, Stage, fixed_ingredients, ingredients, unit_key
 from pipeline.inputs import Source, resolve_inputs
 from pipeline.ledger import Ledger, UnitRow
 from pipeline.manifest import Manifest
@@ -99,14 +99,16 @@ def locked(root: Path) -> Iterator[None]:
 def run(manifest: Manifest, listener: Listener, executor: Executor | None = None) -> Report:
     """Build the corpus that `manifest` describes, doing only what is not done. Raises RunError, InputError, LedgerError."""
     sources = resolve_inputs(manifest.input, manifest.paths_prefix, manifest.paths_limit)
+    fixed = fixed_ingredients(manifest)
     root = Path(manifest.output)
     with locked(root), Ledger(root) as ledger:
         remove_temporary_files(root)
-        run_id = _begin(ledger, manifest)
+        run_id = _begin(ledger, manifest, fixed)
         executor = executor or LocalExecutor(manifest.workers)
         status = "interrupted"
         try:
-            report = _Run(root, manifest, ledger, listener, executor, sources).walk(run_id)
+            plan = Plan(root, manifest, ledger, sources, fixed)
+            report = _Run(plan, ledger, listener, executor).walk(run_id)
             status = "failed" if report.failed else "done"
         except OSError as error:
             status = "stopped"
@@ -118,11 +120,11 @@ def run(manifest: Manifest, listener: Listener, executor: Executor | None = None
     return report
 
 
-def _begin(ledger: Ledger, manifest: Manifest) -> str:
+def _begin(ledger: Ledger, manifest: Manifest, fixed: dict[str, Fixed]) -> str:
     """Record that a run began, and the resolved manifest with the versions it runs under."""
     run_id = f"{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
     content = manifest.model_dump(mode="json")
-    versions = {stage.name: code_version(stage) for stage in FLOW}
+    versions = {name: of_stage.code for name, of_stage in fixed.items()}
     code = hashlib.blake2b(repr(sorted(versions.items())).encode(), digest_size=8).hexdigest()
     resolved = {
         **content,
@@ -140,8 +142,9 @@ def _begin(ledger: Ledger, manifest: Manifest) -> str:
 class Plan:
     """What is done and what is not, computed from the ledger, the files and the manifest; it changes neither."""
 
-    def __init__(self, root: Path, manifest: Manifest, ledger: Ledger, sources: list[Source]) -> None:
+    def __init__(self, root: Path, manifest: Manifest, ledger: Ledger, sources: list[Source], fixed: dict[str, Fixed]) -> None:
         self.root = root
+        self.fixed = fixed
         self.manifest = manifest
         self.units = ledger.units()
         self.inputs = _parts_of(ledger, sources)
@@ -161,7 +164,7 @@ class Plan:
 
     def _unit(self, stage: Stage, part: str) -> Unit:
         source = self.inputs.get(part) if stage.scope == "input" else None
-        made_of = ingredients(stage, self.manifest, self.digests, part, self.parts)
+        made_of = ingredients(stage, self.fixed[stage.name], self.digests, part, self.parts)
         if source is not None:
             made_of["reads"] = {f"input {source.uri} [{source.start}, {source.end})": source.identity}
         task = Task(str(self.root), stage.name, part, tuple(self.parts), self.manifest, source)
@@ -226,21 +229,12 @@ def _differences(prefix: str, before: Any, now: Any) -> list[str]:
 class _Run:
     """One walk through the flow."""
 
-    def __init__(
-        self,
-        root: Path,
-        manifest: Manifest,
-        ledger: Ledger,
-        listener: Listener,
-        executor: Executor,
-        sources: list[Source],
-    ) -> None:
-        self.root = root
-        self.manifest = manifest
+    def __init__(self, plan: Plan, ledger: Ledger, listener: Listener, executor: Executor) -> None:
+        self.plan = plan
+        self.root = plan.root
         self.ledger = ledger
         self.listener = listener
         self.executor = executor
-        self.plan = Plan(root, manifest, ledger, sources)
         self.failed: list[tuple[str, str, str]] = []
         self.done = 0
 
@@ -271,7 +265,7 @@ class _Run:
 
     def _perform(self, stage: Stage, todo: list[Unit]) -> None:
         """Do units of one stage, as often as errors and deaths allow."""
-        patience = PATIENCE * self.manifest.extract.max_seconds
+        patience = PATIENCE * self.plan.manifest.extract.max_seconds
         waiting = {unit.task.part: unit for unit in todo}
         while waiting:
             tasks = [unit.task for unit in waiting.values()]

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from pipeline.flow import FLOW
+from pipeline.flow import FLOW, fixed_ingredients
 from pipeline.inputs import resolve_inputs
 from pipeline.ledger import Ledger
 from pipeline.manifest import Manifest
@@ -20,7 +20,7 @@ def status_of(manifest: Manifest) -> list[dict[str, Any]]:
     """
     sources = resolve_inputs(manifest.input, manifest.paths_prefix, manifest.paths_limit)
     with Ledger(Path(manifest.output), read_only=True) as ledger:
-        plan = Plan(Path(manifest.output), manifest, ledger, sources)
+        plan = Plan(Path(manifest.output), manifest, ledger, sources, fixed_ingredients(manifest))
     states: list[dict[str, Any]] = []
     for stage in FLOW:
         units = plan.of(stage)
