@@ -271,13 +271,6 @@ def open_shard(path: Path, info: ShardInfo, meta: TokenMeta) -> TokenShard:
     return shard
 
 
-def shard_info(path: Path) -> ShardInfo:
-    """What `write_shard` said of the shard at `path`; reads the whole file for its hash. Raises TokenStoreError."""
-    shard = TokenShard.open(path)
-    ids = shard.doc_ids
-    return ShardInfo(path.name, len(ids), len(shard.tokens), sha256_of(path), ids[0].as_py(), ids[-1].as_py())
-
-
 def check_version(path: Path, version: object) -> None:
     """Raises TokenStoreError when `version`, found in the file at `path`, is not the one that this module writes."""
     if str(version) != str(FORMAT_VERSION):
