@@ -1,8 +1,9 @@
 """A finished token dataset, opened for training: `dataset.json`, its shards as mapped files, and each split as one stream.
 
 Opening checks what can be checked without reading tokens, so that a damaged or foreign dataset is one clear error before
-the first step; `TokenDataset.verify` reads everything. Memory does not grow with the shards: what is read lies in the
-page cache of the system. Each shard keeps one open file.
+the first step; `TokenDataset.verify` reads everything. No memory is allocated for the shards: what is read lies in the
+page cache of the system, and `TokenSplit.release` keeps it from being counted as the process's. Each shard keeps one open
+file.
 """
 
 import json
@@ -68,6 +69,11 @@ class TokenSplit:
         """The shard, and in it the row of the document, that the token at `position` belongs to. Raises IndexError outside."""
         shard, _, low, _ = next(self._within(position, position + 1))
         return shard, int(np.searchsorted(shard.offsets, low, side="right")) - 1
+
+    def release(self) -> None:
+        """Give the pages that were read back to the system, see `TokenShard.release`; for a loop that reads for days."""
+        for shard in self.shards:
+            shard.release()
 
     def _within(self, start: int, stop: int) -> Iterator[tuple[TokenShard, int, int, int]]:
         """(shard, its first position, from, to) for each shard that [start, stop) touches; from and to count in the shard."""

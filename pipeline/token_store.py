@@ -11,6 +11,7 @@ The module imports nothing else of the project. What it refuses, it refuses with
 
 import hashlib
 import json
+import mmap
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -227,7 +228,7 @@ class TokenShard:
     """One mapped shard of N documents and T tokens. Every array is a read-only view of the file; nothing is copied.
 
     tokens: (T,) uint16 or uint32. offsets: int64 (N + 1,), document i being `tokens[offsets[i]:offsets[i + 1]]`.
-    doc_ids: Arrow strings (N,). n_bytes, n_chars: uint32 (N,), sizes of the texts that were encoded.
+    doc_ids: Arrow strings (N,). n_bytes, n_chars: uint32 (N,), sizes of the texts that were encoded. mapping: the file.
     """
 
     path: Path
@@ -237,12 +238,15 @@ class TokenShard:
     doc_ids: pa.StringArray
     n_bytes: np.ndarray
     n_chars: np.ndarray
+    mapping: mmap.mmap
 
     @classmethod
     def open(cls, path: Path) -> "TokenShard":
         """Map a shard; its tokens are not read. Raises TokenStoreError when it is damaged or of another format version."""
         try:
-            reader = pa.ipc.open_file(pa.memory_map(str(path)))
+            with path.open("rb") as stream:
+                mapping = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+            reader = pa.ipc.open_file(pa.BufferReader(pa.py_buffer(mapping)))
             described = {name.decode(): value.decode() for name, value in (reader.schema.metadata or {}).items()}
             check_version(path, described.get("format_version"))
             meta = TokenMeta(described["tokenizer_sha256"], int(described["vocabulary_size"]), int(described["delimiter_id"]))
@@ -254,8 +258,24 @@ class TokenShard:
         tokens = batch.column("tokens") if whole else None
         if tokens is None or (len(tokens), len(tokens.values)) != (int(described["documents"]), int(described["tokens"])):
             raise TokenStoreError(f"{path}: its columns are not those that it describes; run the pipeline again")
-        numbers = [batch.column(name).to_numpy() for name in ("n_bytes", "n_chars")]
-        return cls(path, meta, tokens.values.to_numpy(), tokens.offsets.to_numpy(), batch.column("doc_id"), *numbers)
+        return cls(
+            path,
+            meta,
+            tokens=tokens.values.to_numpy(),
+            offsets=tokens.offsets.to_numpy(),
+            doc_ids=batch.column("doc_id"),
+            n_bytes=batch.column("n_bytes").to_numpy(),
+            n_chars=batch.column("n_chars").to_numpy(),
+            mapping=mapping,
+        )
+
+    def release(self) -> None:
+        """Give the pages that were read back to the system; the views stay valid and fetch them again where they are used.
+
+        The system takes the pages back by itself when memory is short, but counts them as this process's until then.
+        """
+        if hasattr(mmap, "MADV_DONTNEED"):  # not on Windows
+            self.mapping.madvise(mmap.MADV_DONTNEED)
 
 
 def open_shard(path: Path, info: ShardInfo, meta: TokenMeta) -> TokenShard:
