@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from pipeline.ngrams import Ngrams
     from pipeline.sentences import Divisions
 
-# Fast, and within 0.996 (correlation) of zlib at level 9 on Japanese pages, at a fifth of its time.
+# zstd's level 1 takes a third of the time of zlib's, and its ratios follow those of zlib's best (correlation 0.996 on 60
+# Japanese pages).
 COMPRESSION_LEVEL = 1
 
 
@@ -55,6 +56,7 @@ SWALLOW = "Swallow quality.py"
 SWALLOW_NG = "Swallow ngword.py"
 SWALLOW_PAPER = "Okazaki et al. 2024"
 GOPHER = "Rae et al. 2021, A1.1"
+C4 = "Raffel et al. 2020, 2.2"
 OWN = "kotokura"
 
 MEASURES: tuple[Measure, ...] = (
@@ -116,7 +118,7 @@ MEASURES: tuple[Measure, ...] = (
     Measure("mean_line_length", FRACTION, "mean characters of those, stripped", OWN),
     Measure("short_line_fraction", FRACTION, "those shorter than 20 characters / those", OWN),
     Measure("bullet_line_fraction", FRACTION, "those that begin with a bullet / those", GOPHER),
-    Measure("lines_ending_with_punctuation_fraction", FRACTION, "those that end in punctuation / those", "C4"),
+    Measure("lines_ending_with_punctuation_fraction", FRACTION, "those that end in punctuation / those", C4),
     Measure("whitespace_fraction", FRACTION, "white space / characters", OWN),
     Measure("symbol_fraction", FRACTION, "symbols, punctuation but 。．！？、，, and ① / characters", OWN),
     Measure("digit_fraction", FRACTION, "digits, ASCII and full-width / characters", OWN),

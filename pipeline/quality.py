@@ -22,7 +22,7 @@ PAPER = "Okazaki et al. 2024"
 GOPHER = "Rae et al. 2021, table A1"
 
 # Rules that code and paper share, in the order of `apply_v1`; "> 0.30 drops" is a maximum, "< 0.2 drops" a minimum.
-_LENGTH = (Rule("num_letters", minimum=400, source=CODE),)
+_LENGTH = Rule("num_letters", minimum=400, source=CODE)
 _REPEATED_LINES = (
     Rule("duplicate_paragraph_fraction", maximum=0.30, source=CODE),
     Rule("duplicate_sentence_fraction", maximum=0.30, source=CODE),
@@ -35,7 +35,7 @@ _MEAN_SENTENCE = Rule("avg_sentence_length", minimum=20, maximum=90, source=CODE
 
 PROFILES: dict[str, tuple[Rule, ...]] = {
     "swallow_code": (
-        *_LENGTH,
+        _LENGTH,
         *_REPEATED_LINES,
         Rule("top_2gram_character_fraction", maximum=0.20, source=CODE),
         Rule("top_3gram_character_fraction", maximum=0.18, source=CODE),
@@ -56,7 +56,7 @@ PROFILES: dict[str, tuple[Rule, ...]] = {
         Rule("ng_fraction", below=0.05, source=CODE_NG),
     ),
     "swallow_paper": (
-        *_LENGTH,
+        _LENGTH,
         *_REPEATED_LINES,
         # "The rules of Rae et al. as they are": characters, where the code counts occurrences and types.
         Rule("gopher_top_2gram_character_fraction", maximum=0.20, source=GOPHER),
