@@ -84,7 +84,7 @@ FLOW: tuple[Stage, ...] = (
         barriers.make_tokenizer,
         reads=("documents/{part}.parquet", "features/{part}.parquet"),
         modules=("tokenizer", "tokenizer_training"),
-        libraries=("sentencepiece", "tiktoken"),
+        libraries=("sentencepiece", "tiktoken", "rustbpe"),
         settings=lambda manifest: [manifest.tokenizer, model_digest(manifest.tokenizer)],
     ),
     Stage(
@@ -93,7 +93,7 @@ FLOW: tuple[Stage, ...] = (
         maps.count_tokens,
         reads=("documents/{part}.parquet", "tokenizer"),
         modules=("tokenizer",),
-        libraries=("sentencepiece", "tiktoken"),
+        libraries=("sentencepiece", "tiktoken", "rustbpe"),
     ),
     Stage(
         "signatures",
@@ -154,7 +154,7 @@ FLOW: tuple[Stage, ...] = (
             "tokenizer",
         ),
         modules=("edits", "tokenizer", "tokenize"),
-        libraries=("sentencepiece", "tiktoken"),
+        libraries=("sentencepiece", "tiktoken", "rustbpe"),
     ),
     Stage(
         "order",

@@ -16,6 +16,7 @@ from pydantic import Field
 
 from pipeline.configuration import Config
 from pipeline.files import Output, file_digest, sync, temporary_name
+from pipeline.token_store import token_dtype
 from pipeline.tokenizer import Tokenizer
 
 
@@ -73,7 +74,7 @@ class EncodedWriter:
     def __init__(self, root: Path, final: str, tokenizer: Tokenizer) -> None:
         self.final = final
         self.tokenizer = tokenizer
-        self.dtype = np.dtype(np.uint16 if tokenizer.vocabulary_size <= 2**16 else np.uint32)
+        self.dtype = token_dtype(tokenizer.vocabulary_size)
         self.schema = encoded_schema(self.dtype)
         target = root / final
         target.parent.mkdir(parents=True, exist_ok=True)
