@@ -55,7 +55,8 @@ def find_edits(text: str, config: CleanConfig) -> list[Edit]:
     characters = character_edits(text, invisible="invisible" in config.steps, kana="kana" in config.steps)
     if not characters:
         return _line_edits(text, config)
-    return merge(characters, original_spans(_line_edits(apply(text, characters), config), characters))
+    # The edits of lines come first, since a line that goes takes the edits of its characters along.
+    return merge(original_spans(_line_edits(apply(text, characters), config), characters), characters)
 
 
 def _line_edits(text: str, config: CleanConfig) -> list[Edit]:

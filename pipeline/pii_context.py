@@ -14,7 +14,7 @@ def before(match: re.Match[str], reach: int = LABEL_REACH) -> str:
 
 _OTHER_NUMBER = re.compile(
     "(?:(?:商品|製品|注文|伝票|会員|顧客|管理|整理|登録|受付|合わせ|追跡|受注|予約|シリアル|証券|学籍|社員|申込|図書|資料|識別|出願|特許|機種)"
-    "(?:番号|コード|No\\.?|ID)|品番|型番|型式|ISBN|ISSN|JAN|コード|ID)[ :.#()は「]{0,4}$"
+    "(?:番号|コード|No\\.?|ID)|品番|型番|型式|ISBN|ISSN|JAN|コード|ID)[ \t:.#()は「]{0,4}$"
 )
 
 

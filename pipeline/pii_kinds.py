@@ -79,7 +79,7 @@ KINDS = (
         context.is_never_business,
         (
             Shape(written.MY_NUMBER_WITH_LABEL, check.is_my_number, ("マイナンバー", "個人番号", "y number", "Number")),
-            Shape(written.MY_NUMBER_IN_GROUPS, check.is_my_number),
+            Shape(written.MY_NUMBER_IN_GROUPS, check.is_my_number_without_label),
         ),
     ),
     Kind(
@@ -89,7 +89,11 @@ KINDS = (
         (
             Shape(written.ACCOUNT_WITH_TYPE, check.is_account_number, ("普通", "当座", "貯蓄", "口座")),
             Shape(written.ACCOUNT_AT_BRANCH, check.is_account_number, ("支店", "出張所", "営業部", "振込先")),
-            Shape(written.ACCOUNT_AT_POST_BANK, check.is_account_number, ("記号", "ゆうちょ", "郵便貯金", "振替", "加入者番号")),
+            Shape(
+                written.ACCOUNT_AT_POST_BANK,
+                check.is_account_number,
+                ("記号", "ゆうちょ", "郵便貯金", "振替", "口座", "加入者番号"),
+            ),
         ),
     ),
     Kind(

@@ -78,14 +78,14 @@ CARD_IN_GROUPS = re.compile(
 CARD_WITH_LABEL = re.compile(
     f"(?:カード|クレカ|VISA|Visa|JCB|AMEX|Amex|Diners|card|Card){_UP_TO_NUMBER}(?P<value>[0-9]{{14,19}}+)(?![0-9])"
 )
-_GAP = "[ :()「」【】|/、,.=#\\-はが]{0,4}+"
+_GAP = "[ \t:()「」【】|/、,.=#\\-はが]{0,4}+"
 ACCOUNT_WITH_TYPE = re.compile(
     f"(?:普通|当座|貯蓄|口座){_GAP}(?:(?:番号|普通|当座|貯蓄|預金|貯金|口座|No|NO|№){_GAP}){{0,3}}+(?P<value>[0-9]{{7}})(?![0-9])"
 )
 ACCOUNT_AT_BRANCH = re.compile(f"(?:支店|出張所|営業部|振込先){_UP_TO_NUMBER}(?P<value>[0-9]{{7}})(?![0-9])")
 ACCOUNT_AT_POST_BANK = re.compile(
-    "(?:記号|ゆうちょ|郵便貯金|振替|加入者番号)(?:[ :()「」、・はが]|番号|口座|銀行){0,8}+"
-    "(?P<value>[01][0-9]{4}(?:-[0-9]-| ?- ?|[ 、,/()]{0,3}番号[ :はが]{0,3}| )[0-9]{1,8}+)(?![-0-9])"
+    "(?:記号|ゆうちょ|郵便貯金|振替|口座|加入者番号)(?:[ \t:()「」、・はが]|番号|口座|銀行){0,8}+"
+    "(?P<value>[01][0-9]{4}(?:-[0-9]-| ?- ?|[ \t、,/()]{0,3}番号[ \t:()はが]{0,3}| )[0-9]{1,8}+)(?![-0-9])"
 )
 
 # --- places ---------------------------------------------------------------------------------------------------------------
@@ -102,7 +102,7 @@ KNOWN_CITIES = (
     "|杉並区|豊島区|北区|荒川区|板橋区|練馬区|足立区|葛飾区|江戸川区"
 )
 POSTAL_CODE_WITH_MARK = re.compile("〒 ?(?P<value>[0-9]{3} ?-? ?[0-9]{4})(?![0-9])")
-POSTAL_CODE_WITH_LABEL = re.compile("郵便番号[ :()は]{0,4}+(?P<value>[0-9]{3}-?[0-9]{4})(?![0-9])")
+POSTAL_CODE_WITH_LABEL = re.compile("郵便番号[ \t:()は]{0,4}+(?P<value>[0-9]{3}-?[0-9]{4})(?![0-9])")
 POSTAL_CODE_BEFORE_PLACE = re.compile(
     "(?P<value>[0-9][0-9]{2}-(?<![0-9A-Za-z].{4})(?<![0-9A-Za-z][-.].{4})[0-9]{4})"
     f"(?= {{0,2}}(?:{PREFECTURES}|{KNOWN_CITIES}))"
@@ -113,21 +113,21 @@ _TOWN = "\u3041-\u3096\u30a1-\u30fa\u30fc\u3005-\u3007\u3400-\u9fff\uf900-\ufaff
 # A floor or room behind the number, with the name of the building between them.
 _ROOM = f"(?:[ 、]?[{_TOWN}A-Za-z・]{{0,20}}+ ?[0-9]{{1,4}}(?:号室|号|階|F))?"
 HOUSE_NUMBER = re.compile(
-    f"(?P<value>[1-9](?:(?<=[{_TOWN}].)|(?<=[{_TOWN}] .))"
+    f"(?P<value>[1-9](?<![!-~番号].)(?=[0-9]{{0,4}}+[丁番のノ-])(?:(?<=[{_TOWN}].)|(?<=[{_TOWN}] .))"
     f"(?:[0-9]?丁目 ?{_NUMBER}(?:番地?の?|[-のノ])?(?:{_NUMBER}(?:[-のノ]{_NUMBER})?号?)?"
     f"|[0-9]{{0,4}}+(?:番地(?:[のノ-]?{_NUMBER}号?)?|番{_NUMBER}号?|(?:[-のノ]{_NUMBER}){{1,4}}(?:番地|番|号)?)){_ROOM})(?![0-9])"
 )
 _KANJI_NUMBER = "[一二三四五六七八九十〇百]{1,4}"
 HOUSE_NUMBER_IN_KANJI = re.compile(f"丁目(?P<value>{_KANJI_NUMBER}番地?(?:の?{_KANJI_NUMBER}号?)?)")
-# What stands before a house number; 北1条西2丁目 is counted in Hokkaido.
+# What stands before a house number; Hokkaido counts streets (北1条西2丁目), Iwate lots (第5地割12番地).
 BEFORE_HOUSE_NUMBER = re.compile(
-    f"(?P<prefecture>{PREFECTURES}|{KNOWN_CITIES})(?P<town>[{_TOWN} ]{{0,30}}(?:[0-9]{{1,2}}条(?:[東西南北]|通)?)?)$"
+    f"(?P<prefecture>{PREFECTURES}|{KNOWN_CITIES})(?P<town>[{_TOWN} ]{{0,30}}(?:[0-9]{{1,2}}(?:条(?:[東西南北]|通)?|地割))?)$"
 )
 
 # --- addresses of machines ------------------------------------------------------------------------------------------------
 
-IPV4 = re.compile("(?P<value>[0-9][0-9]{0,2}+\\.[0-9]{1,3}+\\.[0-9]{1,3}+\\.[0-9]{1,3}+)(?!\\.?[0-9A-Za-z_])")
+IPV4 = re.compile("(?P<value>[0-9](?<![0-9.].)[0-9]{0,2}+\\.[0-9]{1,3}+\\.[0-9]{1,3}+\\.[0-9]{1,3}+)(?!\\.?[0-9A-Za-z_])")
 # Global unicast addresses begin with 2 or 3 (RFC 4291); std::dec and times of day do not.
 IPV6 = re.compile(
-    "(?P<value>[23](?<![0-9A-Za-z:._].)[0-9A-Fa-f]{3}:(?:[0-9A-Fa-f]{0,4}+:){1,6}+[0-9A-Fa-f]{0,4}+)(?![0-9A-Za-z:])"
+    "(?P<value>[23](?<![0-9A-Za-z._].)(?<![0-9A-Fa-f:]:.)[0-9A-Fa-f]{3}:(?:[0-9A-Fa-f]{0,4}+:){1,6}+[0-9A-Fa-f]{0,4}+)(?![0-9A-Za-z:])"
 )

@@ -19,7 +19,7 @@ _LANDLINE_GROUPS = {(2, 4, 4), (3, 3, 4), (4, 2, 4), (5, 1, 4), (2, 8), (3, 7), 
 _SERVICE = ("0120", "0800", "0570", "0990")
 # Personal and IP telephones: 020 was for pagers; 060 is opened for mobiles beside 070, 080 and 090.
 _MOBILE_OR_IP = re.compile("0[5-9]0[0-9]{8}")
-_SEPARATORS = {"", "-", ".", "(", ")", ")-"}
+_SEPARATORS = {"-", " - ", "- ", " ", ".", "(", " (", ")", ") ", ")-"}
 _LABEL = re.compile(
     "(?:電話|携帯|ケータイ|スマホ|(?i:tel|phone|fax|mobile)|ファックス|ファクス|連絡先|ダイヤル|直通|代表|☎|℡|📞)[^0-9\n［］]{0,8}$"
 )
@@ -35,18 +35,19 @@ def is_telephone(match: re.Match[str]) -> bool:
     groups = national_groups(value)
     number = "".join(groups)
     lengths = tuple(map(len, groups))
-    separators = {separator.replace(" ", "") for separator in re.findall("[^0-9+]+", value)}
+    separators = set(re.findall("[^0-9+]+", value))
     if not separators <= _SEPARATORS or ("." in separators and len(separators) > 1):
         return False
-    if number.startswith(_SERVICE):
+    # 080-0000-0000 is a mobile, 0800-000-0000 is not.
+    if number.startswith(_SERVICE) and len(groups[0]) != 3:
         return lengths in _SERVICE_GROUPS and (len(number) == 11) == number.startswith("0800")
     if _MOBILE_OR_IP.fullmatch(number):
         return lengths in _MOBILE_GROUPS or value.startswith("+")
     if len(number) != 10 or (lengths not in _LANDLINE_GROUPS and not value.startswith("+")):
         return False
     if len(groups) == 1:
-        # The row of the digits is no number of Chitose.
-        return number != "0123456789" and _is_landline(number[:6])
+        # The row of the digits is seldom a number of Chitose.
+        return (number != "0123456789" or _LABEL.search(before(match)) is not None) and _is_landline(number[:6])
     area = len(groups[0])
     return _is_landline((number[:area] + number[area].replace("0", "2") + number[area + 1 :])[:6])
 

@@ -25,6 +25,9 @@ def is_certain(match: re.Match[str]) -> bool:
 _OBFUSCATED_DOT = re.compile(r" ?[\[(［<] ?(?:dot|DOT|\.|ドット) ?[\])］>] ?|ドット")
 # Top levels that are reserved for examples and tests (RFC 2606, RFC 6761): no public suffix, but an address all the same.
 _RESERVED_TOP_LEVELS = frozenset({"example", "test", "invalid"})
+# Names of algorithms have the form of an address, name@domain (RFC 4251, section 6), and ssh has a user of the name git.
+_ALGORITHM_DOMAINS = frozenset({"openssh.com", "libssh.org"})
+_MAILING_LIST = re.compile(r"(?:lists?|ml|groups|googlegroups)\.")
 _ROLES = re.compile(
     r"(?:info|information|contact|contactus|inquiry|enquiry|toiawase|otoiawase|mail|office|jimu|jimukyoku|support|help|helpdesk|desk"
     r"|customer|cs|service|sales|eigyo|shop|order|orders|store|reserve|yoyaku|press|pr|koho|kouhou|media|marketing|recruit|saiyo"
@@ -39,9 +42,9 @@ def _public_suffixes() -> PublicSuffixList:
 
 
 def is_email(match: re.Match[str]) -> bool:
-    """The domain lies under a known top level, which icon@2x.png does not, and the name is not that of a user in a URL."""
+    """The domain lies under a known top level, which icon@2x.png does not, and the name is not that of a user or algorithm."""
     domain = _OBFUSCATED_DOT.sub(".", match["domain"]).lower()
-    if match.string.endswith("://", 0, match.start("value")):
+    if match.string.endswith("://", 0, match.start("value")) or domain in _ALGORITHM_DOMAINS or match["local"] == "git":
         return False
     if domain.rpartition(".")[2] in _RESERVED_TOP_LEVELS:
         return True
@@ -49,8 +52,8 @@ def is_email(match: re.Match[str]) -> bool:
 
 
 def is_role_address(match: re.Match[str]) -> bool:
-    """An address of an office, such as info@ or support@, by its local part."""
-    return _ROLES.fullmatch(match["local"].lower()) is not None
+    """An address of an office, such as info@ or support@, or of a mailing list."""
+    return _ROLES.fullmatch(match["local"].lower()) is not None or _MAILING_LIST.match(match["domain"].lower()) is not None
 
 
 # --- numbers --------------------------------------------------------------------------------------------------------------
@@ -59,10 +62,14 @@ _YEAR = re.compile("(?:19|20)[0-9]{2}")
 
 
 def is_my_number(match: re.Match[str]) -> bool:
-    """The check digit of 個人番号 holds. One number in ten passes, so three years in a row and labelled numbers are excluded."""
-    groups = re.findall("[0-9]{4}", match["value"])
-    is_years = all(map(_YEAR.fullmatch, groups)) and not match["value"].isdigit()
-    return not is_years and my_number.is_valid("".join(groups)) and not is_labelled_otherwise(match)
+    """The check digit of 個人番号 holds."""
+    return my_number.is_valid(re.sub("[^0-9]", "", match["value"]))
+
+
+def is_my_number_without_label(match: re.Match[str]) -> bool:
+    """The check digit holds, and the groups are neither three years nor labelled as another number. One in ten still passes."""
+    is_years = all(map(_YEAR.fullmatch, re.findall("[0-9]+", match["value"])))
+    return not is_years and is_my_number(match) and not is_labelled_otherwise(match)
 
 
 # Prefixes and lengths of the networks; 13 digits are left out: no card has them today, and Japanese article numbers
@@ -115,18 +122,21 @@ def is_house_number_in_kanji(match: re.Match[str]) -> bool:
 _PART_OF_WORD = re.compile("(?:[0-9A-Za-z_.]|[A-Za-z]-)$")
 _VERSION_LABEL = re.compile(r"(?:[Vv]er(?:sion)?|バージョン|[Vv]|[Rr]ev(?:ision)?|リリース|第|§|[A-Za-z]/|節|章)[ .:]{0,2}$")
 _SECTION_TAIL = re.compile(r"[ ]?(?:節|章|項|版|系|以降|以前|/[0-9])")
-_IP_LABEL = re.compile(r"(?:(?<![A-Za-z])(?:IP|ip|ping|DNS|host|from)(?![A-Za-z])|アドレス|サーバ|ホスト)[^0-9\n［］]{0,10}$")
+_IP_LABEL = re.compile(
+    r"(?:(?<![A-Za-z])(?:IP|ip|[Pp]ing|PING|DNS|[Hh]ost|[Hh]ostname|from)(?![A-Za-z])|アドレス|サーバ|ホスト)[^0-9\n［］]{0,10}$"
+)
 
 
 def is_global_ipv4(match: re.Match[str]) -> bool:
     """An address that the internet routes, and no version or section number.
 
-    Section numbers of manuals are four small numbers, so without a label one of the four must have three digits.
+    Versions begin with one digit, and section numbers are four small ones. So without a label the address must begin with a
+    larger number and hold one of three digits.
     """
     value, label = match["value"], before(match)
     if _PART_OF_WORD.search(label) or _VERSION_LABEL.search(label) or _SECTION_TAIL.match(match.string, match.end("value")):
         return False
-    if not re.search("[0-9]{3}", value) and not _IP_LABEL.search(label):
+    if (value[1] == "." or not re.search("[0-9]{3}", value)) and not _IP_LABEL.search(label):
         return False
     return _is_global(value)
 

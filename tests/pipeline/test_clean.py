@@ -1,0 +1,164 @@
+"""Cleaning as a whole: punctuation, white space, how the steps meet, and what holds of the edits of any text."""
+
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.clean import STEPS, CleanConfig, find_edits, rules_of
+from pipeline.edits import apply
+from pipeline.rules import judge
+
+ALL = CleanConfig()
+WITHOUT_FOOTER = CleanConfig(steps=tuple(step for step in STEPS if step != "footer"))
+PUNCTUATION = CleanConfig(steps=("punctuation",))
+
+
+def cleaned(text: str, config: CleanConfig = ALL) -> str:
+    return apply(text, find_edits(text, config))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("今日は，雨．傘を，さす．", "今日は、雨。傘を、さす。"),
+        ("今日は，雨。傘を，さす。", "今日は、雨。傘を、さす。"),  # toten and kuten are decided apart
+        ("今日は、雨．傘を、さす．", "今日は、雨。傘を、さす。"),
+        ("今日は，雨、傘を、さす。", "今日は，雨、傘を、さす。"),  # the majority is Japanese already
+        ("今日は，雨、さす。", "今日は，雨、さす。"),  # a tie changes nothing
+        ("「雨」，（傘），コーヒー，々，", "「雨」、（傘）、コーヒー、々、"),
+        ("雨だ．．．", "雨だ。。。"),
+        ("雨は３．１４，Ａ，と，", "雨は３．１４，Ａ，と、"),  # never after a full-width letter or digit
+        ("比は3．14と，なる．次も．", "比は3．14と、なる。次も。"),  # nor between two ASCII ones
+        ("Ruby，そしてPython．使う，使う．", "Ruby、そしてPython。使う、使う。"),
+        ("３，５，７．Ａ．", "３，５，７．Ａ．"),  # nothing counts, so nothing changes
+    ],
+)
+def test_punctuation_follows_the_majority_of_the_document(text, expected):
+    assert cleaned(text, PUNCTUATION) == expected
+
+
+def test_punctuation_in_lines_that_go_does_not_count():
+    text = "今日は、雨。\n傘を，さす。\nこのサイトでは，利用状況の把握のため，クッキーを，利用しています．"
+    assert cleaned(text) == "今日は、雨。\n傘を，さす。"
+
+
+JAPANESE = re.compile("[ぁ-ゖァ-ヺー々〆一-龥）)」』】]")
+
+
+def kutoten(text: str) -> str:
+    """The rule once more, mark by mark, for texts without half-width closing brackets other than ) and without surrogates."""
+    for japanese, western in (("、", "，"), ("。", "．")):
+        counted = {
+            mark: sum(1 for i in range(1, len(text)) if text[i] == mark and JAPANESE.match(text[i - 1]))
+            for mark in (japanese, western)
+        }
+        if counted[western] <= counted[japanese]:
+            continue
+        changed = list(text)
+        for run in re.finditer(f"{western}+", text):
+            previous, following = text[max(run.start() - 1, 0) : run.start()], text[run.end() : run.end() + 1]
+            between_ascii = all(character.isascii() and character.isalnum() for character in (previous or " ", following or " "))
+            if not re.match("[Ａ-Ｚａ-ｚ０-９]", previous) and not between_ascii:
+                changed[run.start() : run.end()] = japanese * len(run.group())
+        text = "".join(changed)
+    return text
+
+
+@given(st.text("、，。．あ漢ー）」Ａ３a3 \n", max_size=40))
+def test_punctuation_agrees_with_the_rule_mark_by_mark(text):
+    assert cleaned(text, PUNCTUATION) == kutoten(text)
+
+
+def test_white_space_at_ends_of_lines_and_runs_of_blank_lines_go():
+    assert cleaned("\n \n一行め \t\u3000\n\n\n  \n  二行め\xa0\n三行め\n\n") == "一行め\n\n  二行め\n三行め"
+
+
+def test_a_line_that_goes_leaves_no_double_gap():
+    assert cleaned("一つめの段落。\n\n続きを読む\n\n二つめの段落。") == "一つめの段落。\n\n二つめの段落。"
+
+
+def test_neighbouring_lines_that_go_for_one_reason_are_one_edit():
+    text = "段落。\nシェアする\n続きを読む\n段落。"
+    assert [(edit.kind, text[edit.start : edit.end]) for edit in find_edits(text, ALL)] == [
+        ("navigation", "シェアする\n続きを読む\n")
+    ]
+
+
+def test_a_footer_is_looked_for_above_navigation_and_blank_lines():
+    text = "段落。\n\n© 2024 汽車と峠の手帖\n\nページトップへ\n"
+    assert cleaned(text) == "段落。"
+    assert {edit.kind for edit in find_edits(text, ALL)} == {"footer", "navigation", "whitespace"}
+
+
+def test_lines_are_judged_by_what_is_seen_of_them():
+    assert cleaned("段落。\n続き\u200bを読む\nｼｪｱする") == "段落。"
+
+
+def test_only_the_steps_of_the_manifest_are_done():
+    text = "続きを読む \n\n\n今日は，雨．\u200b\n© 2024 峠"
+    assert cleaned(text, CleanConfig(steps=("footer", "punctuation"))) == "続きを読む \n\n\n今日は、雨。\u200b"
+    assert cleaned(text, CleanConfig(steps=())) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"), [("段落。", True), ("続きを読む\n© 2024 峠", False), ("\u200b \n", False), ("", False)]
+)
+def test_a_document_of_which_nothing_is_left_is_dropped(text, kept):
+    verdict = judge(rules_of(ALL), ["d"], {"n_chars": np.array([len(cleaned(text))])}).to_pylist()[0]
+    assert verdict["kept"] is kept
+    if not kept:
+        assert (verdict["rule"], verdict["value"], verdict["threshold"]) == ("empty_after_cleaning", 0.0, 1.0)
+
+
+LINES = st.one_of(
+    st.sampled_from(
+        [
+            "続きを読む",
+            "シェアする",
+            "© 2024 峠",
+            "会社概要",
+            "2019-02-11",
+            "タグ：旅",
+            "段落が，ここに，ある．",
+            "段落が、ここにある。",
+            "ｶﾀｶﾅ，か\u3099",
+            "",
+            " ",
+            "次",
+        ]
+    ),
+    st.text("、，。．あｶﾞ\u3099\u200b\u200d👩Ａ3a \t\u3000#:", max_size=8),
+    st.text(max_size=5),
+)
+TEXTS = st.lists(LINES, max_size=9).map("\n".join)
+
+
+@given(TEXTS)
+@settings(max_examples=300, deadline=None)
+def test_edits_are_ordered_and_lie_in_the_text(text):
+    past = 0
+    for edit in find_edits(text, ALL):
+        assert past <= edit.start < edit.end <= len(text)
+        assert edit.kind in STEPS
+        assert edit.replacement != text[edit.start : edit.end]
+        past = edit.end
+
+
+@given(TEXTS)
+@settings(max_examples=300, deadline=None)
+def test_cleaning_again_changes_nothing_but_a_footer_longer_than_the_window(text):
+    once = cleaned(text, WITHOUT_FOOTER)
+    assert cleaned(once, WITHOUT_FOOTER) == once
+    again = find_edits(cleaned(text), ALL)
+    assert not again or "footer" in {edit.kind for edit in again}
+
+
+@given(TEXTS)
+@settings(max_examples=200, deadline=None)
+def test_nothing_is_added_but_punctuation_and_kana(text):
+    for edit in find_edits(text, ALL):
+        assert edit.kind in ("punctuation", "kana") or not edit.replacement
+        assert len(edit.replacement) <= edit.end - edit.start
