@@ -29,11 +29,11 @@ STEPS: tuple[Step, ...] = ("invisible", "kana", "navigation", "footer", "whitesp
 class CleanConfig(Config):
     """The `clean` section of the manifest."""
 
-    steps: tuple[Step, ...] = Field(STEPS, description="what is done; Swallow does footer and punctuation alone")
+    steps: tuple[Step, ...] = Field(default=STEPS, description="what is done; Swallow does footer and punctuation alone")
     # Swallow's paper looks at 3 lines, its code at 10. Blank lines and lines of navigation do not count here, so 3 reach further
     # than in the paper, and a wrong cut costs little.
-    footer_lines: int = Field(3, ge=1, description="how many of the last lines may be a footer")
-    footer_share: float = Field(0.3, ge=0, le=1, description="share of keyword letters above which a line is a footer")
+    footer_lines: int = Field(default=3, ge=1, description="how many of the last lines may be a footer")
+    footer_share: float = Field(default=0.3, ge=0, le=1, description="share of keyword letters above which a line is a footer")
 
 
 RULES: tuple[Rule, ...] = (
@@ -129,6 +129,7 @@ def _removals(lines: Sequence[str], removed: dict[int, str], strip: bool) -> lis
 _JAPANESE = (
     "\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u3005-\u3007\u303b\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 )
+_KANA = re.compile("[\u3041-\u3096\u30a1-\u30fa]")
 _CLOSING = "）)」』】〕］\\]｝}》〉”’"
 _FULL_WIDTH = "Ａ-Ｚａ-ｚ０-９"
 _MARKS = (("、", "，"), ("。", "．"))
@@ -139,11 +140,12 @@ def _punctuation_edits(text: str, removals: Sequence[Edit]) -> list[Edit]:
 
     Commas and full stops are decided apart. Counted are those after kana, kanji or a closing bracket, outside what
     `removals` delete. Replaced is every run but one after a full-width letter or digit (Swallow), and, since ３．１４ is
-    also written 3．14, one between two ASCII letters or digits.
+    also written 3．14, one between two ASCII letters or digits. A text without kana is not Japanese: Chinese has both
+    commas, for different things.
     """
     edits: list[Edit] = []
     for japanese, western in _MARKS:
-        if western in text and _count(western, text, removals) > _count(japanese, text, removals):
+        if western in text and _KANA.search(text) and _count(western, text, removals) > _count(japanese, text, removals):
             edits += (
                 Edit(run.start(), run.end(), "punctuation", japanese * len(run.group()))
                 for run in _REPLACEABLE_RUNS[western].finditer(text)

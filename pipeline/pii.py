@@ -26,9 +26,9 @@ class PiiConfig(Config):
     """The `pii` section of the manifest."""
 
     policy: Literal["mask", "mask_personal_only", "drop_document"] = Field(
-        "mask", description="mask all, leave public contact data of firms and offices, or drop a document with any match"
+        default="mask", description="mask all, leave public contact data of firms and offices, or drop a document with any match"
     )
-    kinds: tuple[KindName, ...] = Field(KIND_NAMES, description="what is looked for")
+    kinds: tuple[KindName, ...] = Field(default=KIND_NAMES, description="what is looked for")
 
 
 RULES: tuple[Rule, ...] = (Rule("personal_data", maximum=0, column="n_edits", source="policy drop_document of the manifest"),)

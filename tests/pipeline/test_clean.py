@@ -33,7 +33,8 @@ def cleaned(text: str, config: CleanConfig = ALL) -> str:
         ("雨は３．１４，Ａ，と，", "雨は３．１４，Ａ，と、"),  # never after a full-width letter or digit
         ("比は3．14と，なる．次も．", "比は3．14と、なる。次も。"),  # nor between two ASCII ones
         ("Ruby，そしてPython．使う，使う．", "Ruby、そしてPython。使う、使う。"),
-        ("３，５，７．Ａ．", "３，５，７．Ａ．"),  # nothing counts, so nothing changes
+        ("と３，５，７．Ａ．", "と３，５，７．Ａ．"),  # nothing counts, so nothing changes
+        ("今天下雨，我们去茶馆，喝茶。", "今天下雨，我们去茶馆，喝茶。"),  # Chinese
     ],
 )
 def test_punctuation_follows_the_majority_of_the_document(text, expected):
@@ -50,6 +51,8 @@ JAPANESE = re.compile("[ぁ-ゖァ-ヺー々〆一-龥）)」』】]")
 
 def kutoten(text: str) -> str:
     """The rule once more, mark by mark, for texts without half-width closing brackets other than ) and without surrogates."""
+    if not re.search("[ぁ-ゖァ-ヺ]", text):
+        return text
     for japanese, western in (("、", "，"), ("。", "．")):
         counted = {
             mark: sum(1 for i in range(1, len(text)) if text[i] == mark and JAPANESE.match(text[i - 1]))

@@ -53,7 +53,7 @@ UNITS = (
     *("2:", "2001:", "2001:0:", "3fff::", "12:34:56 "),
 )
 _random = random.Random(4)
-MIXTURES = tuple("".join(_random.choices(UNITS, k=_random.randint(2, 6))) for _ in range(30))
+MIXTURES = tuple("".join(_random.choices(UNITS, k=_random.randint(2, 6))) for _ in range(12))
 SHAPES = [(f"{kind.name}-{index}", shape) for kind in KINDS for index, shape in enumerate(kind.shapes)]
 
 
