@@ -1,0 +1,94 @@
+"""What the bytes of an HTML page show before anything is parsed: how many letters a reader would see, of which script.
+
+One pass that steps over tags, comments, scripts and styles. It is exact on well-formed pages and good enough on others:
+its numbers decide whether a page is worth parsing, and whether an extractor has overlooked most of it.
+"""
+
+from typing import NamedTuple
+
+import numba
+import numpy as np
+
+RAW_TEXT = (b"script", b"style", b"noscript", b"template")  # what is in these is not shown
+
+
+class VisibleLetters(NamedTuple):
+    """Letters outside of markup: hiragana and katakana; other letters of scripts beyond ASCII; ASCII letters."""
+
+    kana: int
+    other: int
+    ascii: int
+
+    @property
+    def total(self) -> int:
+        return self.kana + self.other + self.ascii
+
+
+def visible_letters(page: bytes) -> VisibleLetters:
+    """The letters that `page`, HTML in UTF-8, shows. Never fails; linear in the bytes."""
+    return VisibleLetters(*_visible_letters(np.frombuffer(page, dtype=np.uint8)))
+
+
+@numba.njit(cache=True, nogil=True)
+def _at(page: np.ndarray, position: int, text: bytes) -> bool:
+    """Whether `text` (in lower case) stands at `position`, in either case."""
+    if position + len(text) > len(page):
+        return False
+    for index in range(len(text)):
+        byte = page[position + index]
+        if 0x41 <= byte <= 0x5A:
+            byte |= 0x20
+        if byte != text[index]:
+            return False
+    return True
+
+
+@numba.njit(cache=True, nogil=True)
+def _after_markup(page: np.ndarray, position: int) -> int:
+    """Where the text goes on after the "<" at `position`; beyond the content too where the element shows none."""
+    size = len(page)
+    if page[min(position + 1, size - 1)] == 0x21 and _at(page, position, b"<!--"):
+        position += 4
+        while position < size and not _at(page, position, b"-->"):
+            position += 1
+        return position + 3
+    initial = page[min(position + 1, size - 1)] | 0x20
+    for name in RAW_TEXT:
+        if initial == name[0] and _at(page, position + 1, name):
+            position += len(name)
+            while position < size:
+                if page[position] == 0x3C and page[min(position + 1, size - 1)] == 0x2F and _at(page, position + 2, name):
+                    break
+                position += 1
+            break
+    while position < size and page[position] != 0x3E:
+        position += 1
+    return position + 1
+
+
+@numba.njit(cache=True, nogil=True)
+def _visible_letters(page: np.ndarray) -> tuple[int, int, int]:
+    kana = 0
+    other = 0
+    ascii_letters = 0
+    position = 0
+    size = len(page)
+    while position < size:
+        byte = page[position]
+        if byte == 0x3C and position + 1 < size and (page[position + 1] > 0x40 or page[position + 1] in (0x21, 0x2F, 0x3F)):
+            position = _after_markup(page, position)
+            continue
+        if byte < 0x80:
+            ascii_letters += 0x41 <= (byte & 0xDF) <= 0x5A
+        elif byte == 0xE3 and position + 2 < size:
+            second = page[position + 1]
+            third = page[position + 2]
+            if second == 0x81 or (second == 0x82 and not 0x97 <= third <= 0xA0) or (second == 0x83 and third < 0xBB):
+                kana += 1
+            elif second >= 0x84:
+                other += 1
+        elif byte >= 0xC3 and byte != 0xE2 and byte < 0xEE:
+            # Lead bytes of letters: C2 and E2 lead punctuation, EE and EF private and compatibility forms, F0 emoji.
+            other += 1
+        position += 1
+    return kana, other, ascii_letters
