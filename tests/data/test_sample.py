@@ -13,6 +13,10 @@ from urllib.parse import urlsplit
 import pytest
 from fastwarc.warc import ArchiveIterator
 
+from pipeline import dedup, extract, hosts, quality
+from pipeline.clean import STEPS
+from pipeline.pii import KIND_NAMES
+
 SAMPLE = Path(__file__).resolve().parents[2] / "data" / "sample"
 FILES = sorted(SAMPLE.glob("sample-*.warc.gz"))
 
@@ -78,6 +82,29 @@ def test_a_record_id_is_repeated_only_by_the_same_record_read_again(expected: li
     again = [row["record_id"] for row in expected if row["rule"] == "same_record"]
     assert again
     assert {record_id for record_id, count in counts.items() if count > 1} == set(again)
+
+
+def test_every_expectation_names_a_rule_of_its_stage_that_exists(expected: list[dict[str, str]]) -> None:
+    rules = {
+        "extract": {rule.name for rule in extract.RULES},
+        "quality": {rule.name for rule in quality.rules_of(quality.QualityConfig())},
+        "dedup": {rule.name for rule in dedup.rules_of(dedup.DedupConfig())},
+        "hosts": {rule.name for rule in hosts.rules_of(hosts.HostsConfig())},
+        "kept": {""},
+    }
+    for row in expected:
+        assert {row["rule"], *filter(None, row["also"].split(","))} <= rules[row["stage"]], row["url"]
+        assert set(filter(None, row["edits"].split(","))) <= set(STEPS), row["url"]
+
+
+def test_every_quality_rule_is_the_first_to_drop_some_page(expected: list[dict[str, str]]) -> None:
+    tripped = {row["rule"] for row in expected if row["stage"] == "quality"}
+    assert tripped == {rule.name for rule in quality.rules_of(quality.QualityConfig())}
+
+
+def test_every_kind_of_personal_data_stands_on_some_page(expected: list[dict[str, str]]) -> None:
+    kinds = {item.partition("=")[0] for row in expected for item in row["personal_data"].split(",") if item}
+    assert kinds == set(KIND_NAMES)
 
 
 def test_duplicates_share_nearly_all_5_grams_with_the_page_that_is_kept(sites: ModuleType) -> None:
