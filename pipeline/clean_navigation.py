@@ -5,10 +5,8 @@ A line goes only when all of it matches a row of `lists/navigation_lines.txt`, w
 
 import functools
 import re
-from bisect import bisect_right
 from collections.abc import Sequence
 from importlib import resources
-from itertools import accumulate
 from typing import NamedTuple
 
 import ahocorasick_rs
@@ -87,13 +85,13 @@ def navigation_lines(lines: Sequence[str]) -> list[int]:
     Rows of the head of the page hold for a line that at most `HEAD_LINES - 1` lines of text precede, furniture not counted.
     """
     matcher = _matcher()
+    text = "\n".join(lines)
     found = set()
-    hits = matcher.words.find_matches_as_indexes("\n".join(lines), overlapping=True)
-    if hits:
-        starts = list(accumulate((len(line) + 1 for line in lines), initial=0))
-        for index, pattern in {(bisect_right(starts, start) - 1, matcher.patterns[word]) for word, start, _ in hits}:
-            if len(lines[index]) <= _LONGEST_LINE and pattern.fullmatch(_bare(lines[index])):
-                found.add(index)
+    for word, position, _ in matcher.words.find_matches_as_indexes(text, overlapping=True):
+        start, end = text.rfind("\n", 0, position) + 1, text.find("\n", position)
+        line = text[start : end if end >= 0 else len(text)]
+        if len(line) <= _LONGEST_LINE and matcher.patterns[word].fullmatch(_bare(line)):
+            found.add(text.count("\n", 0, position))
     lines_of_text = 0
     for index, line in enumerate(lines):
         if lines_of_text == HEAD_LINES:

@@ -15,6 +15,7 @@ from pipeline.clean_characters import character_edits, original_spans
 from pipeline.configuration import Config
 from pipeline.edits import Edit, apply
 from pipeline.pii_kinds import KINDS, Kind
+from pipeline.pii_patterns import SEVEN_DIGITS
 from pipeline.pii_shadow import shadow
 from pipeline.rules import Rule
 
@@ -57,8 +58,9 @@ _TAKEN = "［"
 
 
 def _find(text: str, config: PiiConfig) -> list[Edit]:
-    kinds = [kind for kind in KINDS if kind.name in config.kinds]
     searched = shadow(text)
+    has_numbers = SEVEN_DIGITS.search(searched) is not None
+    kinds = [kind for kind in KINDS if kind.name in config.kinds and (has_numbers or not kind.is_number)]
     edits: list[Edit] = []
     found = True
     # A second round finds what a mask has set free: digits beside digits are no number until the neighbours are gone.

@@ -45,6 +45,7 @@ class Kind(NamedTuple):
     mask: str
     is_business: Callable[[re.Match[str]], bool]
     shapes: tuple[Shape, ...]
+    is_number: bool = False  # has at least seven digits: a text without `SEVEN_DIGITS` has none
 
 
 # The order decides what a stretch of text is that two kinds could claim. The masks are Japanese nouns in full-width brackets:
@@ -57,7 +58,7 @@ KINDS = (
         check.is_role_address,
         (
             Shape(written.EMAIL, check.is_email, ("@", "★", "☆"), written.AT_AND_LABEL),
-            Shape(written.EMAIL_WITH_WORD, check.is_email, written.AT_WORDS, written.AT_WORD_AND_LABEL),
+            Shape(written.EMAIL_WITH_WORD, check.is_email, (), written.AT_WORD_AND_LABEL),
         ),
     ),
     Kind(
@@ -72,6 +73,7 @@ KINDS = (
                 ("カード", "クレカ", "VISA", "Visa", "JCB", "AMEX", "Amex", "Diners", "card", "Card"),
             ),
         ),
+        is_number=True,
     ),
     Kind(
         "my_number",
@@ -81,6 +83,7 @@ KINDS = (
             Shape(written.MY_NUMBER_WITH_LABEL, check.is_my_number, ("マイナンバー", "個人番号", "y number", "Number")),
             Shape(written.MY_NUMBER_IN_GROUPS, check.is_my_number_without_label),
         ),
+        is_number=True,
     ),
     Kind(
         "bank_account",
@@ -95,6 +98,7 @@ KINDS = (
                 ("記号", "ゆうちょ", "郵便貯金", "振替", "口座", "加入者番号"),
             ),
         ),
+        is_number=True,
     ),
     Kind(
         "phone",
@@ -105,6 +109,7 @@ KINDS = (
             Shape(written.TELEPHONE_WITHOUT_GROUPS, telephone.is_telephone),
             Shape(written.TELEPHONE_ABROAD, telephone.is_telephone),
         ),
+        is_number=True,
     ),
     Kind(
         "postal_code",
@@ -115,6 +120,7 @@ KINDS = (
             Shape(written.POSTAL_CODE_WITH_LABEL, check.is_certain),
             Shape(written.POSTAL_CODE_BEFORE_PLACE, check.is_certain),
         ),
+        is_number=True,
     ),
     Kind(
         "postal_address",

@@ -16,7 +16,6 @@ _LONGEST_LOCAL = 64  # RFC 5321, section 4.5.3.1.1
 _AT = "[@★☆](?:マーク)?"
 _OPEN, _CLOSE = "[\\[(［<]", "[\\])］>]"
 _AT_WORD = f"(?:{_OPEN} ?(?:at|AT|@|アットマーク|アット|あっと) ?{_CLOSE} ?|アットマーク)"
-AT_WORDS = ("[at", "(at", "［at", "<at", "[ at", "( at", "[AT", "(AT", "[@", "(@", "アット", "あっと")
 _DOT = f"(?:\\.| ?{_OPEN} ?(?:dot|DOT|\\.|ドット) ?{_CLOSE} ?|ドット)"
 _LABEL = "[A-Za-z0-9](?:[A-Za-z0-9\\-]{0,61}[A-Za-z0-9])?"
 _DOMAIN = f"{_LABEL}(?:{_DOT}{_LABEL}){{1,8}}"
@@ -37,7 +36,9 @@ EMAIL_WITH_WORD = _email(_AT_WORD)
 # What a search for addresses looks for; from there it goes back to the start of the local part.
 _FIRST_LABEL = "[A-Za-z0-9][A-Za-z0-9\\-]{0,62}+(?=[.\\[(［< ド])"
 AT_AND_LABEL = re.compile(f"{_AT}{_FIRST_LABEL}")
-AT_WORD_AND_LABEL = re.compile(f"{_AT_WORD}{_FIRST_LABEL}")
+AT_WORD_AND_LABEL = re.compile(
+    f"[\\[(［<ア](?:(?<!ア) ?(?:at|AT|@|アットマーク|アット|あっと) ?{_CLOSE} ?|(?<=ア)ットマーク){_FIRST_LABEL}"
+)
 
 
 def start_of_local_part(searched: str, first: int, end: int) -> int:
@@ -45,6 +46,11 @@ def start_of_local_part(searched: str, first: int, end: int) -> int:
     head = searched[max(first, end - _LONGEST_LOCAL - 2) : end].removesuffix(" ")
     return max(first, end - _LONGEST_LOCAL - 2) + len(head.rstrip(_LOCAL_CHARACTERS))
 
+
+# --- numbers in general ----------------------------------------------------------------------------------------------------
+
+# What most texts lack and all numbers have: seven digits, the fewest of a postal code or an account, close together.
+SEVEN_DIGITS = re.compile("[0-9](?:[^0-9\n]{0,5}+[0-9]){6}")
 
 # --- telephone ------------------------------------------------------------------------------------------------------------
 

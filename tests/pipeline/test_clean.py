@@ -140,7 +140,7 @@ TEXTS = st.lists(LINES, max_size=9).map("\n".join)
 
 
 @given(TEXTS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_edits_are_ordered_and_lie_in_the_text(text):
     past = 0
     for edit in find_edits(text, ALL):
@@ -151,7 +151,7 @@ def test_edits_are_ordered_and_lie_in_the_text(text):
 
 
 @given(TEXTS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_cleaning_again_changes_nothing_but_a_footer_longer_than_the_window(text):
     once = cleaned(text, WITHOUT_FOOTER)
     assert cleaned(once, WITHOUT_FOOTER) == once
