@@ -23,8 +23,8 @@ SAMPLING_SECONDS = 0.2
 
 def copy_of(source: str, target: Path, number: int) -> None:
     """Write the WARC `source` to `target` with ids and URLs that belong to copy `number` alone."""
-    with target.open("wb") as stream:
-        for record in ArchiveIterator(open(source, "rb"), parse_http=False):
+    with target.open("wb") as stream, open(source, "rb") as original:
+        for record in ArchiveIterator(original, parse_http=False):
             url = record.headers.get("WARC-Target-URI") or ""
             if url:
                 scheme, _, rest = url.partition("://")
@@ -82,11 +82,10 @@ def main() -> None:
         rows.append((arguments.times, *measure(str(scratch / "*.warc.gz"), scratch / "many", arguments.workers)))
     finally:
         shutil.rmtree(scratch)
-    lines = [
-        f"{times:>5}  {seconds:>8.1f}  {driver / 2**20:>11.0f}  {worker / 2**20:>11.0f}"
-        for times, seconds, driver, worker in rows
-    ]
-    sys.stdout.write("\n".join(["times   seconds   driver MiB   worker MiB", *lines]) + "\n")
+    lines = ["times   seconds   driver MiB   worker MiB"]
+    for times, seconds, driver, worker in rows:
+        lines.append(f"{times:>5}  {seconds:>8.1f}  {driver / 2**20:>11.0f}  {worker / 2**20:>11.0f}")
+    sys.stdout.write("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

@@ -22,7 +22,8 @@ from pipeline.decoding import decode
 from pipeline.executor import Mark
 from pipeline.http_body import BodyError, BodyTooLargeError, decode_body
 from pipeline.language import PRECISE_RULE, RAPID_RULE, measure_language, rapid_check
-from pipeline.main_text import NESTING_RULE, extract_main_text, nesting_depth
+from pipeline.main_text import extract_main_text
+from pipeline.nesting import NESTING_RULES, measure_nesting
 from pipeline.rules import VERDICT_SCHEMA, Rule
 from pipeline.warc import Record
 
@@ -57,7 +58,7 @@ RULES: tuple[Rule, ...] = (
         maximum=0.1,
         source="share of U+FFFD; above it, one letter in ten is lost and sentences with it",
     ),
-    NESTING_RULE,
+    *NESTING_RULES,
     Rule("timeout", source="max_seconds, or a worker that stood still"),
     Rule("parser_crash", source="the page ended two workers"),
     Rule("no_text", minimum=1, source="characters of main text"),
@@ -268,7 +269,9 @@ def _html_page(record: Record, config: ExtractConfig, repeated: bool) -> dict[st
     _require(RAPID_RULE, evidence.score, detail=evidence.evidence)
     decoded = decode(body, record.http_charset)
     _require(_RULE["undecodable_text"], decoded.replacement_share, detail=decoded.charset)
-    _require(NESTING_RULE, nesting_depth(decoded.text))
+    nesting = measure_nesting(decoded.text)
+    for rule in NESTING_RULES:
+        _require(rule, getattr(nesting, rule.measured))
     try:
         with _time_limit(config.max_seconds):
             main = extract_main_text(decoded.text, config.extractor)

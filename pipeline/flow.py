@@ -55,6 +55,7 @@ FLOW: tuple[Stage, ...] = (
             "inputs",
             "language",
             "main_text",
+            "nesting",
             "warc",
             "rules",
         ),

@@ -31,7 +31,7 @@ SKIPPED = [
 ]
 # The fast extractor has missed the text when it found fewer than ENOUGH letters, on a page that shows at least MIN_VISIBLE,
 # and less than MIN_SHARE of these.
-MIN_SHARE, MIN_VISIBLE, ENOUGH = 0.2, 400, 1_000
+MIN_SHARE, MIN_VISIBLE, ENOUGH = 0.25, 300, 1_000
 
 _TABLE_RULE = re.compile(r"^\|(?:-+\|)+[ ]*$\n?", re.MULTILINE)
 _TABLE_ROW = re.compile(r"^\|(.*)\|[ ]*$", re.MULTILINE)
