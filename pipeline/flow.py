@@ -131,7 +131,17 @@ FLOW: tuple[Stage, ...] = (
         "part",
         maps.clean_part,
         reads=("documents/{part}.parquet", "survivors/hosts/{part}", "token_counts/{part}.parquet", "tokenizer"),
-        modules=("clean", "clean_characters", "clean_footers", "clean_navigation", "edits", "rules"),
+        modules=(
+            "clean",
+            "clean_characters",
+            "clean_footers",
+            "clean_navigation",
+            "edits",
+            "rules",
+            "lists/footer_keywords.txt",
+            "lists/navigation_lines.txt",
+        ),
+        libraries=("ahocorasick-rs",),
         settings=lambda manifest: manifest.clean,
     ),
     Stage(
@@ -139,8 +149,19 @@ FLOW: tuple[Stage, ...] = (
         "part",
         maps.mask_part,
         reads=("documents/{part}.parquet", "verdicts/clean/{part}.parquet", "edits/clean/{part}.parquet", "tokenizer"),
-        modules=("pii", "pii_kinds", "pii_shadow", "pii_validators", "clean_characters", "edits", "rules"),
-        libraries=("phonenumbers", "python-stdnum"),
+        modules=(
+            "pii",
+            "pii_context",
+            "pii_kinds",
+            "pii_patterns",
+            "pii_shadow",
+            "pii_telephone",
+            "pii_validators",
+            "clean_characters",
+            "edits",
+            "rules",
+        ),
+        libraries=("phonenumbers", "python-stdnum", "publicsuffixlist"),
         settings=lambda manifest: manifest.pii,
     ),
     Stage(
@@ -230,6 +251,8 @@ def code_version(stage: Stage) -> str:
 
 @functools.cache
 def _module_code(module: str) -> str:
+    if module.endswith(".txt"):
+        return (Path(__file__).parent / module).read_text(encoding="utf-8")
     specification = importlib.util.find_spec(f"pipeline.{module}")
     if specification is None or specification.origin is None:
         raise LookupError(f"the flow names a module that is not there: pipeline.{module}")

@@ -5,9 +5,11 @@ python data/sample/build.py [--output FOLDER]
 
 import argparse
 import csv
+import gzip
+import io
 from pathlib import Path
+from typing import BinaryIO
 
-from fastwarc.stream_io import GzipWriter
 from fastwarc.warc import WarcRecord
 from records import record_of, warcinfo
 from sites import Capture, Expectation, read_captures
@@ -48,9 +50,9 @@ def build(output: Path) -> None:
 def _write_file(path: Path, captures: list[Capture]) -> list[dict[str, str]]:
     """Write one WARC file, one gzip member a record; returns a row of the table for each record."""
     rows = []
-    with GzipWriter(str(path)) as writer:
+    with path.open("wb") as stream:
         info = warcinfo(path.name, captures[0].page.date)
-        info.write(writer, checksum_data=True)
+        _write_member(stream, info)
         rows.append(_row(path.name, info, "", Expectation(stage="extract", rule="not_a_page")))
         for capture in captures:
             page = capture.page
@@ -59,7 +61,7 @@ def _write_file(path: Path, captures: list[Capture]) -> list[dict[str, str]]:
                 fates.append(Expectation(stage="extract", rule="same_record"))
             for fate in fates:
                 record = record_of(capture)
-                record.write(writer, checksum_data=True)
+                _write_member(stream, record)
                 row = _row(path.name, record, capture.url, fate)
                 if fate.stage == "kept":
                     row["edits"] = ",".join(page.edits)
@@ -67,6 +69,12 @@ def _write_file(path: Path, captures: list[Capture]) -> list[dict[str, str]]:
                     row["contains"] = "|".join(page.contains)
                 rows.append(row)
     return rows
+
+
+def _write_member(stream: BinaryIO, record: WarcRecord) -> None:
+    plain = io.BytesIO()
+    record.write(plain, checksum_data=True)
+    stream.write(gzip.compress(plain.getvalue(), mtime=0))
 
 
 def _row(file: str, record: WarcRecord, url: str, fate: Expectation) -> dict[str, str]:

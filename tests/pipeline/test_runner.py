@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from fastwarc.warc import ArchiveIterator
 
 from pipeline.cli import main
 from pipeline.flow import FLOW, JUDGING
@@ -91,6 +92,16 @@ def test_a_stages_tokens_are_the_sum_of_its_documents(corpus: Path) -> None:
             tokens_in, tokens_out = ledger.rows("SELECT tokens_in, tokens_out FROM stage_counts WHERE stage = ?", stage)[0]
             dropped = ledger.rows("SELECT sum(tokens)::BIGINT FROM rule_counts WHERE stage = ?", stage)[0][0]
             assert tokens_in == tokens_out + dropped
+
+
+def test_every_record_is_found_again_at_its_offset(corpus: Path) -> None:
+    with read_ledger(corpus) as ledger:
+        rows = ledger.rows("SELECT warc_file, warc_offset, url FROM records WHERE kept OR rule = 'rapid_check'")
+    assert len(rows) > 150
+    for file, offset, url in rows:
+        with open(file, "rb") as stream:
+            stream.seek(offset)
+            assert next(iter(ArchiveIterator(stream))).headers["WARC-Target-URI"] == url
 
 
 # The same bytes
