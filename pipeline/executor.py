@@ -170,7 +170,7 @@ def _serve(pipe: Connection, progress: Any) -> None:
         except EOFError:
             return
         try:
-            answer = (perform(task, mark), None, "")
+            answer: tuple[Any, str | None, str] = (perform(task, mark), None, "")
         except Exception as error:  # noqa: BLE001  the border of the process: the driver gets to know every error
             answer = (None, describe(error), traceback.format_exc())
         mark(-1)

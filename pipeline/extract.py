@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
+import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
@@ -297,7 +298,7 @@ def _is_html(record: Record) -> bool:
 
 
 def _require(rule: Rule, value: float, detail: str = "") -> None:
-    failed, threshold = rule.failures([value])
+    failed, threshold = rule.failures(np.array([value]))
     if failed[0]:
         raise Dropped(rule.name, float(value), float(threshold[0]), detail)
 

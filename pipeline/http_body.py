@@ -49,7 +49,7 @@ def decode_body(body: bytes, transfer_encoding: str, content_encoding: str, limi
 
 def _join_chunks(body: bytes) -> bytes:
     """The chunks' content; the body itself when it does not begin with a chunk."""
-    pieces = []
+    pieces: list[bytes] = []
     position = 0
     while match := _CHUNK_SIZE_LINE.match(body, position):
         size = int(match.group(1), 16)

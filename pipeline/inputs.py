@@ -150,7 +150,7 @@ def _read_json_lines(stream: IO[bytes], source: Source, max_bytes: int) -> Itera
     A range begins with the first line that starts in it and ends with the last such line.
     """
     if source.uri.endswith(".gz"):
-        lines: IO[bytes] = io.BufferedReader(gzip.GzipFile(fileobj=stream))  # type: ignore[arg-type]
+        lines: IO[bytes] = io.BufferedReader(gzip.GzipFile(fileobj=stream))
     elif source.uri.endswith(".zst"):
         lines = io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True))
     else:

@@ -151,11 +151,12 @@ class Ledger:
     def units(self) -> dict[tuple[str, str], UnitRow]:
         """All units by (stage, part)."""
         columns = "stage, part, key, rows, output, digest, seconds, status, error, ingredients"
-        found = (
-            UnitRow(*row[:4], json.loads(row[4]), *row[5:9], json.loads(row[9]))
-            for row in self.rows(f"SELECT {columns} FROM units")
-        )
-        return {(unit.stage, unit.part): unit for unit in found}
+        found = {}
+        for *thin, ingredients in self.rows(f"SELECT {columns} FROM units"):
+            stage, part, key, rows, output, digest, seconds, status, error = thin
+            made_of = json.loads(ingredients)
+            found[(stage, part)] = UnitRow(stage, part, key, rows, json.loads(output), digest, seconds, status, error, made_of)
+        return found
 
     def record(self, unit: UnitRow) -> None:
         """Replace the row of a unit, in one transaction."""

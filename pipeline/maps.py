@@ -214,7 +214,7 @@ def edits_of(root: Path, part: str, stages: Sequence[str]) -> dict[str, list[Edi
 
 def _edit_rows(doc_ids: Sequence[str], found: Sequence[Sequence[Edit]]) -> pa.Table:
     rows = [(doc_id, *edit) for doc_id, of_document in zip(doc_ids, found, strict=True) for edit in of_document]
-    columns = list(zip(*rows, strict=True)) if rows else [[] for _ in EDIT_SCHEMA]
+    columns: list[Sequence[object]] = list(zip(*rows, strict=True)) if rows else [[] for _ in EDIT_SCHEMA]
     return pa.table([pa.array(column, field.type) for column, field in zip(columns, EDIT_SCHEMA, strict=True)], EDIT_SCHEMA)
 
 

@@ -71,6 +71,7 @@ def read_warc(stream: IO[bytes], name: str, start: int, end: int, max_bytes: int
     gap: Record | None = None  # bytes that no reader could make sense of, not yet reported
     seen = start > 0
     while position is not None:
+        began = position
         held: Record | None = None  # read, but its stated length not yet confirmed by what follows
         try:
             for record in _records_from(stream, position, end, max_bytes):
@@ -82,7 +83,7 @@ def read_warc(stream: IO[bytes], name: str, start: int, end: int, max_bytes: int
                 held = record
             if held is not None:
                 yield held
-            last = position if held is None else held.offset
+            last = began if held is None else held.offset
             # A damaged member header ends FastWARC's reading without an error; what lies behind it is still there.
             position = record_starts_after(stream, last + 1) if _is_compressed(head) else None
             if position is not None and not 0 <= end <= position:
@@ -91,8 +92,9 @@ def read_warc(stream: IO[bytes], name: str, start: int, end: int, max_bytes: int
             break
         except OSError as error:
             if held is None:
-                yield Record("corrupt", position, problem="corrupt_record", detail=str(error))
-                gap, last = None, position
+                yield Record("corrupt", began, problem="corrupt_record", detail=str(error))
+                gap = None
+                last = began
             elif "Invalid WARC header" in str(error):
                 detail = "its Content-Length does not lead to the next record"
                 yield held._replace(problem="corrupt_record", detail=detail, body=b"")
