@@ -31,11 +31,12 @@ RAPID_RULE = Rule(
     minimum=25,
     source="visible kana; a sentence has 15 to 30, and no page with fewer passes any rule on length",
 )
+MIN_LANGUAGE_SCORE = 0.2
 PRECISE_RULE = Rule(
     "not_japanese",
-    minimum=0.5,
+    minimum=MIN_LANGUAGE_SCORE,
     column="lang_score",
-    source="likelier Japanese than not, by kana or by lid.176",
+    source="on 11,000 labelled pages no other language comes so far, while Japanese about program code has 0.3 to 0.5",
 )
 
 HEAD_BYTES = 16_384  # looked at from the start
@@ -54,9 +55,9 @@ _DECLARED = re.compile(
     re.IGNORECASE,
 )
 
-CLEAR_KANA_SHARE = 0.25  # of letters; a page of another language with so many kana was not found
-MIN_KANA_SHARE = 0.02  # below it a text has a name or a quotation in Japanese
-MIN_KANA_TO_KANJI = 0.15  # kana among kana and kanji; Japanese legal prose has 0.4, Chinese with Japanese names 0.05
+CLEAR_KANA_SHARE = 0.15  # of letters; of 4,000 labelled pages in other languages none has more than 0.13
+MIN_KANA_SHARE = 0.02  # of letters; below it a text has a name or a quotation in Japanese
+MIN_KANA_TO_KANJI = 0.05  # kana among kana and kanji; lists of Japanese names and places have 0.1
 LANGUAGE_CHARACTERS = 4_000  # of the text that lid.176 is asked about; more does not change its answer
 
 
@@ -70,7 +71,7 @@ class RapidEvidence(NamedTuple):
 class LanguageNumbers(NamedTuple):
     """What is known of a text's language.
 
-    lang: ISO 639 code, "ja" where the score says so, "und" for a text without letters.
+    lang: ISO 639 code, "ja" where the score passes `PRECISE_RULE`, "und" for a text without letters.
     lang_score: how likely the text is Japanese, in [0, 1]; 1 and 0 where the kana alone decide.
     kana_share: hiragana and katakana among all letters, in [0, 1].
     japanese_share: these and kanji among all letters, in [0, 1].
@@ -125,19 +126,22 @@ def measure_language(text: str) -> LanguageNumbers:
         return LanguageNumbers("und", 0.0, 0.0, 0.0)
     if kana_share >= CLEAR_KANA_SHARE:
         return LanguageNumbers("ja", 1.0, kana_share, japanese_share)
-    language, probability = _identify(text)
-    possible = kana_share >= MIN_KANA_SHARE and kana >= MIN_KANA_TO_KANJI * (kana + kanji)
-    return LanguageNumbers(language, probability if possible else 0.0, kana_share, japanese_share)
+    other_language, score = _identify(text)
+    if kana_share < MIN_KANA_SHARE or kana < MIN_KANA_TO_KANJI * (kana + kanji):
+        score = 0.0
+    language = "ja" if score >= MIN_LANGUAGE_SCORE else other_language
+    return LanguageNumbers(language, score, kana_share, japanese_share)
 
 
 def _identify(text: str) -> tuple[str, float]:
-    """The likeliest language of `text` by lid.176, and the probability of Japanese."""
+    """The likeliest language of `text` other than Japanese, and the probability of Japanese, by lid.176."""
     _find_model()
     from ftlangdetect import detect  # reads FTLANG_CACHE, which is set by now
 
-    guesses = detect(text[:LANGUAGE_CHARACTERS], low_memory=True, k=5)
-    japanese = [guess["score"] for guess in guesses if guess["lang"] == "ja"]
-    return guesses[0]["lang"], japanese[0] if japanese else 0.0
+    sample = text.strip()[:LANGUAGE_CHARACTERS].encode("utf-8", "replace").decode("utf-8")
+    probabilities = {guess["lang"]: guess["score"] for guess in detect(sample, low_memory=True, k=5)}
+    japanese = probabilities.pop("ja", 0.0)
+    return next(iter(probabilities), "und"), japanese
 
 
 @cache

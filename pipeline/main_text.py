@@ -2,10 +2,10 @@
 
 `resiliparse` (https://resiliparse.chatnoir.eu, a DOM in C++ and rules on its blocks) is fast, `trafilatura`
 (https://trafilatura.readthedocs.io) the reference; `auto` takes the fast one and asks the reference where the fast one
-leaves out nearly all that a page shows. Options were chosen by token F1 on human ground truth, see
-`benchmarks/main_text.py`: list bullets off (they are no text), comment sections and landmarks of navigation off, tables
-on. trafilatura's own de-duplication stays off: it remembers segments of earlier pages, so that the text of a page would
-depend on the order of the pages.
+leaves out three quarters of what a page shows. Options were chosen by token F1 on human ground truth, see
+`benchmarks/main_text.py`: list bullets off (they are no text), comment sections, landmarks of navigation and line
+numbers off, tables on. trafilatura's own de-duplication stays off: it remembers segments of earlier pages, so that the
+text of a page would depend on the order of the pages.
 
 Normal form of every text: lines separated by "\\n", no white space at the end of a line, at most one blank line in a row,
 none at the start or end, no NUL, encodable as UTF-8.
@@ -19,23 +19,20 @@ from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.html import HTMLTree
 
 from pipeline.markup import visible_letters
-from pipeline.nesting import NESTING_RULE, NESTING_RULES, measure_nesting, nesting_depth
 
-__all__ = ["NESTING_RULE", "NESTING_RULES", "MainText", "extract_main_text", "measure_nesting", "nesting_depth"]
-
-# Sections that are no main text wherever they stand: landmarks of HTML and ARIA, and readers' comments by the ids and
-# classes of WordPress, Movable Type and Disqus. Patterns of class names ("*=related") lost more text than they removed.
+# What is no main text wherever it stands. Patterns of class names ("*=related") lost more text than they removed.
 SKIPPED = [
+    # landmarks of HTML and ARIA
     *("nav", "aside", "footer", "[role=navigation]", "[role=complementary]", "[role=contentinfo]"),
+    # readers' comments in WordPress, Movable Type and Disqus
     *("#comments", ".comments", ".comment-respond", "#respond", ".commentlist", ".comment", "#disqus_thread", ".dsq-brlink"),
+    # line numbers and anchors beside code and headings in Pygments, Rouge, Chroma, Hexo and Sphinx
+    *(".gutter", ".rouge-gutter", ".lineno", ".linenos", ".linenodiv", ".lnt", ".ln", ".headerlink"),
 ]
-# The fast extractor has missed the text when it found fewer than ENOUGH letters, on a page that shows at least MIN_VISIBLE,
-# and less than MIN_SHARE of these.
+# The fast extractor has missed the text when it found fewer than ENOUGH letters, and less than MIN_SHARE of those that the
+# page shows, if it shows at least MIN_VISIBLE.
 MIN_SHARE, MIN_VISIBLE, ENOUGH = 0.25, 300, 1_000
 
-_TABLE_RULE = re.compile(r"^\|(?:-+\|)+[ ]*$\n?", re.MULTILINE)
-_TABLE_ROW = re.compile(r"^\|(.*)\|[ ]*$", re.MULTILINE)
-_TRAILING_SPACE = re.compile(r"[^\S\n]+$", re.MULTILINE)
 _BLANK_LINES = re.compile(r"\n{3,}")
 
 
@@ -70,7 +67,8 @@ def extract_main_text(html: str, extractor: Literal["auto", "resiliparse", "traf
 def normal_form(text: str) -> str:
     """`text` in the normal form that the module describes."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
-    return _BLANK_LINES.sub("\n\n", _TRAILING_SPACE.sub("", text)).strip()
+    lines = "\n".join(line.rstrip() for line in text.split("\n"))
+    return _BLANK_LINES.sub("\n\n", lines).strip()
 
 
 def _by_resiliparse(tree: HTMLTree) -> str:
@@ -88,9 +86,16 @@ def _by_resiliparse(tree: HTMLTree) -> str:
 
 def _by_trafilatura(html: str) -> str:
     text = trafilatura.extract(html, include_comments=False, include_tables=True, deduplicate=False) or ""
-    # Tables come as Markdown; their rules and bars are no text.
-    text = _TABLE_ROW.sub(lambda row: row.group(1).replace("|", " ").strip(), _TABLE_RULE.sub("", text))
-    return normal_form(text.encode("utf-8", "replace").decode("utf-8"))
+    lines = (_without_bars(line) for line in text.encode("utf-8", "replace").decode("utf-8").split("\n"))
+    return normal_form("\n".join(line for line in lines if line is not None))
+
+
+def _without_bars(line: str) -> str | None:
+    """A line of a table in Markdown as its cells, None for the rule below a table's head; other lines as they are."""
+    row = line.rstrip()
+    if len(row) < 2 or not (row.startswith("|") and row.endswith("|")):
+        return line
+    return None if set(row) <= {"|", "-"} else row[1:-1].replace("|", " ").strip()
 
 
 def _is_too_little(text: str, html: str) -> bool:
