@@ -44,20 +44,29 @@ def _at(page: np.ndarray, position: int, text: bytes) -> bool:
 
 
 @numba.njit(cache=True, nogil=True)
+def _is_tag(page: np.ndarray, position: int, name: bytes) -> bool:
+    """Whether the tag whose name begins at `position` is a `name`, and no longer one that begins so."""
+    if not _at(page, position, name):
+        return False
+    end = position + len(name)
+    return end >= len(page) or page[end] <= 0x20 or page[end] == 0x2F or page[end] == 0x3E
+
+
+@numba.njit(cache=True, nogil=True)
 def _after_markup(page: np.ndarray, position: int) -> int:
     """Where the text goes on after the "<" at `position`; beyond the content too where the element shows none."""
     size = len(page)
-    if page[min(position + 1, size - 1)] == 0x21 and _at(page, position, b"<!--"):
+    if _at(page, position, b"<!--"):
         position += 4
         while position < size and not _at(page, position, b"-->"):
             position += 1
         return position + 3
     initial = page[min(position + 1, size - 1)] | 0x20
     for name in RAW_TEXT:
-        if initial == name[0] and _at(page, position + 1, name):
+        if initial == name[0] and _is_tag(page, position + 1, name):
             position += len(name)
             while position < size:
-                if page[position] == 0x3C and page[min(position + 1, size - 1)] == 0x2F and _at(page, position + 2, name):
+                if page[position] == 0x3C and _at(page, position, b"</") and _is_tag(page, position + 2, name):
                     break
                 position += 1
             break
