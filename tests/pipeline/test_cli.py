@@ -10,7 +10,7 @@ import zstandard
 from click.testing import CliRunner, Result
 
 from pipeline.cli import main
-from tests.pipeline.conftest import ROOT, SAMPLE
+from tests.conftest import ROOT, SAMPLE
 
 MANIFEST = str(ROOT / "manifests" / "ja_web.yaml")
 
@@ -21,7 +21,7 @@ def call(*arguments: str) -> Result:
 
 def test_run_prints_the_yield_and_a_second_run_does_nothing(corpus: Path, tmp_path: Path) -> None:
     output = shutil.copytree(corpus, tmp_path / "out")
-    settings = ["tokenizer.vocabulary=4000", "tokenize.shard_tokens=20000", "tokenize.validation_share=0.1"]
+    settings = ["tokenize.shard_tokens=20000", "tokenize.validation_share=0.1"]
     sets = [f"--set={setting}" for setting in settings]
     result = call("run", MANIFEST, "--output", str(output), "--input", str(SAMPLE / "*.warc.gz"), *sets)
     assert result.exit_code == 0, result.output

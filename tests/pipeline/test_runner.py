@@ -19,7 +19,7 @@ from pipeline.inputs import InputError, resolve_inputs
 from pipeline.manifest import Manifest
 from pipeline.runner import Listener, RunError, read_ledger, run
 from pipeline.token_dataset import TokenDataset
-from tests.pipeline.conftest import ROOT, SAMPLE, sample_manifest
+from tests.conftest import ROOT, SAMPLE, sample_manifest
 
 FILES = sorted(str(path) for path in SAMPLE.glob("*.warc.gz"))
 
@@ -186,7 +186,7 @@ def run_in_a_process(output: Path) -> subprocess.Popen[str]:
     )
 
 
-SETTINGS = ("tokenizer.vocabulary=4000", "tokenize.shard_tokens=20000", "tokenize.validation_share=0.1")
+SETTINGS = ("tokenize.shard_tokens=20000", "tokenize.validation_share=0.1")
 
 
 def workers_of(process: subprocess.Popen[str]) -> list[int]:

@@ -11,7 +11,7 @@ from pipeline.edits import apply
 from pipeline.maps import edits_of
 from pipeline.runner import read_ledger
 from pipeline.tables import documents, survivors
-from tests.pipeline.conftest import SAMPLE
+from tests.conftest import SAMPLE
 
 with (SAMPLE / "expected.tsv").open(encoding="utf-8", newline="") as table:
     EXPECTED = list(csv.DictReader(table, delimiter="\t"))

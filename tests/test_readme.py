@@ -1,0 +1,46 @@
+"""What the README shows is what the program prints."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from pipeline.cli import main
+from tests.conftest import ROOT
+
+READMES = ["README.md", "README.ja.md"]
+
+
+def blocks(name: str) -> list[str]:
+    return re.findall(r"^```\w*\n(.*?)^```$", (ROOT / name).read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_the_yield_table_is_that_of_the_sample(corpus: Path, name: str) -> None:
+    shown = [line.split() for line in blocks(name)[1].splitlines()[2:]]
+    stages = [json.loads(line) for line in CliRunner().invoke(main, ["yield", str(corpus), "--json"]).stdout.splitlines()]
+    for row, stage in zip(shown, stages, strict=True):
+        assert row[0] == stage["stage"]
+        counts = ("docs_in", "docs_out", "chars_out", "bytes_out", "tokens_out")
+        assert [row[index] for index in (1, 2, 5, 6, 7)] == [f"{stage[count]:,}" for count in counts]
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_the_query_has_the_answer_that_is_shown(corpus: Path, name: str) -> None:
+    query, answer = blocks(name)[2].split(";\n\n")
+    assert CliRunner().invoke(main, ["sql", str(corpus), query]).stdout == answer
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_the_set_up_is_two_lines(name: str) -> None:
+    assert len(blocks(name)[0].splitlines()) == 2
+    assert blocks(name)[0] == blocks("README.md")[0]
+
+
+@pytest.mark.parametrize("name", [*READMES, "docs/architecture.md", "docs/quality.md"])
+def test_every_link_leads_to_a_file(name: str) -> None:
+    page = ROOT / name
+    for target in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
