@@ -35,21 +35,22 @@ class Stopped(click.ClickException):
 @contextmanager
 def _plain_errors() -> Iterator[None]:
     """Turn the errors that the pipeline foresees into one line and an exit status; anything else is a fault to see."""
-    from pipeline.expressions import ExpressionListError
-    from pipeline.hosts import HostListError
-    from pipeline.inputs import InputError
-    from pipeline.ledger import LedgerError, NoCorpusError
-    from pipeline.manifest import ManifestError
-    from pipeline.runner import RunError
-    from pipeline.token_store import TokenStoreError
-    from pipeline.tokenizer import TokenizerError
-
     try:
-        yield
-    except (ManifestError, InputError, NoCorpusError, ExpressionListError, HostListError, TokenizerError) as error:
-        raise WrongUse(str(error)) from error
-    except (RunError, LedgerError, TokenStoreError) as error:
-        raise Stopped(str(error)) from error
+        from pipeline.expressions import ExpressionListError
+        from pipeline.hosts import HostListError
+        from pipeline.inputs import InputError
+        from pipeline.ledger import LedgerError, NoCorpusError
+        from pipeline.manifest import ManifestError
+        from pipeline.runner import RunError
+        from pipeline.token_store import TokenStoreError
+        from pipeline.tokenizer import TokenizerError
+
+        try:
+            yield
+        except (ManifestError, InputError, NoCorpusError, ExpressionListError, HostListError, TokenizerError) as error:
+            raise WrongUse(str(error)) from error
+        except (RunError, LedgerError, TokenStoreError) as error:
+            raise Stopped(str(error)) from error
     except KeyboardInterrupt:
         click.echo("stopped; what is done stays done, the same command goes on from here", err=True)
         sys.exit(INTERRUPTED)

@@ -44,13 +44,14 @@ MAX_STACK = 1_024  # where the pass ends: beyond what the rule keeps
 
 # Classes of elements, as bits: what closes them, and what stops a search for them.
 P, LI, DD, OPTION, CELL, ROW, ROWS, TABLE = 1, 2, 4, 8, 16, 32, 64, 128
-LIST, SELECT, SCOPE, ANCHOR, BUTTON, RUBY, FOREIGN = 256, 512, 1024, 2048, 4096, 8192, 16384
-# Kinds of elements, as bits of another byte.
-VOID, RAW, FORMATTING, ONCE = 1, 2, 4, 8
+SELECT, SCOPE, ANCHOR, BUTTON, RUBY, FOREIGN, BLOCK = 256, 512, 1024, 2048, 4096, 8192, 16384
+# Kinds of elements, as bits of another number. INNERMOST: closes the innermost open element only. IN_TABLE: is ignored
+# outside of tables. TOGGLE: closes the open one instead of opening another.
+VOID, RAW, FORMATTING, ONCE, INNERMOST, IN_TABLE, TOGGLE = 1, 2, 4, 8, 16, 32, 64
 NO_REOPENING = CELL | ROW | ROWS | TABLE | SCOPE  # formatting elements inside these end with them
 BOUNDARY = TABLE | CELL | SCOPE
 
-# (names, kind, class, classes that a start tag closes, classes that stop it)
+# (names, kind, class, classes that a start tag closes, classes that stop it), after section 13.2.6.4 of the standard
 ELEMENTS: tuple[tuple[str, int, int, int, int], ...] = (
     ("area base basefont bgsound br col embed frame hr img input keygen link meta param source track wbr", VOID, 0, 0, 0),
     ("script style textarea title xmp iframe noembed noframes", RAW, 0, 0, 0),
@@ -58,25 +59,25 @@ ELEMENTS: tuple[tuple[str, int, int, int, int], ...] = (
     ("b big code em font i nobr s small strike strong tt u", FORMATTING, 0, 0, 0),
     ("a", FORMATTING, ANCHOR, ANCHOR, BOUNDARY),
     ("p", 0, P, P, BOUNDARY | BUTTON),
+    ("address div", 0, 0, P, BOUNDARY | BUTTON),
     (
-        "address article aside blockquote center details dialog dir div fieldset figcaption figure footer form h1 h2 h3 h4"
-        " h5 h6 header hgroup listing main menu nav pre search section summary",
+        "article aside blockquote center details dialog dir dl fieldset figcaption figure footer form h1 h2 h3 h4 h5 h6"
+        " header hgroup listing main menu nav ol pre search section summary ul",
         0,
-        0,
+        BLOCK,
         P,
         BOUNDARY | BUTTON,
     ),
-    ("ul ol dl", 0, LIST, P, BOUNDARY | BUTTON),
-    ("li", 0, LI, LI | P, LIST | BOUNDARY),
-    ("dd dt", 0, DD, DD | P, LIST | BOUNDARY),
+    ("li", 0, LI, LI | P, BLOCK | DD | SELECT | BUTTON | BOUNDARY),
+    ("dd dt", 0, DD, DD | P, BLOCK | LI | SELECT | BUTTON | BOUNDARY),
     ("table", 0, TABLE, P, BOUNDARY | BUTTON),
-    ("caption colgroup tbody thead tfoot", 0, ROWS, ROWS | ROW | CELL, TABLE),
-    ("tr", 0, ROW, ROW | CELL, TABLE),
-    ("td th", 0, CELL, CELL, TABLE | ROW),
-    ("select", 0, SELECT, SELECT, BOUNDARY),
-    ("option optgroup", 0, OPTION, OPTION, SELECT | BOUNDARY),
+    ("caption colgroup tbody thead tfoot", IN_TABLE, ROWS, ROWS | ROW | CELL, TABLE),
+    ("tr", IN_TABLE, ROW, ROW | CELL, TABLE),
+    ("td th", IN_TABLE, CELL, CELL, TABLE | ROW),
+    ("select", TOGGLE, SELECT, SELECT, BOUNDARY),
+    ("option optgroup", INNERMOST, OPTION, OPTION, 0),
     ("button", 0, BUTTON, BUTTON, BOUNDARY),
-    ("rt rp", 0, RUBY, RUBY, BOUNDARY),
+    ("rt rp", INNERMOST, RUBY, RUBY, 0),
     ("applet marquee object template", 0, SCOPE, 0, 0),
     ("svg math", 0, FOREIGN, 0, 0),
 )
@@ -196,15 +197,16 @@ def _after_comment(page: np.ndarray, position: int) -> int:
 
 
 @numba.njit(cache=True, nogil=True)
-def _lowest(stack: np.ndarray, size: int, closes: int, stops: int) -> int:
-    """The outermost open element of the classes `closes`, up to the first of the classes `stops`; -1 for none."""
-    lowest = -1
-    for index in range(size - 1, -1, -1):
+def _outermost(stack: np.ndarray, size: int, first: int, closes: int, stops: int) -> int:
+    """The outermost open element of the classes `closes`, sought from the innermost outwards to `first` or to an element
+    of the classes `stops`; -1 for none."""
+    outermost = -1
+    for index in range(size - 1, max(first, 0) - 1, -1):
         if stack[index, CLASS] & closes:
-            lowest = index
+            outermost = index
         if stack[index, CLASS] & stops:
             break
-    return lowest
+    return outermost
 
 
 @numba.njit(cache=True, nogil=True)
@@ -299,11 +301,16 @@ def _measure(page: np.ndarray, table: np.ndarray) -> tuple[int, int, int]:
             merged_attributes += count
             attributes = max(attributes, merged_attributes)
             continue
+        if kind & IN_TABLE and _outermost(stack, size, 0, TABLE, TABLE) < 0:
+            continue
         if known and table[slot, CLOSES]:
-            index = _lowest(stack, size, table[slot, CLOSES], table[slot, STOPS])
+            first_open = size - 1 if kind & INNERMOST else 0
+            index = _outermost(stack, size, first_open, table[slot, CLOSES], table[slot, STOPS])
             if index >= 0:
                 size, more = _close(stack, size, index)
                 reopened += more
+                if kind & TOGGLE:
+                    continue
         work += (size + 1) * (1 if kind & FORMATTING else 1 + reopened)
         if kind & RAW:
             position = _after_raw_text(page, position, name)
