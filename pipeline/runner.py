@@ -1,8 +1,8 @@
 """The run: walk the flow, do what the ledger lacks, record it; the bookkeeping of every stage lives here, once.
 
-A unit is done when the ledger has its row with the present key and its files are there. What is not is given to the
-executor; what comes back is renamed to its final name and recorded in one transaction. A unit that fails is tried again,
-then recorded as failed, and the run goes on without what depends on it and ends with a list.
+What the plan finds not done is given to the executor; what comes back is renamed to its final name and recorded in one
+transaction. A unit that fails is tried again, then recorded as failed, and the run goes on without what depends on it and
+ends with a list.
 """
 
 import datetime
@@ -13,9 +13,9 @@ import platform
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import yaml
 
@@ -23,11 +23,12 @@ import pipeline
 from pipeline import counts, dataset
 from pipeline.executor import Executor, LocalExecutor, Outcome, describe
 from pipeline.files import commit, remove_temporary_files, write_text
-from pipeline.flow import FLOW, Fixed, Stage, fixed_ingredients, ingredients, unit_key
-from pipeline.inputs import Source, resolve_inputs
+from pipeline.flow import FLOW, Fixed, Stage, fixed_ingredients, unit_key
+from pipeline.inputs import resolve_inputs
 from pipeline.ledger import Ledger, UnitRow
 from pipeline.manifest import Manifest
-from pipeline.tasks import Result, Task
+from pipeline.plan import Plan, Unit, is_file_name
+from pipeline.tasks import Result
 
 # An error may be the machine's (memory, a network file); the same one twice is the unit's.
 MAX_ERRORS = 2
@@ -36,23 +37,10 @@ MAX_DEATHS = 12
 # Wall-clock seconds within one record before a worker counts as stuck, as a multiple of the computing time that a page
 # may take: other processes may hold the cores.
 PATIENCE = 6
-ALL = "all"
 
 
 class RunError(Exception):
     """The run cannot start or go on; the message says why and what to do."""
-
-
-@dataclass
-class Unit:
-    """A unit of work and what the ledger will say of it."""
-
-    stage: Stage
-    task: Task
-    made_of: Any
-    key: str
-    errors: int = 0
-    deaths: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -137,93 +125,6 @@ def _begin(ledger: Ledger, manifest: Manifest, fixed: dict[str, Fixed]) -> str:
         *(run_id, manifest_hash, code, manifest.workers, platform.node()),
     )
     return run_id
-
-
-class Plan:
-    """What is done and what is not, computed from the ledger, the files and the manifest; it changes neither."""
-
-    def __init__(self, root: Path, manifest: Manifest, ledger: Ledger, sources: list[Source], fixed: dict[str, Fixed]) -> None:
-        self.root = root
-        self.fixed = fixed
-        self.manifest = manifest
-        self.units = ledger.units()
-        self.inputs = _parts_of(ledger, sources)
-        self.parts = sorted(self.inputs)
-        self.digests: dict[str, str] = {}
-        for unit in self.units.values():
-            self.digests.update(unit.output)
-
-    def of(self, stage: Stage) -> list[Unit]:
-        """All units of a stage, done or not, given what the stages before it left."""
-        names = self.parts
-        if stage.scope == "corpus":
-            names = [ALL]
-        elif stage.scope == "shard":
-            names = dataset.shard_names(self.root)
-        return [self._unit(stage, name) for name in names]
-
-    def _unit(self, stage: Stage, part: str) -> Unit:
-        source = self.inputs.get(part) if stage.scope == "input" else None
-        made_of = ingredients(stage, self.fixed[stage.name], self.digests, part, self.parts)
-        if source is not None:
-            made_of["reads"] = {f"input {source.uri} [{source.start}, {source.end})": source.identity}
-        task = Task(str(self.root), stage.name, part, tuple(self.parts), self.manifest, source)
-        return Unit(stage, task, made_of, unit_key(made_of))
-
-    def is_done(self, unit: Unit) -> bool:
-        """Whether the ledger has the unit under its present key and its files are there."""
-        row = self.units.get((unit.stage.name, unit.task.part))
-        if row is None or row.status != "done" or row.key != unit.key:
-            return False
-        return all((self.root / name).exists() for name in row.output if is_file_name(name))
-
-    def why(self, unit: Unit) -> str:
-        """Why a unit is not done, in a sentence."""
-        row = self.units.get((unit.stage.name, unit.task.part))
-        if row is None:
-            return "never done"
-        if row.status != "done":
-            return f"failed: {row.error}"
-        reasons = []
-        if row.ingredients.get("code") != unit.made_of["code"]:
-            reasons.append("its code or a library changed")
-        reasons += _differences("", row.ingredients.get("settings"), unit.made_of["settings"])
-        before, now = row.ingredients.get("reads", {}), unit.made_of["reads"]
-        changed = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
-        if changed:
-            more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
-            reasons.append(f"{', '.join(changed[:3])}{more} changed")
-        missing = [name for name in row.output if is_file_name(name) and not (self.root / name).exists()]
-        reasons += [f"{name} is missing" for name in missing[:3]]
-        return "; ".join(reasons) or "its key changed"
-
-
-def _parts_of(ledger: Ledger, sources: list[Source]) -> dict[str, Source]:
-    """Sources by part name; a source keeps the name it was first given, so that a new input renames no old part."""
-    known = {(uri, start, end): part for uri, start, end, part in ledger.rows("SELECT * FROM inputs")}
-    following = 1 + max((int(part.removeprefix("part-")) for part in known.values()), default=-1)
-    named = {}
-    for source in sources:
-        place = (source.uri, source.start, source.end)
-        if place not in known:
-            known[place] = f"part-{following:05d}"
-            following += 1
-        named[known[place]] = source
-    return named
-
-
-def _differences(prefix: str, before: Any, now: Any) -> list[str]:
-    """The settings that changed, as `key: old -> new`."""
-    if before == now:
-        return []
-    if isinstance(before, dict) and isinstance(now, dict):
-        found = []
-        for key in sorted({*before, *now}):
-            found += _differences(f"{prefix}.{key}".lstrip("."), before.get(key), now.get(key))
-        return found
-    if isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
-        return [item for old, new in zip(before, now, strict=True) for item in _differences(prefix, old, new)]
-    return [f"{prefix or 'a list or model'}: {before} -> {now}"]
 
 
 class _Run:
@@ -345,11 +246,6 @@ class _Run:
         for name in names:
             if is_file_name(name):
                 (self.root / name).unlink(missing_ok=True)
-
-
-def is_file_name(name: str) -> bool:
-    """Whether a unit's output is a file; the others are digests of something inside one."""
-    return "." in Path(name).name
 
 
 def read_ledger(root: Path) -> Ledger:

@@ -7,7 +7,7 @@ from pipeline.flow import FLOW, fixed_ingredients
 from pipeline.inputs import resolve_inputs
 from pipeline.ledger import Ledger
 from pipeline.manifest import Manifest
-from pipeline.runner import Plan
+from pipeline.plan import Plan
 
 REASONS_SHOWN = 5
 
