@@ -44,12 +44,13 @@ MAX_STACK = 1_024  # where the pass ends: beyond what the rule keeps
 
 # Classes of elements, as bits: what closes them, and what stops a search for them.
 P, LI, DD, OPTION, CELL, ROW, ROWS, TABLE = 1, 2, 4, 8, 16, 32, 64, 128
-SELECT, SCOPE, ANCHOR, BUTTON, RUBY, FOREIGN, BLOCK = 256, 512, 1024, 2048, 4096, 8192, 16384
+SELECT, SCOPE, ANCHOR, BUTTON, RUBY, FOREIGN, BLOCK, LIST, DIVISION = 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536
 # Kinds of elements, as bits of another number. INNERMOST: closes the innermost open element only. IN_TABLE: is ignored
 # outside of tables. TOGGLE: closes the open one instead of opening another.
 VOID, RAW, FORMATTING, ONCE, INNERMOST, IN_TABLE, TOGGLE = 1, 2, 4, 8, 16, 32, 64
 NO_REOPENING = CELL | ROW | ROWS | TABLE | SCOPE  # formatting elements inside these end with them
 BOUNDARY = TABLE | CELL | SCOPE
+SPECIAL = BOUNDARY | ROW | ROWS | P | LI | DD | SELECT | BUTTON | BLOCK | DIVISION
 
 # (names, kind, class, classes that a start tag closes, classes that stop it), after section 13.2.6.4 of the standard
 ELEMENTS: tuple[tuple[str, int, int, int, int], ...] = (
@@ -59,15 +60,16 @@ ELEMENTS: tuple[tuple[str, int, int, int, int], ...] = (
     ("b big code em font i nobr s small strike strong tt u", FORMATTING, 0, 0, 0),
     ("a", FORMATTING, ANCHOR, ANCHOR, BOUNDARY),
     ("p", 0, P, P, BOUNDARY | BUTTON),
-    ("address div", 0, 0, P, BOUNDARY | BUTTON),
+    ("address div", 0, DIVISION, P, BOUNDARY | BUTTON),
     (
         "article aside blockquote center details dialog dir dl fieldset figcaption figure footer form h1 h2 h3 h4 h5 h6"
-        " header hgroup listing main menu nav ol pre search section summary ul",
+        " header hgroup listing main menu nav pre search section summary",
         0,
         BLOCK,
         P,
         BOUNDARY | BUTTON,
     ),
+    ("ol ul", 0, BLOCK | LIST, P, BOUNDARY | BUTTON),
     ("li", 0, LI, LI | P, BLOCK | DD | SELECT | BUTTON | BOUNDARY),
     ("dd dt", 0, DD, DD | P, BLOCK | LI | SELECT | BUTTON | BOUNDARY),
     ("table", 0, TABLE, P, BOUNDARY | BUTTON),
@@ -210,6 +212,18 @@ def _outermost(stack: np.ndarray, size: int, first: int, closes: int, stops: int
 
 
 @numba.njit(cache=True, nogil=True)
+def _stops_end_tag(kind: int, own_class: int) -> int:
+    """The classes of elements that an end tag does not reach across."""
+    if own_class & (NO_REOPENING & ~SCOPE):
+        return TABLE
+    if own_class & LI:
+        return BOUNDARY | LIST
+    if own_class & SPECIAL or kind & FORMATTING:
+        return BOUNDARY
+    return SPECIAL
+
+
+@numba.njit(cache=True, nogil=True)
 def _innermost(stack: np.ndarray, size: int, name: int, stops: int) -> int:
     """The last open element of that name, up to the first of the classes `stops`; -1 for none."""
     for index in range(size - 1, -1, -1):
@@ -286,7 +300,7 @@ def _measure(page: np.ndarray, table: np.ndarray) -> tuple[int, int, int]:
         if is_end:
             index = -1
             if open_by_slot[slot]:
-                index = _innermost(stack, size, name, TABLE if own_class & NO_REOPENING else BOUNDARY)
+                index = _innermost(stack, size, name, _stops_end_tag(kind, own_class))
             if index >= 0:
                 size, more = _close(stack, size, index)
                 reopened += more

@@ -4,7 +4,7 @@ import time
 from html.parser import HTMLParser
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from resiliparse.parse.html import HTMLTree
 
@@ -165,17 +165,16 @@ def depth_of_tree(page: str) -> int:
     return deepest
 
 
-TAGS = ["div", "p", "b", "i", "a", "ul", "li", "dl", "dt", "dd", "table", "tr", "td", "select", "option", "br", "img", "h1"]
-SOUP = st.lists(st.sampled_from([f"<{tag}>" for tag in TAGS] + [f"</{tag}>" for tag in TAGS] + ["x"]), max_size=40)
+TAGS = ["div", "p", "a", "ul", "li", "dl", "dt", "dd", "table", "tr", "td", "option", "br", "img", "h1", "button"]
+SOUP = [f"<{tag}>" for tag in TAGS] + [f"</{tag}>" for tag in TAGS] + ["x"]
 
 
-@given(SOUP.map("".join))
-def test_soup_of_tags_is_not_taken_for_much_flatter_than_it_is(page: str) -> None:
-    numbers = measure_nesting(page)
-    # The pass knows no foster parents, no adoption agency and no tables made up around stray cells; formatting elements
-    # opened again may add some levels.
-    assert depth_of_tree(page) <= 2 * numbers.depth + 8
-    assert numbers.work >= numbers.depth
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.sampled_from(SOUP), max_size=8).map("".join))
+def test_soup_of_tags_is_not_taken_for_much_flatter_than_it_is(unit: str) -> None:
+    page = unit * 20
+    # The parser makes up at most two elements for each that the pass sees, tbody and tr around a stray cell.
+    assert depth_of_tree(page) <= 2 * nesting_depth(page) + 8
 
 
 @given(st.text() | st.text(alphabet="<>/!-='\"abp ") | st.just("\ud800<div>"))
