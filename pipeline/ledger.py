@@ -160,11 +160,9 @@ class Ledger:
 
     def record(self, unit: UnitRow) -> None:
         """Replace the row of a unit, in one transaction."""
-        values = unit._replace(
-            output=json.dumps(unit.output, sort_keys=True),  # type: ignore[arg-type]
-            ingredients=json.dumps(unit.ingredients, sort_keys=True),  # type: ignore[arg-type]
-        )
-        self.connection.execute("INSERT OR REPLACE INTO units VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", list(values))
+        as_json = {"output", "ingredients"}
+        values = [json.dumps(value, sort_keys=True) if name in as_json else value for name, value in unit._asdict().items()]
+        self.connection.execute("INSERT OR REPLACE INTO units VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
 
     def forget(self, stage: str, part: str) -> None:
         """Remove the row of a unit that is no longer part of the corpus."""
