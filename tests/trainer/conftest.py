@@ -1,49 +1,37 @@
 """Small token datasets, written by the store itself."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from pipeline.token_store import ShardInfo, TokenMeta, token_dtype, write_dataset, write_shard
+from pipeline.token_store import TokenMeta, write_dataset
+from tests.pipeline.token_shards import write_documents
 
 WriteTokens = Callable[..., Path]
-
-DELIMITER = 0
 
 
 @pytest.fixture
 def write_tokens(tmp_path: Path) -> WriteTokens:
-    """A function that writes a dataset: for each split its shards, for each shard its documents (token ids without the
-    delimiter, which is id 0 and put first)."""
+    """A function that writes a dataset of the given splits: of each its shards, of each shard its documents as lists of
+    ids without the delimiter, which is id 0. Texts have 3 bytes and 1 character a token."""
 
     def write(
-        splits: dict[str, list[list[list[int]]]], vocabulary: int = 64, name: str = "tokens", tokenizer_sha256: str = "a" * 64
+        splits: Mapping[str, Sequence[Sequence[Sequence[int]]]],
+        name: str = "tokens",
+        vocabulary: int = 64,
+        tokenizer_sha256: str = "ab" * 32,
     ) -> Path:
         folder = tmp_path / name
         folder.mkdir(parents=True)
-        meta = TokenMeta(tokenizer_sha256, vocabulary, DELIMITER)
-        infos: dict[str, list[ShardInfo]] = {}
-        number = 0
+        meta = TokenMeta(tokenizer_sha256, vocabulary, delimiter_id=0)
+        first, infos = 0, {}
         for split, shards in splits.items():
             infos[split] = []
             for index, documents in enumerate(shards):
-                rows = [[DELIMITER, *document] for document in documents]
-                doc_ids = [f"{number + i:032x}" for i in range(len(rows))]
-                number += len(rows)
-                sizes = np.array([max(1, 3 * (len(row) - 1)) for row in rows])
-                infos[split].append(
-                    write_shard(
-                        folder / f"{split}-{index:05d}.arrow",
-                        doc_ids,
-                        np.concatenate([np.array(row) for row in rows]).astype(token_dtype(vocabulary)),
-                        np.cumsum([0, *(len(row) for row in rows)], dtype=np.int64),
-                        sizes,
-                        sizes,
-                        meta,
-                    )
-                )
+                infos[split].append(write_documents(folder / f"{split}-{index:05d}.arrow", documents, meta, first))
+                first += len(documents)
         write_dataset(folder, infos, meta)
         return folder
 
