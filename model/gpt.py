@@ -1,0 +1,229 @@
+"""The GPT: a decoder-only transformer, from GPT-2's form to a modern one.
+
+    x = token embedding (+ position embedding)
+    each block:  x = x + attention(norm(x));  x = x + feed_forward(norm(x))        (Radford et al. 2019, 2.3: norms come first)
+    logits = head(norm(x))
+
+Modules are made in the order of the book "Build a Large Language Model (From Scratch)" (Raschka 2024, chapter 4), with
+torch's own initial values, so that its printed figures are this model's under the same seed; `initialize` then gives
+GPT-2's. The model has no state besides its parameters: no mode of training, no generator, no buffer. Dropout happens when
+keys are given (see `dropout`), and the same arguments give the same numbers.
+
+Shapes: B sequences, T tokens, E width, H query heads, G key-value heads, D numbers of a head, F feed-forward width,
+V vocabulary.
+"""
+
+import hashlib
+
+import torch
+from torch import Tensor, nn
+from torch.distributed.tensor import DTensor, distribute_tensor
+from torch.nn import functional
+
+from model.attention import Cache, Documents, attend
+from model.config import ModelConfig
+from model.cross_entropy import cross_entropy
+from model.dropout import dropout, place_key
+
+# The places in the network that have masks of their own: the embedding, then three in each block.
+EMBEDDING, ATTENTION, ATTENTION_RESIDUAL, FEED_FORWARD_RESIDUAL = range(4)
+
+
+def _place(layer: int, site: int) -> int:
+    return 4 * (layer + 1) + site
+
+
+def _norm(width: int, config: ModelConfig) -> nn.Module:
+    norm = nn.LayerNorm if config.normalization == "layer_norm" else nn.RMSNorm
+    return norm(width, eps=config.normalization_epsilon)
+
+
+def rotary_angles(positions_BT: Tensor, config: ModelConfig) -> tuple[Tensor, Tensor]:
+    """Cosines and sines, fp32 (B, T, 1, D/2), by which the pairs of queries and keys at `positions_BT` are turned."""
+    exponents = torch.arange(0, config.head_width, 2, device=positions_BT.device) / config.head_width
+    angles_BT1D = positions_BT[:, :, None, None] * config.rotary_base**-exponents
+    return angles_BT1D.cos(), angles_BT1D.sin()
+
+
+def rotate(x_BTHD: Tensor, angles: tuple[Tensor, Tensor]) -> Tensor:
+    """Turn the pair (i, i + D/2) of each head by its angle (Su et al. 2021, 3.2.2, in the pairing of GPT-NeoX and LLaMA)."""
+    cosine, sine = angles
+    first, second = x_BTHD.float().chunk(2, dim=-1)
+    return torch.cat([first * cosine - second * sine, second * cosine + first * sine], dim=-1).to(x_BTHD.dtype)
+
+
+class Attention(nn.Module):
+    def __init__(self, config: ModelConfig, layer: int) -> None:
+        super().__init__()
+        self.config, self.layer = config, layer
+        shared_width = config.key_value_heads * config.head_width
+        self.query = nn.Linear(config.width, config.width, bias=config.query_key_value_bias)
+        self.key = nn.Linear(config.width, shared_width, bias=config.query_key_value_bias)
+        self.value = nn.Linear(config.width, shared_width, bias=config.query_key_value_bias)
+        self.output = nn.Linear(config.width, config.width, bias=config.projection_bias)
+        if config.query_key_norm:
+            self.query_norm = _norm(config.head_width, config)
+            self.key_norm = _norm(config.head_width, config)
+
+    def forward(
+        self,
+        x_BTE: Tensor,
+        documents: Documents | None,
+        angles: tuple[Tensor, Tensor] | None,
+        cache: Cache | None,
+        key_B: Tensor | None,
+    ) -> Tensor:
+        q_BTHD = self.query(x_BTE).unflatten(-1, (-1, self.config.head_width))
+        k_BTGD = self.key(x_BTE).unflatten(-1, (-1, self.config.head_width))
+        v_BTGD = self.value(x_BTE).unflatten(-1, (-1, self.config.head_width))
+        if self.config.query_key_norm:
+            q_BTHD, k_BTGD = self.query_norm(q_BTHD), self.key_norm(k_BTGD)
+        if angles is not None:
+            q_BTHD, k_BTGD = rotate(q_BTHD, angles), rotate(k_BTGD, angles)
+        if cache is not None:
+            o_BTHD = cache.attend(self.layer, q_BTHD, k_BTGD, v_BTGD)
+        else:
+            assert documents is not None
+            weights_key_B = None if key_B is None else place_key(key_B, _place(self.layer, ATTENTION))
+            o_BTHD = attend(q_BTHD, k_BTGD, v_BTGD, documents, self.config.dropout, weights_key_B)
+        return self.output(o_BTHD.flatten(2))
+
+
+class FeedForward(nn.Module):
+    """Two matrices and GPT-2's GELU in its tanh form, or three and SwiGLU (Shazeer 2020)."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.gate = (
+            nn.Linear(config.width, config.feed_forward_width, bias=config.projection_bias)
+            if config.feed_forward == "swiglu"
+            else None
+        )
+        self.up = nn.Linear(config.width, config.feed_forward_width, bias=config.projection_bias)
+        self.down = nn.Linear(config.feed_forward_width, config.width, bias=config.projection_bias)
+
+    def forward(self, x_BTE: Tensor) -> Tensor:
+        if self.gate is None:
+            return self.down(functional.gelu(self.up(x_BTE), approximate="tanh"))
+        return self.down(functional.silu(self.gate(x_BTE)) * self.up(x_BTE))
+
+
+class Block(nn.Module):
+    def __init__(self, config: ModelConfig, layer: int) -> None:
+        super().__init__()
+        self.config, self.layer = config, layer
+        self.attention = Attention(config, layer)
+        self.feed_forward = FeedForward(config)
+        self.attention_norm = _norm(config.width, config)
+        self.feed_forward_norm = _norm(config.width, config)
+
+    def forward(
+        self,
+        x_BTE: Tensor,
+        documents: Documents | None,
+        angles: tuple[Tensor, Tensor] | None,
+        cache: Cache | None,
+        key_B: Tensor | None,
+    ) -> Tensor:
+        branch_BTE = self.attention(self.attention_norm(x_BTE), documents, angles, cache, key_B)
+        x_BTE = x_BTE + self._dropped(branch_BTE, key_B, ATTENTION_RESIDUAL)
+        branch_BTE = self.feed_forward(self.feed_forward_norm(x_BTE))
+        return x_BTE + self._dropped(branch_BTE, key_B, FEED_FORWARD_RESIDUAL)
+
+    def _dropped(self, x_BTE: Tensor, key_B: Tensor | None, site: int) -> Tensor:
+        if key_B is None:
+            return x_BTE
+        return dropout(x_BTE, place_key(key_B, _place(self.layer, site)), self.config.dropout)
+
+
+class GPT(nn.Module):
+    """The whole model. Parameters have torch's initial values until `initialize` or a checkpoint sets them."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.token_embedding = nn.Embedding(config.vocabulary_size, config.width)
+        self.position_embedding = nn.Embedding(config.context_length, config.width) if config.positions == "learned" else None
+        self.blocks = nn.ModuleList(Block(config, layer) for layer in range(config.layers))
+        self.norm = _norm(config.width, config)
+        self.head = None if config.tie_embeddings else nn.Linear(config.width, config.vocabulary_size, bias=False)
+
+    @property
+    def head_VE(self) -> Tensor:
+        """The output matrix."""
+        return self.token_embedding.weight if self.head is None else self.head.weight
+
+    def forward(
+        self, tokens_BT: Tensor, targets_BT: Tensor, documents: Documents | None = None, dropout_key_B: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """The summed loss in nats of predicting `targets_BT`, and each token's own, (B, T), detached.
+
+        tokens_BT, targets_BT: int64; a target `cross_entropy.IGNORE` counts nothing. documents: where they lie; absent, each
+        row is one. dropout_key_B: int32, one a sequence; absent, nothing is dropped.
+        """
+        hidden_BTE = self._hidden(tokens_BT, documents, None, dropout_key_B)
+        total, losses_N = cross_entropy(hidden_BTE.flatten(0, 1), self.head_VE, targets_BT.flatten())
+        return total, losses_N.view_as(targets_BT)
+
+    def logits(
+        self, tokens_BT: Tensor, documents: Documents | None = None, cache: Cache | None = None, last_only: bool = False
+    ) -> Tensor:
+        """Logits (B, T, V), or (B, 1, V) of the last token alone. With a cache, the tokens continue what it holds."""
+        hidden_BTE = self._hidden(tokens_BT, documents, cache, None)
+        return functional.linear(hidden_BTE[:, -1:] if last_only else hidden_BTE, self.head_VE)
+
+    def new_cache(self, batch: int, capacity: int) -> Cache:
+        """An empty cache for `batch` rows of up to `capacity` tokens, in the precision and on the device of the weights."""
+        config = self.config
+        return Cache(config.layers, batch, capacity, config.key_value_heads, config.head_width, self.head_VE)
+
+    def _hidden(
+        self, tokens_BT: Tensor, documents: Documents | None, cache: Cache | None, dropout_key_B: Tensor | None
+    ) -> Tensor:
+        if cache is not None:
+            positions_BT = torch.arange(cache.length, cache.length + tokens_BT.shape[1], device=tokens_BT.device)[None]
+        else:
+            documents = documents or Documents.of(torch.zeros_like(tokens_BT), "loop")
+            positions_BT = documents.positions_BT
+        x_BTE = self.token_embedding(tokens_BT)
+        angles = None
+        if self.position_embedding is None:
+            angles = rotary_angles(positions_BT, self.config)
+        else:
+            x_BTE = x_BTE + self.position_embedding(positions_BT)
+        if dropout_key_B is not None:
+            x_BTE = dropout(x_BTE, place_key(dropout_key_B, EMBEDDING), self.config.dropout)
+        for block in self.blocks:
+            x_BTE = block(x_BTE, documents, angles, cache, dropout_key_B)
+        if cache is not None:
+            cache.advance(tokens_BT.shape[1])
+        return self.norm(x_BTE)
+
+
+@torch.no_grad()
+def initialize(model: GPT, seed: int) -> None:
+    """GPT-2's initial values: matrices N(0, 0.02), those that end a branch N(0, 0.02 / sqrt(2 layers)), biases 0, norms 1.
+
+    (Radford et al. 2019, 2.3; the deviation as in the released code.) Each tensor has a generator of its own, keyed by seed
+    and name: the values are the same on any number of devices, and for any other shape of the rest. Fills sharded
+    parameters as well.
+    """
+    for name, parameter in model.named_parameters():
+        if parameter.ndim == 1:
+            values = torch.zeros(parameter.shape) if name.endswith("bias") else torch.ones(parameter.shape)
+        else:
+            ends_branch = name.endswith(("output.weight", "down.weight"))
+            deviation = 0.02 * ((2 * model.config.layers) ** -0.5 if ends_branch else 1)
+            digest = hashlib.blake2b(f"{seed} {name}".encode(), digest_size=8).digest()
+            generator = torch.Generator().manual_seed(int.from_bytes(digest, "little", signed=True))
+            values = torch.empty(parameter.shape).normal_(0, deviation, generator=generator)
+        if isinstance(parameter, DTensor):
+            values = distribute_tensor(values.to(parameter.device), parameter.device_mesh, parameter.placements)
+        parameter.copy_(values)
+
+
+def parameter_count(model: nn.Module, *, embeddings: bool = True) -> int:
+    """Parameters, a tied matrix once; without `embeddings`, those of the blocks and norms, which scaling laws count."""
+    return sum(
+        p.numel() for name, p in model.named_parameters() if embeddings or not name.startswith(("token_", "position_", "head"))
+    )
