@@ -1,0 +1,306 @@
+"""The tokenizer's half of a Hugging Face folder: `tokenizer.json` and what belongs to it, made of the project's own files.
+
+A model's tokenizer is a folder of one of two kinds. File names and formats are a contract with `pipeline.tokenizer`,
+restated here because this package imports nothing of the project; the tests hold the two sides together:
+
+- `sentencepiece.model`: a SentencePiece model, whose end-of-sentence symbol is the delimiter of documents.
+- `ranks.tiktoken`: a line a token, its bytes in base64, a space, its id, which is its rank too; and `pattern.json`:
+  `pattern`, which cuts a text before pairs are merged, and `special_tokens`, names to ids, `<|endoftext|>` among them.
+
+What is written gives the pipeline's ids for every text, also where a special name or `<0x41>` stands in it, which is text,
+and gives the text back. Three exceptions remain. A text of more than 500,000 characters is encoded block by block in
+the pipeline and in one go here. SentencePiece adds up scores in single precision and `tokenizers` in double, so that of
+two segmentations that are equally good, or nearly so, each may take another. And a name like `<s>` is read as its token
+where some piece lies across every place at which the name could be cut.
+
+The JSON is written by hand, in the form that the `tokenizers` library gives it (src/tokenizer/serialization.rs), so that
+neither it nor transformers is needed. The original files are put beside it, and `read_back` returns them.
+"""
+
+import base64
+import binascii
+import importlib
+import json
+import re
+import shutil
+from collections.abc import Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import sentencepiece
+
+SENTENCEPIECE_FILE = "sentencepiece.model"
+RANKS_FILE = "ranks.tiktoken"
+PATTERN_FILE = "pattern.json"
+DELIMITER = "<|endoftext|>"
+
+# SentencePiece writes this character for a space.
+_SPACE_MARK = "\u2581"
+# Within the normaliser no mark of the text is left, and the mark escapes: before M it is itself, before C a cut.
+_ESCAPED_MARK = f"{_SPACE_MARK}M"
+_CUT = f"{_SPACE_MARK}C"
+# The library finds byte pieces by their names in the text, which this makes use of to spell the mark.
+_SPELLED_MARK = "".join(f"<0x{byte:02X}>" for byte in _SPACE_MARK.encode())
+_BYTE_NAMES = [f"<0x{byte:02X}>" for byte in range(256)]
+
+
+class TokenizerExportError(Exception):
+    """A tokenizer that `tokenizer.json` cannot express, or files that are missing; the message says what to do."""
+
+
+def write_tokenizer(source: Path, target: Path) -> None:
+    """Write the tokenizer in the folder `source` into the folder `target`, for `transformers.AutoTokenizer` to load.
+
+    Encoding adds no token; the delimiter is the token of the beginning and of the end. The files of `source` are copied
+    beside. Raises TokenizerExportError when there is no tokenizer, a damaged one, or one that cannot be expressed.
+    """
+    names = _present(source)
+    if SENTENCEPIECE_FILE in names:
+        tokenizer, special = _of_sentencepiece(source / SENTENCEPIECE_FILE)
+    else:
+        tokenizer, special = _of_byte_pairs(source / RANKS_FILE, source / PATTERN_FILE)
+    config = {
+        # Both major versions of transformers know this name; a class of its own would build another tokenizer.
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        **special,
+        # Their clean-up joins a space and a full stop: decoding would not be the inverse of encoding.
+        "clean_up_tokenization_spaces": False,
+        # The names of special tokens in a text are text.
+        "split_special_tokens": True,
+    }
+    files = {"tokenizer.json": tokenizer, "tokenizer_config.json": config, "special_tokens_map.json": special}
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            (target / name).write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        for name in names:
+            shutil.copyfile(source / name, target / name)
+    except OSError as error:
+        raise TokenizerExportError(f"{target}: cannot be written ({error}); make room or choose another folder") from error
+
+
+def read_back(target: Path, folder: Path) -> None:
+    """Put the files that `write_tokenizer` copied into `target` into `folder`, a tokenizer of the pipeline again.
+
+    Raises TokenizerExportError when `target` holds none, as a folder of another program does, or `folder` cannot be written.
+    """
+    names = _present(target)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in names:
+            shutil.copyfile(target / name, folder / name)
+    except OSError as error:
+        raise TokenizerExportError(f"{folder}: cannot be written ({error}); make room or choose another folder") from error
+
+
+def _present(folder: Path) -> tuple[str, ...]:
+    """The files that make the tokenizer in `folder`."""
+    for names in ((SENTENCEPIECE_FILE,), (RANKS_FILE, PATTERN_FILE)):
+        if all((folder / name).is_file() for name in names):
+            return names
+    raise TokenizerExportError(
+        f"{folder}: neither {SENTENCEPIECE_FILE} nor {RANKS_FILE} with {PATTERN_FILE} is there; "
+        "give the folder that holds the corpus's tokenizer"
+    )
+
+
+def _assembled(
+    model: Mapping[str, Any],
+    added: Mapping[str, int],
+    normalizers: list[dict[str, Any]],
+    pre_tokenizers: list[dict[str, Any]],
+    decoders: list[dict[str, Any]],
+) -> dict[str, Any]:
+    """A whole `tokenizer.json`; `added`: the special tokens and their ids."""
+    flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
+    return {
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "added_tokens": [
+            {"id": number, "content": name, **flags} for name, number in sorted(added.items(), key=lambda item: item[1])
+        ],
+        "normalizer": {"type": "Sequence", "normalizers": normalizers} if normalizers else None,
+        "pre_tokenizer": {"type": "Sequence", "pretokenizers": pre_tokenizers},
+        "post_processor": None,
+        "decoder": {"type": "Sequence", "decoders": decoders},
+        "model": model,
+    }
+
+
+def _replace(pattern: dict[str, str], content: str) -> dict[str, Any]:
+    return {"type": "Replace", "pattern": pattern, "content": content}
+
+
+def _split(pattern: dict[str, str], behavior: str) -> dict[str, Any]:
+    return {"type": "Split", "pattern": pattern, "behavior": behavior, "invert": False}
+
+
+# SentencePiece
+
+
+def _of_sentencepiece(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """The tokenizer of a unigram model, and its tokens for beginning, end and what is unknown."""
+    model = _read_proto(path)
+    normalization, kinds = model.normalizer_spec, model.SentencePiece
+    normal = [piece.piece for piece in model.pieces if piece.type == kinds.NORMAL]
+    added = {piece.piece: index for index, piece in enumerate(model.pieces) if piece.type in (kinds.CONTROL, kinds.UNKNOWN)}
+    unknown, delimiter = model.trainer_spec.unk_piece, model.trainer_spec.eos_piece
+
+    # Only a model that adds no space is asked to keep the mark; to others it is a space, as in the library.
+    keeps_mark = not normalization.add_dummy_prefix
+    normalizers = [_replace({"String": _SPACE_MARK}, _ESCAPED_MARK if keeps_mark else " ")]
+    if normalization.add_dummy_prefix:
+        normalizers.append({"type": "Prepend", "prepend": " "})
+    normalizers.extend(_cuts_of_names(added, normal))
+    pre_tokenizers = [_split({"String": _CUT}, "Removed")]
+    if keeps_mark:
+        normalizers.append(_replace({"String": _ESCAPED_MARK}, _SPELLED_MARK))
+        pre_tokenizers.append(_split({"String": _SPELLED_MARK}, "Isolated"))
+    # Spaces become marks only here, where a mark that escapes can no longer be meant.
+    pre_tokenizers.append({"type": "Metaspace", "replacement": _SPACE_MARK, "prepend_scheme": "never", "split": False})
+
+    decoders = [_replace({"String": _SPACE_MARK}, " "), {"type": "ByteFallback"}, {"type": "Fuse"}]
+    if normalization.add_dummy_prefix:
+        decoders.append({"type": "Strip", "content": " ", "start": 1, "stop": 0})
+    unigram = {
+        "type": "Unigram",
+        "unk_id": added[unknown],
+        "vocab": [[piece.piece, piece.score] for piece in model.pieces],
+        "byte_fallback": True,
+    }
+    special = {"bos_token": delimiter, "eos_token": delimiter, "unk_token": unknown}
+    return _assembled(unigram, added, normalizers, pre_tokenizers, decoders), special
+
+
+def _read_proto(path: Path) -> Any:
+    """The model at `path` as a protocol buffer, found to be of the kind that `tokenizer.json` can express."""
+    try:
+        content = path.read_bytes()
+        # The library checks the file before the protocol buffer is read.
+        sentencepiece.SentencePieceProcessor().LoadFromSerializedProto(content)
+    except (OSError, RuntimeError) as error:
+        raise TokenizerExportError(f"{path}: cannot be read as a SentencePiece model ({error}); copy it again") from error
+    try:
+        # Imported by name, and here: SentencePiece ships it, but does not ask for the package protobuf that it needs.
+        model = importlib.import_module("sentencepiece.sentencepiece_model_pb2").ModelProto()
+    except ImportError as error:
+        raise TokenizerExportError(f"{path}: reading it needs protobuf ({error}); pip install protobuf") from error
+    model.ParseFromString(content)
+    training, normalization, kinds = model.trainer_spec, model.normalizer_spec, model.SentencePiece
+    expressible = (kinds.NORMAL, kinds.UNKNOWN, kinds.CONTROL, kinds.BYTE)
+    controls = {piece.piece for piece in model.pieces if piece.type == kinds.CONTROL}
+    bytes_there = {piece.piece for piece in model.pieces if piece.type == kinds.BYTE}
+    obstacles = {
+        "it is no unigram model": training.model_type != training.UNIGRAM,
+        "it has no byte fallback": not bytes_there.issuperset(_BYTE_NAMES),
+        f"it normalises text by {normalization.name!r}": bool(normalization.precompiled_charsmap),
+        "it changes text after decoding": bool(model.denormalizer_spec.precompiled_charsmap),
+        "it removes extra spaces": normalization.remove_extra_whitespaces,
+        "it keeps spaces unmarked": not normalization.escape_whitespaces,
+        "it adds a space behind a text": normalization.add_dummy_prefix and training.treat_whitespace_as_suffix,
+        "it has pieces defined by its user": any(piece.type not in expressible for piece in model.pieces),
+        "it has no end-of-sentence symbol": training.eos_piece not in controls,
+    }
+    found = [obstacle for obstacle, there in obstacles.items() if there]
+    if found:
+        raise TokenizerExportError(
+            f"{path}: cannot be written as tokenizer.json: {', '.join(found)}; export the model without its tokenizer"
+        )
+    return model
+
+
+def _cuts_of_names(names: Mapping[str, int], normal: list[str]) -> list[dict[str, Any]]:
+    """Normalisers that cut the names of special and byte pieces where they stand in a text.
+
+    SentencePiece finds only normal pieces in a text, `tokenizers` all. A cut changes nothing else where no normal piece
+    has the two characters beside it in a row, since then none can lie across it.
+    """
+    all_pieces = "\n".join(normal)
+    cuts = []
+    for name in names:
+        for position, pair in enumerate(pairwise(name), start=1):
+            if "".join(pair) not in all_pieces:
+                cuts.append(_replace({"String": name}, f"{name[:position]}{_CUT}{name[position:]}"))
+                break
+    # All byte names are cut at once, within the characters that they have in common.
+    for kept, rest in (("<", "0x[0-9A-F]{2}>"), ("<0", "x[0-9A-F]{2}>")):
+        if kept[-1] + rest[0] not in all_pieces:
+            return [*cuts, _replace({"Regex": f"{kept}(?={rest})"}, kept + _CUT)]
+    return cuts
+
+
+# Byte pairs
+
+
+def _of_byte_pairs(ranks_path: Path, pattern_path: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """The tokenizer of byte pairs with ranks, and its tokens for beginning and end."""
+    try:
+        lines = [line.split() for line in ranks_path.read_bytes().splitlines()]
+        ranks = {base64.b64decode(token): int(rank) for token, rank in lines}
+    except (OSError, ValueError, binascii.Error) as error:
+        raise TokenizerExportError(f"{ranks_path}: cannot be read as tokens with ranks ({error}); copy it again") from error
+    try:
+        cutting = json.loads(pattern_path.read_text(encoding="utf-8"))
+        pattern, special_ids = str(cutting["pattern"]), {str(name): int(rank) for name, rank in cutting["special_tokens"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise TokenizerExportError(f"{pattern_path}: has no pattern and special tokens ({error!r}); copy it again") from error
+    if DELIMITER not in special_ids or any(bytes([byte]) not in ranks for byte in range(256)):
+        raise TokenizerExportError(f"{ranks_path}: every byte needs a rank, and {DELIMITER} an id; train the tokenizer again")
+    letters = _byte_letters()
+    spelled = {token: "".join(letters[byte] for byte in token) for token in ranks}
+    byte_pairs = {
+        "type": "BPE",
+        "unk_token": None,
+        "byte_fallback": False,
+        # tiktoken too looks a whole cut of text up before it merges.
+        "ignore_merges": True,
+        "vocab": {spelled[token]: rank for token, rank in ranks.items()} | special_ids,
+        "merges": [[spelled[left], spelled[right]] for left, right in _merges(ranks)],
+    }
+    # The expression has already cut; of this step only the letters for bytes are wanted.
+    byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": False, "use_regex": False}
+    pre_tokenizers = [_split({"Regex": _for_oniguruma(pattern, pattern_path)}, "Isolated"), byte_level]
+    special = {"bos_token": DELIMITER, "eos_token": DELIMITER}
+    return _assembled(byte_pairs, special_ids, [], pre_tokenizers, [byte_level]), special
+
+
+def _byte_letters() -> list[str]:
+    """For each byte the letter that stands for it, as in GPT-2's encoder.py: itself where it is a visible character of
+    Latin-1, else the next character from U+0100 on."""
+    visible = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
+    others = iter(range(0x100, 0x200))
+    return [chr(byte if byte in visible else next(others)) for byte in range(256)]
+
+
+def _merges(ranks: Mapping[bytes, int]) -> list[tuple[bytes, bytes]]:
+    """The pairs that are merged, by rank: of each token the two parts that the ranks below its own leave of it.
+
+    Ranks say which tokens may come of any two neighbours, merges which neighbours: the same, since within a token
+    nothing from outside takes part. A token that no two parts remain of is reached by no merging, only looked up whole.
+    """
+    merges = []
+    for token, rank in sorted(ranks.items(), key=lambda item: item[1]):
+        parts = [token[index : index + 1] for index in range(len(token))]
+        while len(parts) > 2:
+            neighbours = [(ranks.get(left + right, rank), index) for index, (left, right) in enumerate(pairwise(parts))]
+            least, index = min(neighbours)
+            if least >= rank:
+                break
+            parts[index : index + 2] = [parts[index] + parts[index + 1]]
+        if len(parts) == 2:
+            merges.append((parts[0], parts[1]))
+    return merges
+
+
+def _for_oniguruma(pattern: str, path: Path) -> str:
+    """`pattern`, written for Rust's engine, as Oniguruma reads it, which `tokenizers` uses.
+
+    `{1,3}+`, which cl100k_base has, is possessive there and a repeated group here. Plain `{1,3}` is the same at the end of an
+    alternative, where nothing follows that characters could be given back to.
+    """
+    greedy = re.sub(r"(\{\d+(?:,\d*)?\})\+(?=\||$)", r"\1", pattern)
+    if re.search(r"\{\d+(?:,\d*)?\}\+", greedy):
+        raise TokenizerExportError(f"{path}: the pattern has a possessive count inside an alternative; write it without")
+    return greedy
