@@ -1,13 +1,51 @@
-"""The base of every configuration class: frozen, typed, and deaf to unknown keys."""
+"""The base of every configuration class, frozen, typed, and deaf to unknown keys; and its errors as sentences."""
 
-from pydantic import BaseModel, ConfigDict
+import difflib
+import typing
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 
 class Config(BaseModel):
     """A section of the manifest; its fields are the YAML keys.
 
-    Unknown keys are errors (`manifest.read_manifest` turns them into one line that names the nearest known key), and an
-    instance cannot be changed after validation, so its JSON can serve as the key of the work done under it.
+    Unknown keys are errors (`explained` turns them into a sentence that names the nearest known key), and an instance cannot be
+    changed after validation, so its JSON can serve as the key of the work done under it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+def explained(error: ValidationError, root: type[BaseModel]) -> str:
+    """What is wrong with the content that did not make a `root`: for each fault its key, its value and the remedy."""
+    return "; ".join(_explain(item, root) for item in error.errors())
+
+
+def _explain(item: Any, root: type[BaseModel]) -> str:
+    key = ".".join(str(part) for part in item["loc"])
+    if item["type"] == "extra_forbidden":
+        known = list(_model_at(item["loc"][:-1], root).model_fields)
+        close = difflib.get_close_matches(str(item["loc"][-1]), known, n=1, cutoff=0.5)
+        hint = f"did you mean {close[0]!r}?" if close else f"known keys are {', '.join(known)}"
+        return f"unknown key {key!r}; {hint}"
+    if item["type"] == "missing":
+        return f"the key {key!r} is missing"
+    message = item["msg"].removeprefix("Value error, ")
+    before = f"{key}: " if key else ""
+    return f"{before}{message}" + ("" if isinstance(item["input"], dict) else f" (got {item['input']!r})")
+
+
+def _model_at(location: Sequence[object], root: type[BaseModel]) -> type[BaseModel]:
+    """The config class at a place of `root`; unions and optional sections are looked through."""
+    model = root
+    for key in location:
+        if key not in model.model_fields:
+            continue  # a position in a list, or the tag of a union
+        annotation = model.model_fields[str(key)].annotation
+        choices = [annotation, *typing.get_args(annotation)]
+        models = [choice for choice in choices if isinstance(choice, type) and issubclass(choice, BaseModel)]
+        if models:
+            model = models[0]
+    return model

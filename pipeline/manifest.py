@@ -4,18 +4,16 @@ Each section is the config class of a stage, and its keys are that class's field
 stand there. Whatever is wrong is found here, before any work is done, and said with the key and the nearest right one.
 """
 
-import difflib
 import os
-import typing
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 
 from pipeline.clean import CleanConfig
-from pipeline.configuration import Config
+from pipeline.configuration import Config, explained
 from pipeline.dedup import DedupConfig
 from pipeline.extract import ExtractConfig
 from pipeline.hosts import HostsConfig
@@ -75,7 +73,7 @@ def read_manifest(path: str, changes: Sequence[str] = (), **replacements: object
     try:
         return Manifest.model_validate(content)
     except ValidationError as error:
-        raise ManifestError(f"{path}: " + "; ".join(_explain(item) for item in error.errors())) from error
+        raise ManifestError(f"{path}: {explained(error, Manifest)}") from error
 
 
 def _apply_change(content: dict[str, Any], change: str) -> None:
@@ -95,31 +93,3 @@ def _apply_change(content: dict[str, Any], change: str) -> None:
         if not isinstance(section, dict):
             raise ManifestError(f"--set {change!r}: {key!r} is a single value and has no keys beneath it")
     section[keys[-1]] = parsed
-
-
-def _explain(item: Any) -> str:
-    """One of pydantic's errors as a sentence."""
-    key = ".".join(str(part) for part in item["loc"])
-    if item["type"] == "extra_forbidden":
-        known = list(_model_at(item["loc"][:-1]).model_fields)
-        close = difflib.get_close_matches(str(item["loc"][-1]), known, n=1, cutoff=0.5)
-        hint = f"did you mean {close[0]!r}?" if close else f"known keys are {', '.join(known)}"
-        return f"unknown key {key!r}; {hint}"
-    if item["type"] == "missing":
-        return f"the key {key!r} is missing"
-    message = item["msg"].removeprefix("Value error, ")
-    return f"{key}: {message}" + ("" if isinstance(item["input"], dict) else f" (got {item['input']!r})")
-
-
-def _model_at(location: Sequence[object]) -> type[BaseModel]:
-    """The config class at a place of the manifest; unions and optional sections are looked through."""
-    model: type[BaseModel] = Manifest
-    for key in location:
-        if key not in model.model_fields:
-            continue  # a position in a list, or the tag of a union
-        annotation = model.model_fields[str(key)].annotation
-        choices = [annotation, *typing.get_args(annotation)]
-        models = [choice for choice in choices if isinstance(choice, type) and issubclass(choice, BaseModel)]
-        if models:
-            model = models[0]
-    return model
