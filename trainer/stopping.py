@@ -59,8 +59,8 @@ class SkippedSteps:
         self.in_a_row = 0 if healthy else self.in_a_row + 1
         if self.in_a_row >= self.limit:
             raise TrainerError(
-                f"step {step}: loss {loss}, gradient norm {gradient_norm}; {self.in_a_row} steps in a row were skipped; go on from "
-                "an earlier checkpoint with a lower peak learning rate or in fp32, and look at the windows of step "
+                f"step {step}: loss {loss}, gradient norm {gradient_norm}; {self.in_a_row} steps in a row were skipped; go on "
+                "from an earlier checkpoint with a lower peak learning rate or in fp32, and look at the windows of step "
                 f"{step + 1 - self.in_a_row}"
             )
 

@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -54,7 +55,7 @@ def silent(line: str) -> None:
     pytest.fail(f"nothing is damaged, yet it was reported: {line}")
 
 
-def in_child(work: Callable[[], None]) -> int:
+def in_child(work: Callable[[], object]) -> int:
     """Run `work` in a forked process; its wait status: 0 when it ended well, the signal's number when one killed it."""
     child = os.fork()
     if child == 0:
@@ -104,7 +105,7 @@ def test_another_process_may_write_into_the_folder_before_the_commit(tmp_path):
     with writing(tmp_path, 7) as temporary:
         assert temporary == temporary_folder(tmp_path, 7)
         (temporary / "rank-0").write_text("zero")
-        assert in_child(lambda: (temporary_folder(tmp_path, 7) / "rank-1").write_text("one") and None) == 0
+        assert in_child(lambda: (temporary_folder(tmp_path, 7) / "rank-1").write_text("one")) == 0
         commit(temporary, 7, validation=None, permanent=False)
     assert list(newest(tmp_path, silent).files) == ["rank-0", "rank-1"]
 
@@ -134,13 +135,16 @@ def test_a_block_that_fails_or_forgets_to_commit_leaves_nothing(tmp_path):
 
 # Kills
 
+CHANGES = {"os.mkdir", "os.rename", "os.remove", "os.rmdir"}
 
-def killed_at(operation: int) -> None:
-    """Have the system kill this process right before its `operation`-th file operation from now, counting from 0."""
+
+def killed_at(change: int) -> None:
+    """Have the system kill this process right before its `change`-th change of a folder or file from now, counting from 0."""
     number = itertools.count()
 
-    def count(event: str, arguments: tuple[object, ...]) -> None:
-        if (event == "open" or event.startswith("os.")) and next(number) == operation:
+    def count(event: str, arguments: tuple[Any, ...]) -> None:
+        writes = event == "open" and arguments[2] & (os.O_WRONLY | os.O_RDWR)
+        if (event in CHANGES or writes) and next(number) == change:
             os.kill(os.getpid(), signal.SIGKILL)
 
     sys.addaudithook(count)
@@ -152,30 +156,34 @@ def test_a_kill_at_any_moment_leaves_a_whole_checkpoint_and_a_run_that_goes_on(t
     for earlier in (1, 2):
         save(template, earlier, "before")
     seen = set()
-    for operation in range(1000):
-        run = tmp_path / str(operation)
+    for change in range(1000):
+        run = tmp_path / str(change)
         shutil.copytree(template, run)
 
-        def work(run: Path = run, operation: int = operation) -> None:
-            killed_at(operation)
+        def work(run: Path = run, change: int = change) -> None:
+            killed_at(change)
             save(run, step, "after")
             retain(run, 1, silent)
 
         status = in_child(work)
         assert status in (0, signal.SIGKILL)
+        for path in (run / "checkpoints").glob("step-*"):
+            assert open_checkpoint(path).path == path
         found = newest(run, silent)
-        content = (found.path / "model").read_text()
-        assert content in ("model 2 before", f"model {step} after")
         assert open_checkpoint(run) == found
+        content = (found.path / "model").read_text()
         seen.add((content, *steps(run)))
-        save(run, 4, "on")
+        with pytest.raises(KeyboardInterrupt):
+            interrupted(run)
+        assert (newest(run, silent).path / "model").read_text() == content
+        save(run, step, "again")
         assert all(re.fullmatch(r"step-\d{8}", name) for name in names(run))
-        assert (open_checkpoint(run).path / "model").read_text() == "model 4 on"
+        assert (open_checkpoint(run).path / "model").read_text() == f"model {step} again"
         shutil.rmtree(run)
         if status == 0:
             break
     assert status == 0
-    assert operation > 30
+    assert change > 15
     # Before the commit, after it, and after the deletion of what is no longer kept.
     after = f"model {step} after"
     listed = {2: {(after, 1, 2), (after, 2)}, 3: {(after, 1, 2, 3), (after, 2, 3), (after, 3)}}[step]
@@ -187,9 +195,12 @@ def test_a_process_killed_while_it_writes_leaves_a_folder_that_is_never_read_and
     readable, writable = os.pipe()
     child = os.fork()
     if child == 0:
-        with writing(tmp_path, 2) as temporary, (temporary / "model").open("wb", buffering=0) as stream:
-            while stream.write(bytes(1 << 16)):
-                os.write(writable, b"x")  # blocks once the pipe is full, so the file stays small
+        try:
+            with writing(tmp_path, 2) as temporary, (temporary / "model").open("wb", buffering=0) as stream:
+                while stream.write(bytes(1 << 16)):
+                    os.write(writable, bytes(1 << 16))  # as much as the pipe holds, so the second write waits for the kill
+        finally:
+            os._exit(1)
     try:
         os.read(readable, 1)
     finally:

@@ -37,6 +37,10 @@ TABLE = {
         {"decay_share": 0.4},
         [0.5, 1.0, 1.0, 1.0, 1.0, 1.0, 0.55, 1 - 0.9 * math.sqrt(0.5), 1 - 0.9 * math.sqrt(0.75), 0.1],
     ),
+    "wsd, a fall that would begin in the warm-up": (
+        {"kind": "wsd", "decay_share": 0.8, "decay_shape": "linear", "warmup_steps": 6},
+        [*(number / 6 for number in range(1, 7)), 0.775, 0.55, 0.325, 0.1],
+    ),
     "step": ({}, [0.5, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, ONE_OVER_ROOT_TEN, 0.1]),
     "step, three": (
         {"kind": "step", "milestones": (0.3, 0.5, 0.7), "minimum_ratio": 0.001},
