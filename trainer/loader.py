@@ -4,7 +4,7 @@ What a step trains on follows from the number of sequences consumed before it, s
 what it has made ahead when a run stops is made again when the run goes on. One thread is enough, as a hundred windows of
 1,024 tokens take one or two milliseconds; processes would cost memory and start-up, and on two cores time.
 
-Shapes: B sequences of a batch, T window length.
+Shapes: N sequences of a rank in a step, B of a batch, T window length.
 """
 
 from collections import deque
@@ -23,10 +23,7 @@ from trainer.windows import PADDING, Windows
 # Steps made ahead: one to be ready when the present step ends, one for the time that a slow disk takes now and then.
 AHEAD = 2
 
-# Windows read between two releases of the pages they came from, which count as this process's memory until then. Linux maps
-# more than was touched: 64 KiB around it, or the whole piece in which the page cache holds it, which is 2 MiB at most. So
-# these are some 8 to 32 MiB and never more than 256; and a release with the page faults after it costs a window 3 us.
-RELEASE_WINDOWS = 128
+Arrays = tuple[np.ndarray, np.ndarray, np.ndarray]  # inputs_BT, targets_BT, starts_BT
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,37 +78,34 @@ class Loader:
         try:
             for step in range(steps + AHEAD):
                 if step < steps:
-                    made.append(executor.submit(self._step, consumed, step))
+                    made.append(executor.submit(self._step, consumed + step * self.global_batch))
                 if step >= AHEAD:
                     yield made.popleft().result()
         finally:
             executor.shutdown(cancel_futures=True)
 
-    def _step(self, consumed: int, step: int) -> list[Batch]:
-        """The micro-batches of step number `step` after `consumed` sequences."""
-        numbers = rank_slice(consumed + step * self.global_batch, self.global_batch, self.rank, self.world_size)
+    def _step(self, consumed: int) -> list[Batch]:
+        """The micro-batches of the step after `consumed` sequences."""
+        numbers = rank_slice(consumed, self.global_batch, self.rank, self.world_size)
         sources_N, windows_N, _ = self.order.many(numbers.start, numbers.stop)
-        inputs_NT, targets_NT, starts_NT = self._read(sources_N, windows_N)
-        if (step + 1) % max(1, RELEASE_WINDOWS // len(numbers)) == 0:
-            for windows in self.windows:
-                windows.split.release()
         sequences_N = np.arange(numbers.start, numbers.stop, dtype=np.int64)
         batches = []
         for start in range(0, len(numbers), self.micro_batch):
             rows = slice(start, start + self.micro_batch)
-            batches.append(_batch(inputs_NT[rows], targets_NT[rows], starts_NT[rows], sequences_N[rows], sources_N[rows]))
+            arrays = self._read(sources_N[rows], windows_N[rows])
+            batches.append(_batch(arrays, sequences_N[rows], sources_N[rows]))
         return batches
 
-    def _read(self, sources_N: np.ndarray, windows_N: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Inputs, targets and starts of windows of several sources, each of shape (N, T)."""
+    def _read(self, sources_B: np.ndarray, windows_B: np.ndarray) -> Arrays:
+        """Windows of several sources, in their order."""
         if len(self.windows) == 1:
-            return self.windows[0].read_many(windows_N)
-        shape = len(windows_N), self.windows[0].length
-        inputs_NT, targets_NT, starts_NT = np.empty(shape, np.int64), np.empty(shape, np.int64), np.empty(shape, np.int32)
-        for index in np.unique(sources_N).tolist():
-            rows = sources_N == index
-            inputs_NT[rows], targets_NT[rows], starts_NT[rows] = self.windows[index].read_many(windows_N[rows])
-        return inputs_NT, targets_NT, starts_NT
+            return _read_and_release(self.windows[0], windows_B)
+        shape = len(windows_B), self.windows[0].length
+        inputs_BT, targets_BT, starts_BT = np.empty(shape, np.int64), np.empty(shape, np.int64), np.empty(shape, np.int32)
+        for index in np.unique(sources_B).tolist():
+            rows = sources_B == index
+            inputs_BT[rows], targets_BT[rows], starts_BT[rows] = _read_and_release(self.windows[index], windows_B[rows])
+        return inputs_BT, targets_BT, starts_BT
 
 
 def validation_batches(
@@ -132,22 +126,31 @@ def validation_batches(
             own_B = in_round[rank * batch_size : (rank + 1) * batch_size]
         else:
             own_B = np.array_split(in_round, world_size)[rank]
-        yield _validation_batch(windows, own_B)
-        windows.split.release()
+        sources_B = np.zeros(max(1, len(own_B)), np.int64)
+        if own_B.size:
+            yield _batch(_read_and_release(windows, own_B), own_B, sources_B)
+        else:
+            yield _batch(_padding(windows.length), np.array([-1], np.int64), sources_B)
 
 
-def _validation_batch(windows: Windows, indices_B: np.ndarray) -> Batch:
-    sources_B = np.zeros(max(1, len(indices_B)), np.int64)
-    if indices_B.size:
-        return _batch(*windows.read_many(indices_B), indices_B, sources_B)
-    shape = 1, windows.length
-    nothing = np.full(shape, PADDING, np.int64), np.full(shape, IGNORE, np.int64), np.zeros(shape, np.int32)
-    return _batch(*nothing, np.array([-1], np.int64), sources_B)
+def _read_and_release(windows: Windows, indices_B: np.ndarray) -> Arrays:
+    """The windows `indices_B`; the pages that they came from are given back.
+
+    Pages that were read count as the process's memory until then, and Linux maps more of them than were asked for: 64 KiB
+    around a read, or the piece in which the page cache holds it, in measurements 0.6 MiB for each window. To give them back
+    and map others costs a window some 3 microseconds.
+    """
+    arrays = windows.read_many(indices_B)
+    windows.split.release()
+    return arrays
 
 
-def _batch(
-    inputs_BT: np.ndarray, targets_BT: np.ndarray, starts_BT: np.ndarray, sequences_B: np.ndarray, sources_B: np.ndarray
-) -> Batch:
+def _padding(length: int) -> Arrays:
+    """A row of padding alone."""
+    return np.full((1, length), PADDING, np.int64), np.full((1, length), IGNORE, np.int64), np.zeros((1, length), np.int32)
+
+
+def _batch(arrays: Arrays, sequences_B: np.ndarray, sources_B: np.ndarray) -> Batch:
     """A batch over the arrays' own memory."""
-    tensors = torch.from_numpy(inputs_BT), torch.from_numpy(targets_BT), torch.from_numpy(starts_BT)
-    return Batch(*tensors, sequences_B, sources_B)
+    inputs_BT, targets_BT, starts_BT = (torch.from_numpy(array) for array in arrays)
+    return Batch(inputs_BT, targets_BT, starts_BT, sequences_B, sources_B)
