@@ -1,0 +1,233 @@
+"""What three classes of transformers call the parts of a GPT, and which models they can express.
+
+GPT2LMHeadModel, LlamaForCausalLM, and Qwen3ForCausalLM, which is Llama with norms on queries and keys, compute what a GPT
+here can compute. Names and defaults are those of transformers 4.57 and 5 (src/transformers/models/{gpt2,llama,qwen3}); the
+library itself is not needed.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from model.config import ModelConfig, ModelError
+
+HEAD = "lm_head"  # absent where it is tied to the embedding
+# The key of a ModelConfig that gives a module its bias, by the module's last name.
+_BIAS_KEYS = {
+    **dict.fromkeys(("query", "key", "value"), "query_key_value_bias"),
+    **dict.fromkeys(("output", "gate", "up", "down"), "projection_bias"),
+}
+
+
+class Part(NamedTuple):
+    """A module of theirs, and ours whose rows follow one another in it; `{}` is the layer.
+
+    bias: whether theirs has one, or the key of config.json that says so. transposed: its matrix is (inputs, outputs).
+    """
+
+    theirs: str
+    ours: tuple[str, ...]
+    bias: bool | str = False
+    transposed: bool = False
+
+
+@dataclass(frozen=True)
+class Form:
+    """A class of transformers.
+
+    prefix: before all names but the head's. fixed: what a ModelConfig must have to be expressed. keys: ModelConfig's to
+    theirs; of several the least counts. defaults: what it means that one is absent. only: keys with the values under which
+    the class computes what a GPT computes; the first is written.
+    """
+
+    architecture: str
+    model_type: str
+    prefix: str
+    fixed: Mapping[str, Any]
+    keys: Mapping[str, tuple[str, ...]]
+    defaults: Mapping[str, Any]
+    only: Mapping[str, tuple[Any, ...]]
+    parts: tuple[Part, ...]
+
+
+_ATTENTION, _FEED_FORWARD = "blocks.{}.attention.", "blocks.{}.feed_forward."
+
+_GPT2 = Form(
+    architecture="GPT2LMHeadModel",
+    model_type="gpt2",
+    prefix="transformer.",
+    fixed={"normalization": "layer_norm", "positions": "learned", "feed_forward": "gelu", "query_key_norm": False},
+    keys={
+        "vocabulary_size": ("vocab_size",),
+        "context_length": ("n_positions",),
+        "width": ("n_embd",),
+        "layers": ("n_layer",),
+        "heads": ("n_head",),
+        "feed_forward_width": ("n_inner",),
+        "normalization_epsilon": ("layer_norm_epsilon",),
+        "tie_embeddings": ("tie_word_embeddings",),
+        # A GPT drops one share everywhere. What it computes does not depend on it.
+        "dropout": ("resid_pdrop", "embd_pdrop", "attn_pdrop"),
+    },
+    defaults={
+        "n_inner": None,
+        "layer_norm_epsilon": 1e-5,
+        "tie_word_embeddings": True,
+        **dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), 0.1),
+    },
+    only={
+        "activation_function": ("gelu_new", "gelu_pytorch_tanh"),  # two names of one formula
+        "scale_attn_weights": (True,),
+        "scale_attn_by_inverse_layer_idx": (False,),
+        "add_cross_attention": (False,),
+    },
+    parts=(
+        Part("transformer.wte", ("token_embedding",)),
+        Part("transformer.wpe", ("position_embedding",)),
+        Part("transformer.h.{}.ln_1", ("blocks.{}.attention_norm",), True),
+        Part("transformer.h.{}.attn.c_attn", (f"{_ATTENTION}query", f"{_ATTENTION}key", f"{_ATTENTION}value"), True, True),
+        Part("transformer.h.{}.attn.c_proj", (f"{_ATTENTION}output",), True, True),
+        Part("transformer.h.{}.ln_2", ("blocks.{}.feed_forward_norm",), True),
+        Part("transformer.h.{}.mlp.c_fc", (f"{_FEED_FORWARD}up",), True, True),
+        Part("transformer.h.{}.mlp.c_proj", (f"{_FEED_FORWARD}down",), True, True),
+        Part("transformer.ln_f", ("norm",), True),
+        Part(HEAD, ("head",)),
+    ),
+)
+
+_LLAMA = Form(
+    architecture="LlamaForCausalLM",
+    model_type="llama",
+    prefix="model.",
+    fixed={"normalization": "rms_norm", "positions": "rotary", "feed_forward": "swiglu", "query_key_norm": False},
+    keys={
+        "vocabulary_size": ("vocab_size",),
+        "context_length": ("max_position_embeddings",),
+        "width": ("hidden_size",),
+        "layers": ("num_hidden_layers",),
+        "heads": ("num_attention_heads",),
+        "key_value_heads": ("num_key_value_heads",),
+        "feed_forward_width": ("intermediate_size",),
+        "normalization_epsilon": ("rms_norm_eps",),
+        "rotary_base": ("rope_theta",),
+        "tie_embeddings": ("tie_word_embeddings",),
+    },
+    defaults={"num_key_value_heads": None, "rms_norm_eps": 1e-6, "rope_theta": 10_000.0, "tie_word_embeddings": False},
+    only={"hidden_act": ("silu", "swish")},  # two names of one function
+    parts=(
+        Part("model.embed_tokens", ("token_embedding",)),
+        Part("model.layers.{}.input_layernorm", ("blocks.{}.attention_norm",)),
+        Part("model.layers.{}.self_attn.q_proj", (f"{_ATTENTION}query",), "attention_bias"),
+        Part("model.layers.{}.self_attn.k_proj", (f"{_ATTENTION}key",), "attention_bias"),
+        Part("model.layers.{}.self_attn.v_proj", (f"{_ATTENTION}value",), "attention_bias"),
+        Part("model.layers.{}.self_attn.o_proj", (f"{_ATTENTION}output",), "attention_bias"),
+        Part("model.layers.{}.post_attention_layernorm", ("blocks.{}.feed_forward_norm",)),
+        Part("model.layers.{}.mlp.gate_proj", (f"{_FEED_FORWARD}gate",), "mlp_bias"),
+        Part("model.layers.{}.mlp.up_proj", (f"{_FEED_FORWARD}up",), "mlp_bias"),
+        Part("model.layers.{}.mlp.down_proj", (f"{_FEED_FORWARD}down",), "mlp_bias"),
+        Part("model.norm", ("norm",)),
+        Part(HEAD, ("head",)),
+    ),
+)
+
+_QWEN3 = Form(
+    architecture="Qwen3ForCausalLM",
+    model_type="qwen3",
+    prefix="model.",
+    fixed={**_LLAMA.fixed, "query_key_norm": True, "projection_bias": False},
+    keys=_LLAMA.keys,
+    defaults={**_LLAMA.defaults, "num_key_value_heads": 32, "head_dim": 128},
+    only={**_LLAMA.only, "use_sliding_window": (False,)},
+    parts=(
+        *(part._replace(bias=False) if part.bias == "mlp_bias" else part for part in _LLAMA.parts),
+        Part("model.layers.{}.self_attn.q_norm", (f"{_ATTENTION}query_norm",)),
+        Part("model.layers.{}.self_attn.k_norm", (f"{_ATTENTION}key_norm",)),
+    ),
+)
+
+FORMS = {form.model_type: form for form in (_GPT2, _LLAMA, _QWEN3)}
+
+
+def form_for(config: ModelConfig) -> Form:
+    """The class that can express `config`; raises ModelError, which names the nearest ones and what is in the way."""
+    obstacles = {}
+    for form in FORMS.values():
+        required = {"key_value_heads": config.heads} if "key_value_heads" not in form.keys else {}
+        required.update(form.fixed)
+        wrong = {key: value for key, value in required.items() if getattr(config, key) != value}
+        if not wrong:
+            return form
+        obstacles[form.architecture] = wrong
+    fewest = min(map(len, obstacles.values()))
+    nearest = [
+        f"{name} would need {', '.join(f'{key} {value!r} instead of {getattr(config, key)!r}' for key, value in wrong.items())}"
+        for name, wrong in obstacles.items()
+        if len(wrong) == fewest
+    ]
+    raise ModelError(f"no class of transformers can express this model: {'; '.join(nearest)}")
+
+
+def content_of(form: Form, config: ModelConfig) -> dict[str, Any]:
+    """`config.json` for `config`: what it says of the shape."""
+    content: dict[str, Any] = {"architectures": [form.architecture], "model_type": form.model_type}
+    content.update({key: allowed[0] for key, allowed in form.only.items()})
+    content.update({their: getattr(config, our) for our, theirs in form.keys.items() for their in theirs})
+    if config.positions == "rotary":
+        content["head_dim"] = config.head_width
+    for part in form.parts:
+        if isinstance(part.bias, str):
+            content[part.bias] = content.get(part.bias, False) or any(getattr(config, key) for key in _bias_keys(part))
+    return content
+
+
+def config_of(form: Form, stored: Mapping[str, Any]) -> ModelConfig:
+    """The model that a `config.json` describes; raises ModelError for one that computes something else."""
+    # Version 5 keeps the base with the kind of scaling, version 4 beside it.
+    rotary = stored.get("rope_parameters") or stored.get("rope_scaling") or {}
+    content = {**form.defaults, **stored, **rotary, "rope_type": rotary.get("rope_type", rotary.get("type", "default"))}
+    limits = {"rope_type": ("default",), "partial_rotary_factor": (1.0,), "quantization_config": (None,), **form.only}
+    for key, allowed in limits.items():
+        if content.get(key, allowed[0]) not in allowed:
+            raise ModelError(f"{key} is {content[key]!r}; a GPT can only follow {allowed[0]!r}")
+    for key, value in rotary.items():
+        if isinstance(value, dict):
+            raise ModelError(f"rope_parameters differ between layers ({key}); a GPT's layers share one base")
+    for kind in content.get("layer_types") or []:
+        if kind != "full_attention":
+            raise ModelError(f"layer_types has {kind!r}; a GPT can only follow 'full_attention'")
+    biased = {key: True for part in form.parts if _has_bias(part, content) for key in _bias_keys(part)}
+    try:
+        values = {our: min(content[their] for their in theirs) for our, theirs in form.keys.items()}
+        if values.get("key_value_heads") is None:
+            values["key_value_heads"] = values["heads"]
+        if values["feed_forward_width"] is None:
+            values["feed_forward_width"] = 4 * values["width"]  # GPT-2's rule
+        config = ModelConfig(**{**form.fixed, **values, **biased})
+    except KeyError as error:
+        raise ModelError(f"{error.args[0]} is missing; copy the file again from where the model comes from") from error
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"describes no model ({' '.join(str(error).split())})") from error
+    head_width = content.get("head_dim")
+    if config.positions == "rotary" and head_width is not None and head_width != config.head_width:
+        raise ModelError(f"head_dim is {head_width}; a GPT's is hidden_size / num_attention_heads, here {config.head_width}")
+    return config
+
+
+def _bias_keys(part: Part) -> set[str]:
+    """The keys of a ModelConfig on which the biases of a part depend; norms have none."""
+    return {_BIAS_KEYS[name] for our in part.ours if (name := our.rpartition(".")[2]) in _BIAS_KEYS}
+
+
+def _has_bias(part: Part, content: Mapping[str, Any]) -> bool:
+    return bool(content.get(part.bias)) if isinstance(part.bias, str) else part.bias
+
+
+def tensors_of(form: Form, config: ModelConfig, content: Mapping[str, Any]) -> Iterator[tuple[str, list[str], bool]]:
+    """The tensors of the class: the name, the names of ours that make it, and whether it is their transpose."""
+    for part in form.parts:
+        if part.theirs == HEAD and config.tie_embeddings:
+            continue
+        for layer in range(config.layers) if "{}" in part.theirs else (0,):
+            for kind in ("weight", "bias") if _has_bias(part, content) else ("weight",):
+                ours = [f"{our.format(layer)}.{kind}" for our in part.ours]
+                yield f"{part.theirs.format(layer)}.{kind}", ours, part.transposed and kind == "weight"
