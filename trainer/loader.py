@@ -113,19 +113,15 @@ def validation_batches(
 ) -> Iterator[Batch]:
     """The same windows each time, in order: all of them, or `limit` spread evenly over the split.
 
-    Window floor(i W / limit) of the W is the i-th of `limit`. Batch k belongs to rank k modulo `world_size`; over all ranks
-    each window occurs exactly once. The last batch of each rank is smaller where need be. All ranks have the same number
-    of batches, as ranks that share parameters must make every forward pass together: one that is left without a window
-    gets a single row of padding, whose targets are all IGNORE.
+    Window floor(i W / limit) of the W is the i-th of `limit`. Batch k belongs to rank k modulo `world_size`, the last one may
+    be smaller, and over all ranks each window occurs exactly once. All ranks have the same number of batches, as ranks that
+    share parameters must make every forward pass together: one that is left without a window gets a single row of padding,
+    whose targets are all IGNORE.
     """
     count = len(windows) if limit is None else min(limit, len(windows))
     indices = np.arange(count, dtype=np.int64) * len(windows) // count
     for start in range(0, count, batch_size * world_size):
-        in_round = indices[start : start + batch_size * world_size]
-        if len(in_round) == batch_size * world_size:
-            own_B = in_round[rank * batch_size : (rank + 1) * batch_size]
-        else:
-            own_B = np.array_split(in_round, world_size)[rank]
+        own_B = indices[start + rank * batch_size : start + (rank + 1) * batch_size]
         sources_B = np.zeros(max(1, len(own_B)), np.int64)
         if own_B.size:
             yield _batch(_read_and_release(windows, own_B), own_B, sources_B)

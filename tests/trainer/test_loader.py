@@ -230,7 +230,9 @@ def test_validation_reads_its_windows_exactly_once_over_all_ranks(
     assert all(1 <= len(batch.sequences_B) <= size for batch in batches)
     padding = [batch for batch in batches if batch.sequences_B[0] == -1]
     assert all((batch.targets_BT == IGNORE).all() and len(batch.targets_BT) == 1 for batch in padding)
-    rows = rows_of([batch for batch in batches if batch.sequences_B[0] != -1])
+    real = [batch for batch in batches if batch.sequences_B[0] != -1]
+    assert [len(batch.sequences_B) for batch in real[:-1]] == [size] * (len(real) - 1)
+    rows = rows_of(real)
     count = min(limit or len(windows), len(windows))
     assert list(rows) == [i * len(windows) // count for i in range(count)]
     for index, (inputs, targets, starts) in rows.items():

@@ -42,7 +42,7 @@ def restated(split: TokenSplit, length: int, index: int) -> Window:
     return Window(np.array(inputs), np.array(targets), np.array(starts), position)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(shards=SHARDS, length=st.integers(1, 40))
 def test_windows_equal_their_restatement_and_hold_each_target_once(
     write_tokens: WriteTokens, tmp_path: Path, shards: list[list[list[int]]], length: int
@@ -103,15 +103,23 @@ def test_ids_beyond_16_bits_arrive(write_tokens: WriteTokens, tmp_path: Path) ->
     assert Windows(split, 3).read(0).targets_T.tolist() == [65_536, 65_535, 1]
 
 
+def named_shards(folder: Path) -> TokenSplit:
+    """Three shards of one document, whose names sort otherwise; the delimiter is 9."""
+    meta = TokenMeta("ab" * 32, 64, delimiter_id=9)
+    named = [("z.arrow", 1), ("a.arrow", 2), ("m.arrow", 3)]
+    shards = [write_documents(folder / name, [[value, value]], meta, first) for first, (name, value) in enumerate(named)]
+    write_dataset(folder, {"train": shards}, meta)
+    return TokenDataset.open(folder).split("train")
+
+
 def test_the_dataset_file_decides_the_order_of_the_shards_not_the_folder(tmp_path: Path) -> None:
-    meta = TokenMeta("ab" * 32, 64, delimiter_id=0)
-    shards = [
-        write_documents(tmp_path / name, [[value, value]], meta, first)
-        for first, (name, value) in enumerate([("z.arrow", 1), ("a.arrow", 2), ("m.arrow", 3)])
-    ]
-    write_dataset(tmp_path, {"train": shards}, meta)
-    windows = Windows(TokenDataset.open(tmp_path).split("train"), 8)
-    assert windows.read(0).targets_T.tolist() == [1, 1, 0, 2, 2, 0, 3, 3]
+    assert Windows(named_shards(tmp_path), 8).read(0).targets_T.tolist() == [1, 1, 9, 2, 2, 9, 3, 3]
+
+
+def test_a_window_that_ends_with_a_shard_has_its_last_target_from_the_next(tmp_path: Path) -> None:
+    windows = Windows(named_shards(tmp_path), 3)
+    assert windows.read(0).targets_T.tolist() == [1, 1, 9]
+    assert windows.read(1).inputs_T.tolist() == [9, 2, 2]
 
 
 @pytest.mark.parametrize("index", [-1, 3])
