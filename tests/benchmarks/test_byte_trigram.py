@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.byte_trigram import (
@@ -62,6 +62,7 @@ def restated(train: object, table: Counter[Gram], gram: Gram) -> float:
 
 
 @models
+@settings(max_examples=40)  # each goes through every symbol or n-gram
 @given(texts=documents, held_out=documents, order=orders)
 def test_probabilities_are_those_of_the_formulas_in_dictionaries(train, texts: list[bytes], held_out: list[bytes], order: int):
     model = train(ngrams_of(texts, order), order)
@@ -71,6 +72,7 @@ def test_probabilities_are_those_of_the_formulas_in_dictionaries(train, texts: l
 
 
 @models
+@settings(max_examples=40)  # each goes through every symbol or n-gram
 @given(texts=documents, order=orders, context=st.lists(st.sampled_from([*b"ab\x81", BOUNDARY, 0]), min_size=3, max_size=3))
 def test_the_next_symbols_of_any_context_sum_to_one_and_none_is_impossible(train, texts: list[bytes], order: int, context):
     model = train(ngrams_of(texts, order), order)
