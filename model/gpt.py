@@ -5,19 +5,16 @@
     logits = head(norm(x))
 
 Modules are made in the order of the book "Build a Large Language Model (From Scratch)" (Raschka 2024, chapter 4), with
-torch's own initial values, so that its printed figures are this model's under the same seed; `initialize` then gives
-GPT-2's. The model has no state besides its parameters: no mode of training, no generator, no buffer. Dropout happens when
-keys are given (see `dropout`), and the same arguments give the same numbers.
+torch's own initial values, so that its printed figures are this model's under the same seed; `initialization` has those that
+training begins with. The model has no state besides its parameters: no mode of training, no generator, no buffer. Dropout
+happens when keys are given (see `dropout`), and the same arguments give the same numbers.
 
 Shapes: B sequences, T tokens, E width, H query heads, G key-value heads, D numbers of a head, F feed-forward width,
 V vocabulary.
 """
 
-import hashlib
-
 import torch
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.nn import functional
 
 from model.attention import Cache, Documents, attend
@@ -198,28 +195,6 @@ class GPT(nn.Module):
         if cache is not None:
             cache.advance(tokens_BT.shape[1])
         return self.norm(x_BTE)
-
-
-@torch.no_grad()
-def initialize(model: GPT, seed: int) -> None:
-    """GPT-2's initial values: matrices N(0, 0.02), those that end a branch N(0, 0.02 / sqrt(2 layers)), biases 0, norms 1.
-
-    (Radford et al. 2019, 2.3; the deviation as in the released code.) Each tensor has a generator of its own, keyed by seed
-    and name: the values are the same on any number of devices, and for any other shape of the rest. Fills sharded
-    parameters as well.
-    """
-    for name, parameter in model.named_parameters():
-        if parameter.ndim == 1:
-            values = torch.zeros(parameter.shape) if name.endswith("bias") else torch.ones(parameter.shape)
-        else:
-            ends_branch = name.endswith(("output.weight", "down.weight"))
-            deviation = 0.02 * ((2 * model.config.layers) ** -0.5 if ends_branch else 1)
-            digest = hashlib.blake2b(f"{seed} {name}".encode(), digest_size=8).digest()
-            generator = torch.Generator().manual_seed(int.from_bytes(digest, "little", signed=True))
-            values = torch.empty(parameter.shape).normal_(0, deviation, generator=generator)
-        if isinstance(parameter, DTensor):
-            values = distribute_tensor(values.to(parameter.device), parameter.device_mesh, parameter.placements)
-        parameter.copy_(values)
 
 
 def parameter_count(model: nn.Module, *, embeddings: bool = True) -> int:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from model.config import ModelConfig, ModelError
 from model.gpt import GPT
+from model.initialization import placed_like
 
 CONFIG_FILE = "model.json"
 WEIGHTS_FILE = "model.safetensors"
@@ -42,17 +43,31 @@ def read_config(folder: Path) -> ModelConfig:
         raise ModelError(f"{path}: describes no model ({' '.join(str(error).split())})") from error
 
 
+@torch.no_grad()
 def load_weights(folder: Path, model: GPT) -> None:
-    """Fill `model` with the weights in `folder`. Raises ModelError when a tensor is missing, unknown or of another shape."""
+    """Fill `model`, sharded or not, with the weights in `folder`. Raises ModelError for a file that cannot be read, and for
+    a tensor that is missing, unknown or of another shape."""
     path = folder / WEIGHTS_FILE
     try:
         weights = load_file(path)
     except (OSError, SafetensorError) as error:
         raise ModelError(f"{path}: cannot be read ({error}); take another checkpoint") from error
-    try:
-        model.load_state_dict(weights)
-    except RuntimeError as error:
-        raise ModelError(f"{path}: does not fit {folder / CONFIG_FILE} ({' '.join(str(error).split())})") from error
+    assign(model, weights, path)
+
+
+@torch.no_grad()
+def assign(model: GPT, weights: Mapping[str, Tensor], origin: object) -> None:
+    """Give every parameter of `model`, sharded or not, its value in `weights`, which came from `origin`. Raises ModelError
+    for a name that is missing or unknown, and for another shape."""
+    parameters = dict(model.named_parameters())
+    for name in sorted(parameters.keys() ^ weights.keys()):
+        problem = "is missing" if name in parameters else "is no parameter of the model"
+        raise ModelError(f"{origin}: {name} {problem}; the weights are another model's")
+    for name, parameter in parameters.items():
+        if parameter.shape != weights[name].shape:
+            shapes = f"{tuple(weights[name].shape)}, not {tuple(parameter.shape)}"
+            raise ModelError(f"{origin}: {name} has shape {shapes}; the weights are another model's")
+        parameter.copy_(placed_like(weights[name], parameter))
 
 
 def load_model(folder: Path, device: torch.device | str = "cpu") -> GPT:

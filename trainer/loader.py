@@ -67,8 +67,11 @@ class Loader:
         self.rank = rank
         self.world_size = world_size
 
-    def steps(self, consumed: int, steps: int) -> Generator[list[Batch], None, None]:
+    def steps(self, consumed: int, steps: int, end: int | None = None) -> Generator[list[Batch], None, None]:
         """The micro-batches of each of the `steps` steps that follow `consumed` sequences.
+
+        end: the number of sequences that the whole run has. Where it is no multiple of the batch, the rows of the last step
+        from there on have no targets, so that a run of one epoch trains on each target once and on none twice.
 
         A thread makes `AHEAD` steps more than were asked for. What it raises is raised here, and it ends when the
         iterator is exhausted, closed or collected.
@@ -78,13 +81,13 @@ class Loader:
         try:
             for step in range(steps + AHEAD):
                 if step < steps:
-                    made.append(executor.submit(self._step, consumed + step * self.global_batch))
+                    made.append(executor.submit(self._step, consumed + step * self.global_batch, end))
                 if step >= AHEAD:
                     yield made.popleft().result()
         finally:
             executor.shutdown(cancel_futures=True)
 
-    def _step(self, consumed: int) -> list[Batch]:
+    def _step(self, consumed: int, end: int | None) -> list[Batch]:
         """The micro-batches of the step after `consumed` sequences."""
         numbers = rank_slice(consumed, self.global_batch, self.rank, self.world_size)
         sources_N, windows_N, _ = self.order.many(numbers.start, numbers.stop)
@@ -93,6 +96,9 @@ class Loader:
         for start in range(0, len(numbers), self.micro_batch):
             rows = slice(start, start + self.micro_batch)
             arrays = self._read(sources_N[rows], windows_N[rows])
+            if end is not None:
+                _, targets_BT, _ = arrays
+                targets_BT[sequences_N[rows] >= end] = IGNORE
             batches.append(_batch(arrays, sequences_N[rows], sources_N[rows]))
         return batches
 

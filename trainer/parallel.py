@@ -11,8 +11,8 @@ multiplied by `gradient_scale` before its backward pass so that the average is t
 
 import contextlib
 import os
-from collections.abc import Iterator
-from typing import Any, Literal, cast
+from collections.abc import Callable, Iterator
+from typing import Any, Literal
 
 import torch
 import torch.distributed as dist
@@ -75,19 +75,23 @@ class Parallel:
         """By what the loss is multiplied so that averaged gradients are summed ones."""
         return self.world_size
 
-    def wrap(self, model: GPT, precision: torch.dtype) -> nn.Module:
-        """The model as it is called in training. Under `fsdp`, `model` itself is sharded in place."""
-        if not self.distributed:
-            return model
-        if self.strategy == "ddp":
+    def place(self, model: GPT, precision: torch.dtype, fill: Callable[[GPT], None]) -> nn.Module:
+        """Bring a model without storage (of device meta) onto this rank's device, and return it as training calls it.
+
+        Under `fsdp`, `model` is sharded before it takes memory. `fill` gives the parameters their values.
+        """
+        if self.sharded:
+            mesh = init_device_mesh(self.device.type, (self.world_size,))
+            # Parameters travel and multiply in the run's precision; gradients are summed in fp32.
+            policy = MixedPrecisionPolicy(param_dtype=precision, reduce_dtype=torch.float32)
+            for block in model.blocks:
+                fully_shard(block, mesh=mesh, mp_policy=policy)
+            fully_shard(model, mesh=mesh, mp_policy=policy)
+            register_fsdp_forward_method(model, "logits")
+        model.to_empty(device=self.device)
+        fill(model)
+        if self.distributed and not self.sharded:
             return DistributedDataParallel(model, device_ids=None if self.device.type == "cpu" else [self.device.index])
-        mesh = init_device_mesh(self.device.type, (self.world_size,))
-        # Parameters travel and multiply in the run's precision; gradients are summed in fp32.
-        policy = MixedPrecisionPolicy(param_dtype=precision, reduce_dtype=torch.float32)
-        for block in model.blocks:
-            fully_shard(block, mesh=mesh, mp_policy=policy)
-        fully_shard(model, mesh=mesh, mp_policy=policy)
-        register_fsdp_forward_method(model, "logits")
         return model
 
     @contextlib.contextmanager
@@ -124,8 +128,3 @@ class Parallel:
         box = [value]
         dist.broadcast_object_list(box, src=0, device=self.device if self.device.type == "cuda" else None)
         return box[0]
-
-
-def unwrapped(model: nn.Module) -> GPT:
-    """The model itself, whose parameters have the names that are stored."""
-    return cast(GPT, model.module if isinstance(model, DistributedDataParallel) else model)

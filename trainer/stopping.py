@@ -50,9 +50,10 @@ class SkippedSteps:
     finite loss any more, and that going on would only burn time.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, in_a_row: int = 0) -> None:
+        """in_a_row: those before a run went on."""
         self.limit = limit
-        self.in_a_row = 0
+        self.in_a_row = in_a_row
 
     def record(self, step: int, healthy: bool, loss: float, gradient_norm: float) -> None:
         """Note whether the optimizer took `step`; raises TrainerError when it is the last of `limit` skipped in a row."""
@@ -75,7 +76,7 @@ class EarlyStoppingState(TypedDict):
 class EarlyStopping:
     """Says when `patience` validations in a row were no lower than the lowest before them."""
 
-    def __init__(self, patience: int, best: float | None = None, waited: int = 0) -> None:
+    def __init__(self, patience: float, best: float | None = None, waited: int = 0) -> None:
         self.patience = patience
         self.best = best
         self.waited = waited  # validations since the best
