@@ -18,6 +18,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
+from torch.distributed.tensor import DTensor
 from torch.nn import functional
 
 from model.config import ModelError
@@ -39,7 +40,7 @@ class Sampling(BaseModel):
 
 
 def choose(logits_BV: Tensor, sampling: Sampling, draws_B: Tensor) -> Tensor:
-    """The chosen ids, int64 (B,). draws_B: float64, uniform in (0, 1]; the inverse of the distribution is taken there.
+    """The chosen ids, int64 (B,). draws_B: fp32, uniform in (0, 1]; the inverse of the distribution is taken there.
 
     Top-k: Fan et al. 2018; top-p: Holtzman et al. 2020. At least one token is kept.
     """
@@ -56,17 +57,17 @@ def choose(logits_BV: Tensor, sampling: Sampling, draws_B: Tensor) -> Tensor:
     if sampling.top_p is not None:
         before = probabilities.cumsum(-1) - probabilities
         probabilities = probabilities.masked_fill(before >= sampling.top_p, 0)
-    cumulative = probabilities.cumsum(-1, dtype=torch.float64)
+    cumulative = probabilities.cumsum(-1)
     # The first place that reaches a number above 0 has itself a probability above 0.
     picks_B1 = torch.searchsorted(cumulative, draws_B[:, None] * cumulative[:, -1:])
     return (picks_B1 if order is None else order.gather(1, picks_B1)).squeeze(1)
 
 
 def draws(seed: int, row: int, count: int) -> Tensor:
-    """The first `count` random numbers of a row, float64 (count,) in (0, 1]."""
+    """The first `count` random numbers of a row, fp32 (count,) in (0, 1]."""
     digest = hashlib.blake2b(f"{seed} {row}".encode(), digest_size=8).digest()
     generator = torch.Generator().manual_seed(int.from_bytes(digest, "little", signed=True))
-    return 1 - torch.rand(count, dtype=torch.float64, generator=generator)
+    return 1 - torch.rand(count, generator=generator)
 
 
 def generate(
@@ -106,7 +107,6 @@ def generate(
         yield step
 
 
-@torch.inference_mode()
 def _generate_together(
     model: GPT,
     prompts: Sequence[Sequence[int]],
@@ -130,7 +130,6 @@ def _generate_together(
         yield [None if end else token for end, token in zip(ended, tokens, strict=True)]
 
 
-@torch.inference_mode()
 def beam_search(
     model: GPT,
     prompt: Sequence[int],
@@ -193,7 +192,9 @@ class _Reading:
         if self.cache.length + self.unread > context:
             self.cache.length, self.unread = 0, max(1, context // 2)
         unread_BT = self.text_BT[:, self.length - self.unread : self.length]
-        logits_BV = self.model.logits(unread_BT, cache=self.cache, last_only=True)[:, 0]
+        # Inference mode is the faster one, but parameters that it gathers from other ranks cannot be trained on afterwards.
+        with torch.no_grad() if isinstance(self.model.head_VE, DTensor) else torch.inference_mode():
+            logits_BV = self.model.logits(unread_BT, cache=self.cache, last_only=True)[:, 0]
         self.unread = 0
         # The sum is finite when all are, for it is far from the end of the range; it costs less than looking at each.
         if not bool(logits_BV.sum().isfinite()):
