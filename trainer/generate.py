@@ -90,9 +90,7 @@ class TextStream:
 @click.argument("checkpoint", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--prompt", default="", help="Text to go on from; - reads it from standard input, less one last line end.")
 @click.option("--tokens", type=click.IntRange(min=1), default=200, help="Tokens to add at most; a document's end ends earlier.")
-@click.option(
-    "--temperature", type=click.FloatRange(min=0), help=f"0 takes the likeliest token each time.  [default: {TEMPERATURE}]"
-)
+@click.option("--temperature", type=click.FloatRange(min=0), help=f"0: the likeliest token each time.  [default: {TEMPERATURE}]")
 @click.option("--top-k", type=click.IntRange(min=1), help="Choose among the k likeliest tokens.")
 @click.option(
     "--top-p",

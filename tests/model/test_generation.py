@@ -43,7 +43,7 @@ def lively(config: ModelConfig) -> GPT:
     generator = torch.Generator().manual_seed(3)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            if parameter.ndim == 2:
+            if not name.endswith("norm.weight"):
                 parameter.normal_(0, 0.3 if "embedding" in name else 0.15, generator=generator)
     return model
 
@@ -265,7 +265,7 @@ def test_a_beams_score_is_that_of_its_text(config: ModelConfig) -> None:
         with torch.no_grad():
             scores = model.logits(tokens[:, :-1]).log_softmax(-1).gather(2, tokens[:, 1:, None])
         assert score == pytest.approx(float(scores[0, 1:].sum()), abs=1e-4)
-    assert found[0][1] > sum(score for _, score in beam_search(model, [3, 1], 1, 8, None, 0.0)) - 1e-6
+    assert [score for _, score in found] == sorted((score for _, score in found), reverse=True)
 
 
 # Against transformers, and errors

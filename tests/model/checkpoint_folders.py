@@ -1,0 +1,41 @@
+"""Runs with a small model and a small tokenizer, written by what training writes them with; and disks that fill up."""
+
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from model.gpt import GPT
+from model.weights import TOKENIZER_FOLDER, save_weights
+from pipeline.tokenizer import DELIMITER, Tokenizer, byte_pair_files, tokenizer_of
+from pipeline.tokenizer_training import PATTERN
+from tests.model.test_hugging_face_tokenizer import sentencepiece_files
+from trainer.checkpoint import commit, writing
+
+TOKENIZERS = ("sentencepiece", "space before the text", "bytes")
+
+
+def small_tokenizer(kind: str = "sentencepiece") -> Tokenizer:
+    """One of TOKENIZERS, each of fewer than 500 ids."""
+    if kind == "bytes":
+        return tokenizer_of(byte_pair_files({bytes([byte]): byte for byte in range(256)}, PATTERN, {DELIMITER: 256}))
+    return tokenizer_of(sentencepiece_files(add_dummy_prefix=kind == "space before the text"))
+
+
+def write_checkpoint(run: Path, model: GPT, tokenizer: Tokenizer, step: int = 1) -> Path:
+    """A checkpoint of `run` that holds both; returns its folder."""
+    with writing(run, step) as temporary:
+        save_weights(temporary, model.config, model.state_dict())
+        tokenizer.save(temporary / TOKENIZER_FOLDER)
+        return commit(temporary, step, validation=None, permanent=False).path
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """Writing more than `size` bytes to a file fails, as it does on a full disk."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)

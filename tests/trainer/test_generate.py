@@ -1,0 +1,197 @@
+"""The command that writes text, and the pieces in which text is handed out."""
+
+import itertools
+import os
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner, Result
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from model.export import export_checkpoint
+from model.generation import Sampling, beam_search, generate
+from model.gpt import GPT
+from pipeline.tokenizer import Tokenizer
+from tests.model.checkpoint_folders import TOKENIZERS, small_tokenizer, write_checkpoint
+from tests.model.test_gpt import TINY
+from trainer.generate import TEMPERATURE, TextStream, main, prompt_ids, sample_text
+
+# More ids than any of the tokenizers has: those may never be generated.
+CONFIG = TINY.model_copy(update={"vocabulary_size": 600, "context_length": 64})
+PROMPT = "吾輩は猫"
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Tokenizer:
+    return small_tokenizer()
+
+
+@pytest.fixture(scope="module")
+def model() -> GPT:
+    """Its output matrix is its own: an untrained model with a tied one repeats what it reads."""
+    torch.manual_seed(0)
+    return GPT(CONFIG.model_copy(update={"tie_embeddings": False}))
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory, model: GPT, tokenizer: Tokenizer) -> Path:
+    """A run with one checkpoint; tests must not change it."""
+    run = tmp_path_factory.mktemp("runs") / "small"
+    write_checkpoint(run, model, tokenizer)
+    return run
+
+
+def invoke(*arguments: object, standard_input: str | bytes | None = None) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments], input=standard_input)
+
+
+def continued(model: GPT, tokenizer: Tokenizer, prompt: str, tokens: int, sampling: Sampling, rows: int = 1) -> list[str]:
+    """Prompt and what follows, of each row, decoded at once."""
+    start = prompt_ids(tokenizer, prompt)
+    texts = [list(start) for _ in range(rows)]
+    for step in generate(model, [start] * rows, tokens, sampling, tokenizer.delimiter_id, tokenizer.vocabulary_size):
+        for text, token in zip(texts, step, strict=True):
+            text.extend([] if token is None else [token])
+    return [tokenizer.decode(text) for text in texts]
+
+
+def test_the_text_is_the_prompt_and_what_the_model_says_next(run: Path, model: GPT, tokenizer: Tokenizer) -> None:
+    result = invoke(run, "--prompt", PROMPT, "--tokens", 40, "--temperature", 0)
+    assert result.exit_code == 0, result.output
+    assert result.output == continued(model, tokenizer, PROMPT, 40, Sampling(temperature=0))[0] + "\n"
+    drawn = invoke(run, "--prompt", PROMPT, "--tokens", 40, "--seed", 4, "--top-k", 50, "--top-p", 0.9, "--temperature", 1.5)
+    sampling = Sampling(temperature=1.5, top_k=50, top_p=0.9, seed=4)
+    assert drawn.output == continued(model, tokenizer, PROMPT, 40, sampling)[0] + "\n"
+    assert drawn.output != result.output
+
+
+def test_a_run_its_checkpoint_and_its_export_give_the_same_text(run: Path, tmp_path: Path) -> None:
+    export_checkpoint(run, tmp_path / "exported")
+    folders = [run, run / "checkpoints" / "step-00000001", tmp_path / "exported"]
+    assert len({invoke(folder, "--prompt", PROMPT, "--tokens", 30).output for folder in folders}) == 1
+
+
+def test_a_document_begins_with_the_delimiter_also_without_a_prompt(run: Path, model: GPT, tokenizer: Tokenizer) -> None:
+    assert prompt_ids(tokenizer, "") == [tokenizer.delimiter_id]
+    assert prompt_ids(tokenizer, PROMPT)[0] == tokenizer.delimiter_id
+    assert prompt_ids(tokenizer, "</s>").count(tokenizer.delimiter_id) == 1
+    expected = continued(model, tokenizer, "", 30, Sampling(temperature=TEMPERATURE))[0]
+    assert invoke(run, "--tokens", 30).output == expected + "\n"
+
+
+def test_the_prompt_may_come_from_standard_input(run: Path) -> None:
+    expected = invoke(run, "--prompt", PROMPT, "--tokens", 10).output
+    assert invoke(run, "--prompt", "-", "--tokens", 10, standard_input=f"{PROMPT}\n").output == expected
+    assert invoke(run, "--prompt", "-", "--tokens", 10, standard_input=f"{PROMPT}\n\n").output != expected
+    wrong = invoke(run, "--prompt", "-", standard_input=PROMPT.encode("cp932"))
+    assert wrong.exit_code == 1
+    assert "standard input is no UTF-8" in wrong.output
+
+
+def test_several_samples_differ_and_the_first_is_the_one_alone(run: Path, model: GPT, tokenizer: Tokenizer) -> None:
+    texts = continued(model, tokenizer, PROMPT, 20, Sampling(temperature=TEMPERATURE, seed=2), rows=3)
+    assert len(set(texts)) == 3
+    result = invoke(run, "--prompt", PROMPT, "--tokens", 20, "--seed", 2, "--samples", 3)
+    assert result.output == "\n\n".join(texts) + "\n"
+    assert invoke(run, "--prompt", PROMPT, "--tokens", 20, "--seed", 2).output == texts[0] + "\n"
+
+
+def test_beams_give_the_best_texts_first(run: Path, model: GPT, tokenizer: Tokenizer) -> None:
+    start = prompt_ids(tokenizer, PROMPT)
+    found = beam_search(model, start, 4, 10, tokenizer.delimiter_id, vocabulary_size=tokenizer.vocabulary_size)
+    expected = [tokenizer.decode([*start, *ids]) for ids, _ in found[:2]]
+    result = invoke(run, "--prompt", PROMPT, "--tokens", 10, "--beams", 4, "--samples", 2)
+    assert result.output == "\n\n".join(expected) + "\n"
+
+
+def test_a_sample_for_a_training_run_is_what_follows_the_prompt(model: GPT, tokenizer: Tokenizer) -> None:
+    whole = continued(model, tokenizer, PROMPT, 25, Sampling(temperature=TEMPERATURE, seed=7))[0]
+    assert PROMPT + sample_text(model, tokenizer, PROMPT, 25, seed=7) == whole
+    assert model.head_VE.requires_grad
+    assert model.head_VE.grad is None
+
+
+# Streaming
+
+STREAMED = {kind: small_tokenizer(kind) for kind in TOKENIZERS}
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.sampled_from(TOKENIZERS), st.data())
+def test_streamed_text_is_the_whole_text_and_nothing_shown_ever_changes(kind: str, data: st.DataObject) -> None:
+    tokenizer = STREAMED[kind]
+    any_ids = st.lists(st.integers(0, tokenizer.vocabulary_size - 1), max_size=12)
+    of_a_text = st.text("猫 a\ufffd😀é\n", max_size=6).map(lambda text: tokenizer.encode_batch([text])[0].tolist())
+    ids = list(itertools.chain(*data.draw(st.lists(any_ids | of_a_text, max_size=4))))
+    start = data.draw(st.integers(0, len(ids)))
+    stream, shown = TextStream(tokenizer), ""
+    for piece in (ids[:start], *([token] for token in ids[start:])):
+        shown += stream.push(piece)
+        assert tokenizer.decode(ids).startswith(shown)
+    assert shown + stream.finish() == tokenizer.decode(ids)
+
+
+def test_a_character_of_several_bytes_is_shown_when_its_last_byte_has_come() -> None:
+    tokenizer = STREAMED["bytes"]
+    stream = TextStream(tokenizer)
+    assert [stream.push([byte]) for byte in "a猫b".encode()] == ["a", "", "", "猫", "b"]
+    assert stream.push([0xE7]) == ""
+    assert stream.finish() == "\ufffd"
+
+
+# Ends and errors
+
+
+def test_an_interrupt_ends_quietly_after_what_was_written(run: Path) -> None:
+    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    result = invoke(run, "--prompt", PROMPT, "--tokens", 1_000_000)
+    timer.join()
+    assert result.exit_code == 130
+    assert result.stderr == ""
+    assert result.output.endswith("\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--beams", 2, "--top-k", 5], "leave out --top-k"),
+        (["--beams", 2, "--samples", 3], "needs as many beams"),
+        (["--temperature", -1], "--temperature"),
+        (["--top-p", 0], "--top-p"),
+        (["--tokens", 0], "--tokens"),
+    ],
+)
+def test_wrong_use_is_named_and_ends_with_2(run: Path, arguments: list[object], named: str) -> None:
+    result = invoke(run, *arguments)
+    assert result.exit_code == 2
+    assert named in result.output
+
+
+def test_what_cannot_be_loaded_is_one_line(run: Path, tmp_path: Path, model: GPT) -> None:
+    assert invoke(tmp_path / "nowhere").exit_code == 2
+    export_checkpoint(run, tmp_path / "untold", tokenizer=False)
+    write_checkpoint(tmp_path / "small", GPT(CONFIG.model_copy(update={"vocabulary_size": 64})), STREAMED["bytes"])
+    damaged = write_checkpoint(tmp_path / "damaged", model, STREAMED["bytes"]) / "model.safetensors"
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    (tmp_path / "empty").mkdir()
+    for folder, named in (
+        ("untold", "sentencepiece.model"),
+        ("small", "the tokenizer has 257 ids, the model knows 64"),
+        ("damaged", "model.safetensors"),
+        ("empty", "neither a checkpoint nor a run"),
+    ):
+        result = invoke(tmp_path / folder)
+        assert result.exit_code == 1
+        assert named in result.output
+        assert result.output.count("\n") == 1
+
+
+def test_a_prompt_that_utf8_cannot_write_is_one_line(run: Path) -> None:
+    result = invoke(run, "--prompt", "\udcff")
+    assert result.exit_code == 1
+    assert "lone surrogate" in result.output
