@@ -14,18 +14,16 @@ S tokens in the cache.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torch.nn.attention.flex_attention import BlockMask, create_block_mask, flex_attention
-from torch.nn.attention.varlen import varlen_attn
 
 from model.dropout import keep_mask
 
-# Compiled at the first call; uncompiled it would write out all scores.
-_compiled_flex_attention = torch.compile(flex_attention)
+if TYPE_CHECKING:
+    from torch.nn.attention.flex_attention import BlockMask
 
 Method = Literal["loop", "varlen", "flex", "mask"]
 
@@ -52,25 +50,21 @@ class Documents:
     lengths: tuple[int, ...] = ()
     bounds: Tensor | None = None
     longest: int = 0
-    blocks: BlockMask | None = None
+    blocks: "BlockMask | None" = None
 
     @classmethod
     def of(cls, starts_BT: Tensor, method: Method) -> "Documents":
         """starts_BT: integers (B, T), see the module's docstring."""
         starts_BT = starts_BT.long()
-        windows, time = starts_BT.shape
         if method == "loop":
             return cls(starts_BT, method, lengths=tuple(_bounds(starts_BT).diff().tolist()))
         if method == "varlen":
             # The kernel is told the window's length, not the longest document's, so that nothing waits for the device.
-            return cls(starts_BT, method, bounds=_bounds(starts_BT).int(), longest=time)
+            return cls(starts_BT, method, bounds=_bounds(starts_BT).int(), longest=starts_BT.shape[1])
         if method == "flex":
+            from model.gpu_attention import block_mask
 
-            def same_document(row: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
-                return (query >= key) & (key >= starts_BT[row, query])
-
-            blocks = create_block_mask(same_document, windows, None, time, time, device=starts_BT.device)
-            return cls(starts_BT, method, blocks=blocks)
+            return cls(starts_BT, method, blocks=block_mask(starts_BT))
         return cls(starts_BT, method)
 
     @property
@@ -103,30 +97,20 @@ def attend(
     if key_B is not None and dropout > 0:
         return _attend_with_dropout(q_BTHD, k_BTGD, v_BTGD, documents, dropout, key_B)
     if documents.method == "loop":
+        if torch.compiler.is_compiling():
+            # The loop's shapes depend on the data: a compiler would make a program for each batch.
+            return torch.compiler.disable(_attend_in_loop)(q_BTHD, k_BTGD, v_BTGD, documents.lengths)
         return _attend_in_loop(q_BTHD, k_BTGD, v_BTGD, documents.lengths)
-    if documents.method == "varlen":
-        return _attend_packed(q_BTHD, k_BTGD, v_BTGD, documents)
+    if documents.method in ("varlen", "flex"):
+        # The compiler that these need takes seconds to import, which no CPU should wait for.
+        from model import gpu_attention
+
+        return gpu_attention.attend(q_BTHD, k_BTGD, v_BTGD, documents)
     q_BHTD, k_BGTD, v_BGTD = (x.transpose(1, 2) for x in (q_BTHD, k_BTGD, v_BTGD))
-    if documents.method == "flex":
-        flex = _compiled_flex_attention if q_BHTD.is_cuda else flex_attention
-        o_BHTD = flex(q_BHTD, k_BGTD, v_BGTD, block_mask=documents.blocks, enable_gqa=True)
-        assert isinstance(o_BHTD, Tensor)
-        return o_BHTD.transpose(1, 2)
     mask = documents.mask_B1TT
     return functional.scaled_dot_product_attention(q_BHTD, k_BGTD, v_BGTD, attn_mask=mask, enable_gqa=True).transpose(1, 2)
 
 
-def _attend_packed(q_BTHD: Tensor, k_BTGD: Tensor, v_BTGD: Tensor, documents: Documents) -> Tensor:
-    q_NHD, k_NGD, v_NGD = q_BTHD.flatten(0, 1), k_BTGD.flatten(0, 1), v_BTGD.flatten(0, 1)
-    bounds, longest = documents.bounds, documents.longest
-    assert bounds is not None
-    o_NHD = varlen_attn(q_NHD, k_NGD, v_NGD, bounds, bounds, longest, longest, window_size=(-1, 0), enable_gqa=True)
-    assert isinstance(o_NHD, Tensor)
-    return o_NHD.view_as(q_BTHD)
-
-
-# The loop's shapes depend on the data: a compiler would make a program for each batch.
-@torch.compiler.disable
 def _attend_in_loop(q_BTHD: Tensor, k_BTGD: Tensor, v_BTGD: Tensor, lengths: tuple[int, ...]) -> Tensor:
     heads = q_BTHD.shape[2]
     k_BTHD, v_BTHD = (_for_each_query_head(x, heads) for x in (k_BTGD, v_BTGD))

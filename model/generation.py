@@ -16,9 +16,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 import torch
+import torch.distributed as dist
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
-from torch.distributed.tensor import DTensor
 from torch.nn import functional
 
 from model.config import ModelError
@@ -193,7 +193,7 @@ class _Reading:
             self.cache.length, self.unread = 0, max(1, context // 2)
         unread_BT = self.text_BT[:, self.length - self.unread : self.length]
         # Inference mode is the faster one, but parameters that it gathers from other ranks cannot be trained on afterwards.
-        with torch.no_grad() if isinstance(self.model.head_VE, DTensor) else torch.inference_mode():
+        with torch.no_grad() if dist.is_initialized() else torch.inference_mode():
             logits_BV = self.model.logits(unread_BT, cache=self.cache, last_only=True)[:, 0]
         self.unread = 0
         # The sum is finite when all are, for it is far from the end of the range; it costs less than looking at each.

@@ -3,8 +3,8 @@
 import hashlib
 
 import torch
+import torch.distributed as dist
 from torch import Tensor
-from torch.distributed.tensor import DTensor, distribute_tensor
 
 from model.gpt import GPT
 
@@ -30,6 +30,18 @@ def initialize(model: GPT, seed: int) -> None:
 
 def placed_like(tensor: Tensor, like: Tensor) -> Tensor:
     """`tensor`, whole on every rank, sharded over devices as `like` is; itself when `like` is on one device."""
-    if isinstance(like, DTensor):
-        return distribute_tensor(tensor.to(like.device), like.device_mesh, like.placements)
-    return tensor
+    if not dist.is_initialized():
+        return tensor
+    # Imported where there are ranks: it takes a second.
+    from torch.distributed.tensor import DTensor, distribute_tensor
+
+    return distribute_tensor(tensor.to(like.device), like.device_mesh, like.placements) if isinstance(like, DTensor) else tensor
+
+
+def whole(tensor: Tensor) -> Tensor:
+    """`tensor` gathered from all ranks, which must all ask for it; itself when it is on one device."""
+    if not dist.is_initialized():
+        return tensor
+    from torch.distributed.tensor import DTensor
+
+    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor

@@ -17,6 +17,10 @@ from pipeline.configuration import Config, explained
 from trainer.errors import TrainerError
 from trainer.schedule import ScheduleConfig
 
+DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+PrecisionName = Literal["auto", "fp32", "bf16"]
+Strategy = Literal["ddp", "fsdp"]
+
 # Fields that decide which sequence is trained when, or what the parameters are: a run that goes on cannot change them.
 FIXED = ("model", "start_from", "context_length", "vocabulary_size", "dropout", "tie_embeddings", "seed")
 
@@ -74,12 +78,12 @@ class PretrainConfig(Config):
     clip_norm: float = Field(1.0, gt=0, description="greatest norm of a step's gradient")
     seed: int = Field(0, ge=0, description="of initial weights, order of data, dropout and samples")
 
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    precision: Literal["auto", "fp32", "bf16"] = Field(
+    device: DeviceName = Field("auto", description="where to compute; auto: a GPU where there is one")
+    precision: PrecisionName = Field(
         "auto", description="of matrix products; auto: bf16 on GPUs that have it and on CPUs with AMX, else fp32"
     )
     compile: bool | None = Field(None, description="torch.compile the blocks; default: on GPUs, where a minute's wait pays")
-    strategy: Literal["ddp", "fsdp"] = Field("ddp", description="under torchrun: whole models, or parameters sharded over ranks")
+    strategy: Strategy = Field("ddp", description="under torchrun: whole models, or parameters sharded over ranks")
 
     log_every: int = Field(1, ge=1, description="steps between rows of metrics.jsonl")
     validate_every: int = Field(100, ge=0, description="steps between validations, and one at the end; 0: none")

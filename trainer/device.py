@@ -1,13 +1,9 @@
 """Where to compute and how precisely, when the user leaves it open."""
 
-from typing import Literal
-
 import torch
 
+from trainer.configuration import DeviceName, PrecisionName
 from trainer.errors import TrainerError
-
-DeviceName = Literal["auto", "cpu", "cuda", "mps"]
-PrecisionName = Literal["auto", "fp32", "bf16"]
 
 
 def chosen_device(name: DeviceName) -> torch.device:

@@ -25,8 +25,8 @@ from model.config import ModelError
 from model.cross_entropy import IGNORE
 from model.weights import load_model, read_config
 from trainer.checkpoint import open_checkpoint
-from trainer.configuration import ShardsConfig
-from trainer.device import DeviceName, PrecisionName, chosen_device, chosen_precision
+from trainer.configuration import DeviceName, PrecisionName, ShardsConfig
+from trainer.device import chosen_device, chosen_precision
 from trainer.errors import TrainerError
 from trainer.loader import Batch, validation_batches
 from trainer.parallel import Parallel

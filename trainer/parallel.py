@@ -12,20 +12,17 @@ multiplied by `gradient_scale` before its backward pass so that the average is t
 import contextlib
 import os
 from collections.abc import Callable, Iterator
-from typing import Any, Literal
+from typing import Any, cast
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard, register_fsdp_forward_method
-from torch.distributed.tensor import DTensor
 from torch.nn.parallel import DistributedDataParallel
 
 from model.gpt import GPT
+from model.initialization import whole
+from trainer.configuration import Strategy
 from trainer.errors import TrainerError
-
-Strategy = Literal["ddp", "fsdp"]
 
 
 class Parallel:
@@ -81,13 +78,7 @@ class Parallel:
         Under `fsdp`, `model` is sharded before it takes memory. `fill` gives the parameters their values.
         """
         if self.sharded:
-            mesh = init_device_mesh(self.device.type, (self.world_size,))
-            # Parameters travel and multiply in the run's precision; gradients are summed in fp32.
-            policy = MixedPrecisionPolicy(param_dtype=precision, reduce_dtype=torch.float32)
-            for block in model.blocks:
-                fully_shard(block, mesh=mesh, mp_policy=policy)
-            fully_shard(model, mesh=mesh, mp_policy=policy)
-            register_fsdp_forward_method(model, "logits")
+            _shard(model, precision, self.device.type, self.world_size)
         model.to_empty(device=self.device)
         fill(model)
         if self.distributed and not self.sharded:
@@ -97,8 +88,8 @@ class Parallel:
     @contextlib.contextmanager
     def accumulate(self, model: nn.Module, last: bool) -> Iterator[None]:
         """Communicate gradients with the last micro-batch of a step only."""
-        if isinstance(model, FSDPModule):
-            model.set_requires_gradient_sync(last)
+        if self.sharded:
+            cast(Any, model).set_requires_gradient_sync(last)  # FSDP2 has given the module this method
             yield
         elif isinstance(model, DistributedDataParallel) and not last:
             with model.no_sync():
@@ -109,7 +100,7 @@ class Parallel:
     def clip(self, model: nn.Module, maximum: float) -> Tensor:
         """Scale gradients so that their norm over all parameters of all ranks is at most `maximum`; the norm before that."""
         norm = nn.utils.clip_grad_norm_(model.parameters(), maximum)
-        return norm.full_tensor() if isinstance(norm, DTensor) else norm
+        return whole(norm)
 
     def sum(self, tensor: Tensor) -> Tensor:
         """The sum over ranks, elementwise; `tensor` is overwritten."""
@@ -128,3 +119,17 @@ class Parallel:
         box = [value]
         dist.broadcast_object_list(box, src=0, device=self.device if self.device.type == "cuda" else None)
         return box[0]
+
+
+def _shard(model: GPT, precision: torch.dtype, device_type: str, ranks: int) -> None:
+    # Imported where there are ranks: it takes seconds.
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard, register_fsdp_forward_method
+
+    mesh = init_device_mesh(device_type, (ranks,))
+    # Parameters travel and multiply in the run's precision; gradients are summed in fp32.
+    policy = MixedPrecisionPolicy(param_dtype=precision, reduce_dtype=torch.float32)
+    for block in model.blocks:
+        fully_shard(block, mesh=mesh, mp_policy=policy)
+    fully_shard(model, mesh=mesh, mp_policy=policy)
+    register_fsdp_forward_method(model, "logits")

@@ -23,7 +23,7 @@ def operations_a_token(model: GPT, mean_context: float) -> float:
     return 6 * matrices + 12 * config.layers * config.width * mean_context
 
 
-def measured_peak(device: torch.device, precision: torch.dtype, seconds: float = 0.5) -> float:
+def measured_peak(device: torch.device, precision: torch.dtype, seconds: float = 0.2) -> float:
     """Operations a second of square matrix products, the best of those that fit into `seconds`."""
     # Large enough that the product is bound by arithmetic, small enough to be done several times.
     side = 2048 if device.type == "cpu" else 8192

@@ -8,10 +8,10 @@ import yaml
 from rich.console import Console
 
 from model.gpt import parameter_count
+from trainer.errors import TrainerError
 from trainer.evaluate import evaluate
 from trainer.generate import sample_text
 from trainer.live_line import LiveLine
-from trainer.loss_curve import draw
 from trainer.metrics import Metrics, Speed
 from trainer.optimizer import describe, parameter_groups
 from trainer.parallel import Parallel
@@ -45,12 +45,10 @@ class Reporter:
         return self
 
     def __exit__(self, *exception: Any) -> None:
-        if self._line is not None:
+        if self._line is not None and self._metrics is not None:
+            self._draw()
             self._line.__exit__(*exception)
-        if self._metrics is not None:
             self._metrics.close()
-            if self._run.progress.tokens:
-                draw(self._output)
 
     def _introduce(self) -> None:
         run = self._run
@@ -125,8 +123,7 @@ class Reporter:
             )
         # Machines that are shared change their speed within minutes.
         self._peak = self._measured_peak()
-        if self._parallel.first:
-            draw(self._output)
+        self._draw()
         weights = [source.weight for source in run.loader.order.sources]
         return sum(w * score.bits_per_byte for w, score in zip(weights, scores, strict=True)) / sum(weights)
 
@@ -139,6 +136,16 @@ class Reporter:
             text = sample_text(run.model, run.tokenizer, prompt, run.config.sample_tokens, seed=run.config.seed)
             self._write("sample", prompt=prompt, text=text)
             self.say(f"step {run.progress.step:,}: sample: {prompt}{text}")
+
+    def _draw(self) -> None:
+        """Draw the picture anew; one that cannot be written is no reason to stop."""
+        if self._parallel.first and self._run.progress.tokens:
+            from trainer.loss_curve import draw  # matplotlib, by the first rank alone
+
+            try:
+                draw(self._output)
+            except TrainerError as error:
+                self.say(str(error))
 
     def _measured_peak(self) -> float:
         return measured_peak(self._parallel.device, self._run.computation.precision)

@@ -193,7 +193,8 @@ def _validation(config: PretrainConfig, sources: Sources, context_length: int) -
     try:
         return sources.windows("val", context_length)
     except TrainerError as error:
-        raise TrainerError(f"{error}; or train without validation: --validate-every 0") from error
+        folders = ", ".join(dataset.folder.as_posix() for dataset in sources.datasets)
+        raise TrainerError(f"{folders}: {error}; or train without validation: --validate-every 0") from error
 
 
 def _largest_divisor(number: int, limit: int) -> int:

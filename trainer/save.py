@@ -11,10 +11,9 @@ import torch
 import torch.distributed.checkpoint as distributed_checkpoint
 from safetensors import SafetensorError
 from safetensors.torch import save_file
-from torch import Tensor
 from torch.distributed.checkpoint.api import CheckpointException
-from torch.distributed.tensor import DTensor
 
+from model.initialization import whole
 from model.weights import TOKENIZER_FOLDER, save_weights
 from trainer.checkpoint import commit, temporary_folder, writing
 from trainer.errors import TrainerError
@@ -29,7 +28,7 @@ def save(run: Run, parallel: Parallel, validation: float | None) -> str | None:
     What cannot be written leaves nothing behind, and the checkpoints that were there are untouched.
     """
     model, optimizer, config, progress, output = run.model, run.optimizer, run.config, run.progress, Path(run.config.output)
-    weights = {name: _whole(value) for name, value in model.state_dict().items()}
+    weights = {name: whole(value).detach().cpu() for name, value in model.state_dict().items()}
     permanent = config.keep_every is not None and progress.step % config.keep_every == 0
 
     def write_files(folder: Path) -> None:
@@ -80,8 +79,3 @@ def _agree(parallel: Parallel, write: Callable[[], None]) -> None:
         failure = error
     if parallel.any(failure is not None):
         raise failure or OSError("another rank could not write its part")
-
-
-def _whole(tensor: Tensor) -> Tensor:
-    """A parameter gathered from all ranks, on the CPU."""
-    return (tensor.full_tensor() if isinstance(tensor, DTensor) else tensor).detach().cpu()

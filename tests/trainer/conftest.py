@@ -2,38 +2,45 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from pipeline.token_store import TokenMeta, write_dataset
+from pipeline.token_store import ShardInfo, TokenMeta, write_dataset
 from tests.pipeline.token_shards import write_documents
 
 WriteTokens = Callable[..., Path]
 
 
+def write_token_dataset(
+    folder: Path,
+    splits: Mapping[str, Sequence[Sequence[Sequence[int]]]],
+    vocabulary: int = 64,
+    tokenizer_sha256: str = "ab" * 32,
+    delimiter_id: int = 0,
+) -> Path:
+    """Write a dataset of the given splits: of each its shards, of each shard its documents as lists of ids without the
+    delimiter. Texts have 3 bytes and 1 character a token."""
+    folder.mkdir(parents=True)
+    meta = TokenMeta(tokenizer_sha256, vocabulary, delimiter_id)
+    first = 0
+    infos: dict[str, list[ShardInfo]] = {}
+    for split, shards in splits.items():
+        infos[split] = []
+        for index, documents in enumerate(shards):
+            infos[split].append(write_documents(folder / f"{split}-{index:05d}.arrow", documents, meta, first))
+            first += len(documents)
+    write_dataset(folder, infos, meta)
+    return folder
+
+
 @pytest.fixture
 def write_tokens(tmp_path: Path) -> WriteTokens:
-    """A function that writes a dataset of the given splits: of each its shards, of each shard its documents as lists of
-    ids without the delimiter, which is id 0. Texts have 3 bytes and 1 character a token."""
+    """`write_token_dataset` into a folder of the test, called `name`."""
 
-    def write(
-        splits: Mapping[str, Sequence[Sequence[Sequence[int]]]],
-        name: str = "tokens",
-        vocabulary: int = 64,
-        tokenizer_sha256: str = "ab" * 32,
-    ) -> Path:
-        folder = tmp_path / name
-        folder.mkdir(parents=True)
-        meta = TokenMeta(tokenizer_sha256, vocabulary, delimiter_id=0)
-        first, infos = 0, {}
-        for split, shards in splits.items():
-            infos[split] = []
-            for index, documents in enumerate(shards):
-                infos[split].append(write_documents(folder / f"{split}-{index:05d}.arrow", documents, meta, first))
-                first += len(documents)
-        write_dataset(folder, infos, meta)
-        return folder
+    def write(splits: Mapping[str, Sequence[Sequence[Sequence[int]]]], name: str = "tokens", **described: Any) -> Path:
+        return write_token_dataset(tmp_path / name, splits, **described)
 
     return write
 

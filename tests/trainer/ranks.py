@@ -1,0 +1,59 @@
+"""Run by torchrun in tests/trainer/test_parallel.py: what each of two ranks computes, written by the first."""
+
+import sys
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch.distributed.tensor import DTensor
+
+from model.gpt import GPT
+from model.initialization import initialize
+from tests.trainer.test_step import COMPUTATION, CONFIG, batch_of
+from trainer.optimizer import adamw
+from trainer.parallel import Parallel
+from trainer.step import train_step
+
+
+def main(strategy: str, output: Path) -> None:
+    """Gradients of one step over sequences 0 to 7, four a rank in two micro-batches; then one with a broken number on rank 1."""
+    with Parallel(strategy, "cpu") as parallel:  # type: ignore[arg-type]  # one of the two, as the test says
+        with torch.device("meta"):
+            model = GPT(CONFIG)
+        wrapped = parallel.place(model, torch.float32, lambda model: initialize(model, 0))
+        optimizer = adamw(model, 1e-3)
+        seen: dict[str, torch.Tensor] = {}
+        ordinary_step = optimizer.step
+
+        def record() -> None:
+            for name, parameter in model.named_parameters():
+                gradient = parameter.grad
+                assert gradient is not None
+                seen[name] = (gradient.full_tensor() if isinstance(gradient, DTensor) else gradient).clone()
+            ordinary_step()
+
+        optimizer.step = record  # type: ignore[method-assign, assignment]  # between the gradients and the update
+        first = 4 * parallel.rank
+        batches = [batch_of(range(first, first + 2)), batch_of(range(first + 2, first + 4))]
+        result = train_step(wrapped, batches, optimizer, 1e-3, 1e9, COMPUTATION, parallel)
+        before = [value.clone() for value in model.parameters()]
+        if parallel.rank == 1:
+            broken = batches[0].inputs_BT
+            model.register_forward_hook(lambda module, inputs, output: (output[0] * float("nan"), output[1]))
+            assert broken.shape == (2, 12)
+        skipped = train_step(wrapped, batches, optimizer, 1e-3, 1e9, COMPUTATION, parallel)
+        same = all(
+            torch.equal(old.to_local() if isinstance(old, DTensor) else old, new.to_local() if isinstance(new, DTensor) else new)
+            for old, new in zip(before, model.parameters(), strict=True)
+        )
+        unchanged = not parallel.any(not same)
+        if parallel.first:
+            seen["loss"] = torch.tensor(result.loss, dtype=torch.float64)
+            seen["norm"] = torch.tensor(result.gradient_norm, dtype=torch.float64)
+            seen["tokens"] = torch.tensor(result.tokens)
+            seen["skipped"] = torch.tensor([skipped.skipped, unchanged])
+            save_file({name: value.contiguous() for name, value in seen.items()}, output)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]))

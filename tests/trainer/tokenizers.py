@@ -1,0 +1,12 @@
+"""A tokenizer for small runs."""
+
+from functools import cache
+
+from pipeline.tokenizer import Tokenizer, TokenizerConfig
+from pipeline.tokenizer_training import train_tokenizer
+
+
+@cache
+def byte_tokenizer() -> Tokenizer:
+    """The 256 bytes, a few pairs of them and a delimiter behind them: at most 270 ids."""
+    return train_tokenizer(["ひらがなとカタカナ。", "plain words and more words"], TokenizerConfig(kind="bpe", vocabulary=270))
