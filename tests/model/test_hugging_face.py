@@ -13,6 +13,8 @@ from safetensors.torch import load_file, save_file
 from model.config import ModelConfig, ModelError
 from model.gpt import GPT
 from model.hugging_face import read_hugging_face, write_hugging_face
+from model.hugging_face_forms import FORMS as HUGGING_FACE_FORMS
+from model.hugging_face_forms import Form
 from model.presets import PRESETS
 from tests.model.test_gpt import TINY, TINY_GPT2
 
@@ -120,6 +122,15 @@ def test_a_model_that_transformers_made_gives_its_logits(form: str, files: str, 
     torch.testing.assert_close(logits(model), logits(theirs), rtol=0, atol=1e-4)
     assert model.config.rotary_base == (5e5 if form == "llama" else 1e4)
     assert model.config.dropout == 0
+
+
+@pytest.mark.parametrize("form", HUGGING_FACE_FORMS.values(), ids=HUGGING_FACE_FORMS.keys())
+def test_an_absent_key_means_what_transformers_takes_it_for(form: Form) -> None:
+    theirs = transformers.AutoConfig.for_model(form.model_type).to_dict()
+    theirs.update(theirs.get("rope_parameters") or {})
+    for key, value in form.defaults.items():
+        if value is not None:  # then it follows from another key
+            assert theirs[key] == value, key
 
 
 def test_names_without_prefix_stored_masks_and_half_precision_are_read(tmp_path: Path) -> None:
