@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,17 @@ from pipeline.tokenizer import Tokenizer, tokenizer_of
 from tests.model.checkpoint_folders import files_of_at_most, small_tokenizer, write_checkpoint
 from tests.model.test_gpt import TINY, TINY_GPT2
 from tests.model.test_hugging_face_tokenizer import sentencepiece_files
+from tests.model.threads import one_thread
 from tests.trainer.checkpoint_files import in_child
 from trainer.generate import prompt_ids
 
 CONFIG = TINY.model_copy(update={"vocabulary_size": 500, "context_length": 64})
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread() -> Iterator[None]:
+    with one_thread():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -177,15 +185,10 @@ def test_a_killed_export_leaves_nothing_that_looks_like_one(run: Path, tmp_path:
     def kill(*arguments: object) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # a forked process has none of its parent's threads
-    try:
-        with pytest.MonkeyPatch.context() as patched:
-            # The tokenizer is written then, and the model is not.
-            patched.setattr(export, "write_hugging_face", kill)
-            assert in_child(lambda: export_checkpoint(run, target)) == signal.SIGKILL
-    finally:
-        torch.set_num_threads(threads)
+    with pytest.MonkeyPatch.context() as patched:
+        # The tokenizer is written then, and the model is not.
+        patched.setattr(export, "write_hugging_face", kill)
+        assert in_child(lambda: export_checkpoint(run, target)) == signal.SIGKILL
     assert not target.exists()
     export_checkpoint(run, target)
     assert [path.name for path in tmp_path.iterdir()] == ["exported"]

@@ -22,6 +22,7 @@ from model.generation import Sampling, beam_search, choose, draws, generate
 from model.gpt import GPT
 from model.hugging_face import write_hugging_face
 from tests.model.test_gpt import TINY, TINY_GPT2
+from tests.model.threads import one_thread
 
 GREEDY = Sampling(temperature=0)
 PROMPTS = [[7, 3, 9], [1], [4, 4, 2], [5, 6, 7, 8, 9, 10]]
@@ -29,12 +30,9 @@ FAMILIES = pytest.mark.parametrize("config", [TINY, TINY_GPT2], ids=["modern", "
 
 
 @pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    """Matrices this small gain nothing from a second thread, which costs much where other programs run."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+def _one_thread() -> Iterator[None]:
+    with one_thread():
+        yield
 
 
 def lively(config: ModelConfig) -> GPT:

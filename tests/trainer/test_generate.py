@@ -4,6 +4,7 @@ import itertools
 import os
 import signal
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,11 +19,18 @@ from model.gpt import GPT
 from pipeline.tokenizer import Tokenizer
 from tests.model.checkpoint_folders import TOKENIZERS, small_tokenizer, write_checkpoint
 from tests.model.test_gpt import TINY
+from tests.model.threads import one_thread
 from trainer.generate import TEMPERATURE, TextStream, main, prompt_ids, sample_text
 
 # More ids than any of the tokenizers has: those may never be generated.
 CONFIG = TINY.model_copy(update={"vocabulary_size": 600, "context_length": 64})
 PROMPT = "吾輩は猫"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread() -> Iterator[None]:
+    with one_thread():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -60,12 +68,12 @@ def continued(model: GPT, tokenizer: Tokenizer, prompt: str, tokens: int, sampli
 
 
 def test_the_text_is_the_prompt_and_what_the_model_says_next(run: Path, model: GPT, tokenizer: Tokenizer) -> None:
-    result = invoke(run, "--prompt", PROMPT, "--tokens", 40, "--temperature", 0)
+    result = invoke(run, "--prompt", PROMPT, "--tokens", 25, "--temperature", 0)
     assert result.exit_code == 0, result.output
-    assert result.output == continued(model, tokenizer, PROMPT, 40, Sampling(temperature=0))[0] + "\n"
-    drawn = invoke(run, "--prompt", PROMPT, "--tokens", 40, "--seed", 4, "--top-k", 50, "--top-p", 0.9, "--temperature", 1.5)
+    assert result.output == continued(model, tokenizer, PROMPT, 25, Sampling(temperature=0))[0] + "\n"
+    drawn = invoke(run, "--prompt", PROMPT, "--tokens", 25, "--seed", 4, "--top-k", 50, "--top-p", 0.9, "--temperature", 1.5)
     sampling = Sampling(temperature=1.5, top_k=50, top_p=0.9, seed=4)
-    assert drawn.output == continued(model, tokenizer, PROMPT, 40, sampling)[0] + "\n"
+    assert drawn.output == continued(model, tokenizer, PROMPT, 25, sampling)[0] + "\n"
     assert drawn.output != result.output
 
 
