@@ -63,7 +63,9 @@ class PretrainConfig(Config):
     tie_embeddings: bool | None = Field(None, description="share the embedding with the output; default: the model's")
 
     steps: int | None = Field(None, ge=1, description="length of the run in steps")
-    tokens: int | None = Field(None, ge=1, description="length of the run in tokens; default, when no length is given: 2,000,000")
+    tokens: int | None = Field(
+        None, ge=1, description="length of the run in tokens; without any length: 2,000,000, at most 10 epochs"
+    )
     epochs: float | None = Field(None, gt=0, description="length of the run in passes over the shards")
     batch_size: int = Field(16, ge=1, description="windows of a step, over all ranks")
     micro_batch_size: int | None = Field(

@@ -38,8 +38,10 @@ from trainer.state import Progress, Stored, read_stored, restore_moments
 from trainer.step import Computation
 from trainer.windows import Windows
 
-# When no length is given: a few minutes of the default model on two CPU cores.
+# When no length is given: some ten minutes of the default model on two CPU cores, and no more passes over a small corpus than
+# still teach something (Muennighoff et al. 2023, arXiv 2305.16264, find little beyond four and next to nothing beyond 16).
 DEFAULT_TOKENS = 2_000_000
+DEFAULT_EPOCHS = 10
 # Windows computed at once unless told otherwise: more of them make matrix products hardly faster, and take memory.
 LARGEST_MICRO_BATCH = 16
 
@@ -118,10 +120,13 @@ def length(config: PretrainConfig, progress: Progress, order: Order, context_len
     """The sequences and the steps of the whole run, of which `progress` is behind it. The last step may be a part of one."""
     if config.steps is not None:
         return progress.sequences + max(0, config.steps - progress.step) * config.batch_size, config.steps
+    windows = sum(source.windows for source in order.sources)
     if config.epochs is not None:
-        sequences = math.ceil(config.epochs * sum(source.windows for source in order.sources))
+        sequences = math.ceil(config.epochs * windows)
+    elif config.tokens is not None:
+        sequences = math.ceil(config.tokens / context_length)
     else:
-        sequences = math.ceil((config.tokens or DEFAULT_TOKENS) / context_length)
+        sequences = min(math.ceil(DEFAULT_TOKENS / context_length), DEFAULT_EPOCHS * windows)
     return sequences, progress.step + max(0, math.ceil((sequences - progress.sequences) / config.batch_size))
 
 

@@ -29,7 +29,7 @@ ORDER = Order([Source("a", 90, 90), Source("b", 10, 10)], seed=0)
         ({"epochs": 1}, Progress(), (100, 13)),
         ({"epochs": 0.5}, Progress(), (50, 7)),
         ({"tokens": 1000}, Progress(), (63, 8)),
-        ({}, Progress(), (125_000, 15_625)),
+        ({}, Progress(), (1000, 125)),
         # Going on with another batch: 40 sequences are behind after 10 steps of 4.
         ({"steps": 12}, Progress(step=10, sequences=40), (56, 12)),
         ({"epochs": 1}, Progress(step=10, sequences=40), (100, 18)),
@@ -41,6 +41,11 @@ def test_the_length_of_a_run_in_sequences_and_steps(
 ) -> None:
     config = PretrainConfig.model_validate({"shards": ["x"], "batch_size": 8, **given})
     assert length(config, progress, ORDER, 16) == expected
+
+
+def test_without_a_length_a_large_corpus_gets_two_million_tokens() -> None:
+    order = Order([Source("a", 10**6, 10**6)], seed=0)
+    assert length(PretrainConfig.model_validate({"shards": ["x"]}), Progress(), order, 1000) == (2000, 125)
 
 
 @pytest.fixture(scope="module")
