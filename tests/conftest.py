@@ -1,11 +1,16 @@
 """The bundled sample, built once for all tests that only look at the result."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from pipeline.manifest import Manifest, read_manifest
 from pipeline.runner import Listener, run
+
+# The models of the tests are small: a second thread gains nothing, and costs much where other programs run. Read by torch
+# when it is imported, and by the processes that tests start.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT / "data" / "sample"

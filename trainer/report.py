@@ -52,9 +52,12 @@ class Reporter:
 
     def _introduce(self) -> None:
         run = self._run
-        (self._output / "config.yaml").write_text(
-            yaml.safe_dump(run.config.model_dump(mode="json"), allow_unicode=True, sort_keys=False), encoding="utf-8"
-        )
+        settings = yaml.safe_dump(run.config.model_dump(mode="json"), allow_unicode=True, sort_keys=False)
+        path = self._output / "config.yaml"
+        try:
+            path.write_text(settings, encoding="utf-8")
+        except OSError as error:
+            raise TrainerError(f"{path}: cannot be written ({error.strerror}); make room or choose another --output") from error
         total, blocks = parameter_count(run.model), parameter_count(run.model, embeddings=False)
         self.say(f"model {run.config.model}: {total:,} parameters, {blocks:,} of them in blocks")
         self.say(describe(parameter_groups(run.model, run.config.weight_decay)))

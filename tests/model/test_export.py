@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +20,10 @@ from pipeline.tokenizer import Tokenizer, tokenizer_of
 from tests.model.checkpoint_folders import files_of_at_most, small_tokenizer, write_checkpoint
 from tests.model.test_gpt import TINY, TINY_GPT2
 from tests.model.test_hugging_face_tokenizer import sentencepiece_files
-from tests.model.threads import one_thread
 from tests.trainer.checkpoint_files import in_child
 from trainer.generate import prompt_ids
 
 CONFIG = TINY.model_copy(update={"vocabulary_size": 500, "context_length": 64})
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Iterator[None]:
-    with one_thread():
-        yield
 
 
 @pytest.fixture(scope="module")

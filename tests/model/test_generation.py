@@ -3,7 +3,6 @@
 import itertools
 import math
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +21,10 @@ from model.generation import Sampling, beam_search, choose, draws, generate
 from model.gpt import GPT
 from model.hugging_face import write_hugging_face
 from tests.model.test_gpt import TINY, TINY_GPT2
-from tests.model.threads import one_thread
 
 GREEDY = Sampling(temperature=0)
 PROMPTS = [[7, 3, 9], [1], [4, 4, 2], [5, 6, 7, 8, 9, 10]]
 FAMILIES = pytest.mark.parametrize("config", [TINY, TINY_GPT2], ids=["modern", "gpt2"])
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Iterator[None]:
-    with one_thread():
-        yield
 
 
 def lively(config: ModelConfig) -> GPT:

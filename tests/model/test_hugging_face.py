@@ -1,7 +1,7 @@
 """Folders in both directions, against transformers itself."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,6 @@ from model.hugging_face_forms import FORMS as HUGGING_FACE_FORMS
 from model.hugging_face_forms import Form
 from model.presets import PRESETS
 from tests.model.test_gpt import TINY, TINY_GPT2
-from tests.model.threads import one_thread
 
 LLAMA = TINY.model_copy(update={"query_key_norm": False})
 FORMS = {
@@ -35,12 +34,6 @@ FORMS = {
     "qwen3 untied": TINY.model_copy(update={"tie_embeddings": False}),
 }
 TOKENS_BT = torch.randint(0, 50, (2, 16), generator=torch.Generator().manual_seed(0))
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Iterator[None]:
-    with one_thread():
-        yield
 
 
 def random_model(config: ModelConfig) -> GPT:

@@ -4,7 +4,6 @@ import itertools
 import os
 import signal
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,18 +18,11 @@ from model.gpt import GPT
 from pipeline.tokenizer import Tokenizer
 from tests.model.checkpoint_folders import TOKENIZERS, small_tokenizer, write_checkpoint
 from tests.model.test_gpt import TINY
-from tests.model.threads import one_thread
 from trainer.generate import TEMPERATURE, TextStream, main, prompt_ids, sample_text
 
 # More ids than any of the tokenizers has: those may never be generated.
 CONFIG = TINY.model_copy(update={"vocabulary_size": 600, "context_length": 64})
 PROMPT = "吾輩は猫"
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Iterator[None]:
-    with one_thread():
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -197,7 +197,7 @@ def test_the_thread_ends_with_the_last_step_and_with_a_forgotten_iterator(split:
 
 @pytest.mark.parametrize(("batch", "remedy"), [(20, "16 or 24"), (7, "8")])
 def test_a_batch_that_does_not_divide_is_refused_with_sizes_that_do(split: TokenSplit, batch: int, remedy: str) -> None:
-    message = rf"global_batch {batch} .* world_size 4 x micro_batch 2 = 8; set global_batch to {remedy}$"
+    message = rf"batch_size {batch} .* world_size 4 x micro_batch_size 2 = 8; set batch_size to {remedy}$"
     with pytest.raises(TrainerError, match=message):
         loader_of([Windows(split, 16)], batch=batch, micro_batch=2, world_size=4)
 

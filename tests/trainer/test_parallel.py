@@ -19,7 +19,7 @@ from trainer.step import train_step
 def torchrun(arguments: list[str], ranks: int = 2) -> subprocess.CompletedProcess[str]:
     """Run a module or file on so many ranks of this machine."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}", *arguments]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT, timeout=120)
 
 

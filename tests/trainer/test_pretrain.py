@@ -156,16 +156,15 @@ def test_an_epoch_trains_on_every_target_once(shards: Path, tmp_path: Path) -> N
     assert last["tokens"] == TokenDataset.open(shards).split("train").tokens - 1
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_saves_and_ends_well(shards: Path, number: signal.Signals, tmp_path: Path) -> None:
+def test_a_signal_saves_and_ends_well(shards: Path, tmp_path: Path) -> None:
     run = tmp_path / "stopped"
     command = [sys.executable, "-u", "-m", "trainer.pretrain", *arguments(shards, run, "--steps", "100000")]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         wait_for_step(process, run, 7)
-        process.send_signal(number)
+        process.send_signal(signal.SIGTERM)
         output, _ = process.communicate(timeout=60)
     assert process.returncode == 0, output
-    assert f"stopped by {number.name}" in output
+    assert "stopped by SIGTERM, at step" in output
     assert checkpoints(run)[-1].step == read_metrics(run)[-1]["step"]
 
 
@@ -241,7 +240,7 @@ def test_wrong_use_is_one_line_that_names_the_remedy(shards: Path, tmp_path: Pat
     run = tmp_path / "x"
     assert "--shards DIR" in refused("--output", str(run))
     assert "dataset.json is missing" in refused("--shards", str(tmp_path))
-    assert "set global_batch to" in refused(*arguments(shards, run, "--batch-size", "5", "--micro-batch-size", "2"))
+    assert "set batch_size to 4 or 6" in refused(*arguments(shards, run, "--batch-size", "5", "--micro-batch-size", "2"))
     assert "modern-1m" in refused(*arguments(shards, run, "--model", "modern-2m"))
     assert "warmup_steps" in refused(*arguments(shards, run, "--schedule-warmup-steps", "50"))
     assert "both given" in refused(*arguments(shards, run, "--tokens", "50"))
