@@ -13,6 +13,7 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
+from model.presets import PRESETS
 from pipeline.configuration import Config, explained
 from trainer.errors import TrainerError
 from trainer.schedule import ScheduleConfig
@@ -53,7 +54,7 @@ class PretrainConfig(Config):
     )
     output: str = Field("runs/default", description="folder of the run: checkpoints, metrics, pictures, samples")
 
-    model: str = Field("modern-1m", description="name of a preset, or a YAML file of a model's shape")
+    model: str = Field("modern-1m", description=f"preset, or a YAML file of a model's shape; presets: {', '.join(PRESETS)}")
     start_from: str | None = Field(
         None, description="checkpoint, run or Hugging Face folder whose weights the run begins with, instead of a preset"
     )
@@ -89,8 +90,8 @@ class PretrainConfig(Config):
 
     log_every: int = Field(1, ge=1, description="steps between rows of metrics.jsonl")
     validate_every: int = Field(100, ge=0, description="steps between validations, and one at the end; 0: none")
-    validation_windows: int | None = Field(
-        256, ge=1, description="windows of each validation split that are scored while training, always the same ones"
+    validation_windows: int = Field(
+        256, ge=0, description="windows of each validation split that are scored while training, always the same ones; 0: all"
     )
     sample_every: int = Field(100, ge=0, description="steps between samples of text, and some at the end; 0: none")
     sample_prompts: tuple[str, ...] = Field(("",), description="texts that samples continue; an empty one begins a document")

@@ -57,8 +57,8 @@ class Loader:
         if global_batch % unit:
             below = global_batch // unit * unit
             raise TrainerError(
-                f"batch_size {global_batch} is not a multiple of world_size {world_size} x micro_batch_size {micro_batch} = {unit}; "
-                f"set batch_size to {f'{below} or ' if below else ''}{below + unit}"
+                f"batch_size {global_batch} is not a multiple of world_size {world_size} x micro_batch_size {micro_batch} = "
+                f"{unit}; set batch_size to {f'{below} or ' if below else ''}{below + unit}"
             )
         self.order = order
         self.windows = tuple(windows)

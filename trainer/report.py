@@ -109,7 +109,7 @@ class Reporter:
             run.computation,
             self._parallel,
             batch_size=run.loader.micro_batch,
-            limit=run.config.validation_windows,
+            limit=run.config.validation_windows or None,
         )
         for score in scores:
             self._write(
