@@ -24,6 +24,7 @@ from pipeline.executor import Mark
 from pipeline.http_body import BodyError, BodyTooLargeError, decode_body
 from pipeline.language import PRECISE_RULE, RAPID_RULE, measure_language, rapid_check
 from pipeline.main_text import extract_main_text
+from pipeline.markup import VisibleLetters
 from pipeline.nesting import NESTING_RULES, measure_nesting
 from pipeline.rules import VERDICT_SCHEMA, Rule
 from pipeline.warc import Record
@@ -211,11 +212,15 @@ def extract_record(record: Record, config: ExtractConfig, repeated: bool) -> dic
         raise Dropped("not_a_page", detail=record.kind)
     if record.http_status is not None and not 200 <= record.http_status <= 299:
         raise Dropped("http_status", record.http_status, 200 if record.http_status < 200 else 299)
-    page = _text_page(record, repeated) if record.kind in ("text", "conversion") else _html_page(record, config, repeated)
+    visible = None
+    if record.kind in ("text", "conversion"):
+        page = _text_page(record, repeated)
+    else:
+        page, visible = _html_page(record, config, repeated)
     text = one_line_a_paragraph(str(page["text"]))
     if not text:
         raise Dropped("no_text", 0)
-    numbers = measure_language(text)
+    numbers = measure_language(text, str(page["title"]), visible)
     _require(PRECISE_RULE, getattr(numbers, PRECISE_RULE.measured), detail=numbers.lang)
     return {
         "url": _encodable(record.url),
@@ -254,8 +259,8 @@ def _text_page(record: Record, repeated: bool) -> dict[str, object]:
     }
 
 
-def _html_page(record: Record, config: ExtractConfig, repeated: bool) -> dict[str, object]:
-    """An HTML page: unpacked, rapidly checked, decoded, its main text found."""
+def _html_page(record: Record, config: ExtractConfig, repeated: bool) -> tuple[dict[str, object], VisibleLetters | None]:
+    """An HTML page: unpacked, rapidly checked, decoded, its main text found; and the letters that it shows."""
     if not _is_html(record):
         raise Dropped("not_html", detail=record.content_type.split(";")[0])
     try:
@@ -278,7 +283,7 @@ def _html_page(record: Record, config: ExtractConfig, repeated: bool) -> dict[st
             main = extract_main_text(decoded.text, config.extractor)
     except OutOfTimeError as error:
         raise Dropped("timeout", config.max_seconds, config.max_seconds) from error
-    return {
+    page = {
         "title": main.title,
         "text": main.text,
         "charset": decoded.charset,
@@ -286,6 +291,7 @@ def _html_page(record: Record, config: ExtractConfig, repeated: bool) -> dict[st
         "replacement_share": decoded.replacement_share,
         "extractor": main.extractor,
     }
+    return page, evidence.letters
 
 
 def _is_html(record: Record) -> bool:

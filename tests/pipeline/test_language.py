@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.language import (
+    FEW_LETTERS,
     HEAD_BYTES,
     PRECISE_RULE,
     RAPID_RULE,
@@ -19,6 +20,7 @@ from pipeline.language import (
     measure_language,
     rapid_check,
 )
+from pipeline.markup import VisibleLetters, visible_letters
 
 JAPANESE = "川沿いの道を歩いていると、古い水車小屋が見えてきた。屋根は苔におおわれ、水の音だけが響いていた。" * 3
 KATAKANA = "アプリケーションサーバーのインストールマニュアルとセキュリティアップデート。" * 3
@@ -174,6 +176,35 @@ def test_japanese_about_code_is_japanese() -> None:
     assert passes_precise(
         "石臼を回す関数を書いた。\n" + CODE[:100] + "\nこれで粉がひける。試してみると、うまく動いた。" + CODE[:100]
     )
+
+
+def test_the_title_is_read_with_the_text() -> None:
+    code = CODE[:100]
+    title = "石臼を回す関数を書いて、朝から粉をひいてみる"
+    assert not passes_precise(code)
+    assert measure_language(code, title) == measure_language(f"{title}\n{code}")
+    assert measure_language(code, title).lang == "ja"
+    assert measure_language(ENGLISH, "ブログ").lang == "en"
+
+
+@pytest.mark.parametrize("text", ["", "2022-11-03", "新着記事", "Archives", "x" * (FEW_LETTERS - 1)])
+def test_a_main_text_of_few_letters_leaves_the_decision_to_the_page(text: str) -> None:
+    japanese = VisibleLetters(kana=60, other=40, ascii=300)
+    assert measure_language(text, "", japanese)[:2] == ("ja", 1.0)
+    assert measure_language(text, "", japanese)[2:] == measure_language(text)[2:]
+    for page in (None, VisibleLetters(kana=59, other=40, ascii=301), VisibleLetters(0, 0, 0)):
+        assert measure_language(text, "", page) == measure_language(text)
+
+
+def test_a_main_text_of_more_letters_is_judged_by_itself() -> None:
+    japanese = VisibleLetters(kana=600, other=400, ascii=300)
+    assert measure_language("x" * FEW_LETTERS, "", japanese).lang_score == 0
+    assert measure_language(ENGLISH, "", japanese).lang == "en"
+
+
+def test_the_rapid_check_hands_on_the_letters_it_counted() -> None:
+    assert rapid_check(page(JAPANESE + "abc").encode("cp932"), None).letters == visible_letters(page(JAPANESE + "abc").encode())
+    assert rapid_check(page(ENGLISH).encode(), None).letters is None
 
 
 def test_english_with_a_japanese_phrase_is_not() -> None:
