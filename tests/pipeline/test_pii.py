@@ -2,7 +2,6 @@
 
 import unicodedata
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,28 +12,13 @@ from pipeline.edits import apply
 from pipeline.pii import KIND_NAMES, PiiConfig, find_personal_data, rules_of
 from pipeline.pii_kinds import KINDS
 from pipeline.rules import judge
+from tests.pipeline.pii_cases import CASES
 
 MASK_ALL = PiiConfig()
 PERSONAL_ONLY = PiiConfig(policy="mask_personal_only")
 # Of 100 matches two may be wrong, of 100 labels two may be missed (issue 4).
 LOWEST_PRECISION = LOWEST_RECALL = 0.98
 FEWEST_CASES = 400
-
-
-def read_cases() -> list[tuple[str, list[tuple[str, str]]]]:
-    """(text, [(kind, what is masked)]) of each row; \\n, \\t and \\u200b stand for the characters."""
-    rows = (Path(__file__).parent / "pii_cases.tsv").read_text(encoding="utf-8").splitlines()[1:]
-    cases = []
-    for row in rows:
-        row_text, expected = row.split("\t")
-        for written, character in (("\\n", "\n"), ("\\t", "\t"), ("\\u200b", "\u200b")):
-            row_text, expected = row_text.replace(written, character), expected.replace(written, character)
-        labels = [] if expected == "-" else [tuple(label.split("=", 1)) for label in expected.split(" ; ")]
-        cases.append((row_text, labels))
-    return cases
-
-
-CASES = read_cases()
 
 
 def masked(text: str, config: PiiConfig = MASK_ALL) -> str:
