@@ -33,8 +33,9 @@ def _email(at: str) -> re.Pattern[str]:
 
 EMAIL = _email(_AT)
 EMAIL_WITH_WORD = _email(_AT_WORD)
-# What a search for addresses looks for; from there it goes back to the start of the local part.
-_FIRST_LABEL = "[A-Za-z0-9][A-Za-z0-9\\-]{0,62}+(?=[.\\[(［< ド])"
+# What a search for addresses looks for; from there it goes back to the start of the local part. Each attempt costs more than
+# the search over a hundred characters, so none is made where no domain follows, of whose labels the last has two letters.
+_FIRST_LABEL = f"[A-Za-z0-9][A-Za-z0-9\\-]{{0,62}}+(?={_DOT}[A-Za-z0-9](?:[A-Za-z0-9\\-]|{_DOT}))"
 AT_AND_LABEL = re.compile(f"{_AT}{_FIRST_LABEL}")
 AT_WORD_AND_LABEL = re.compile(
     f"[\\[(［<ア](?:(?<!ア) ?(?:at|AT|@|アットマーク|アット|あっと) ?{_CLOSE} ?|(?<=ア)ットマーク){_FIRST_LABEL}"

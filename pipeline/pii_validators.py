@@ -48,6 +48,13 @@ def is_email(match: re.Match[str]) -> bool:
         return False
     if domain.rpartition(".")[2] in _RESERVED_TOP_LEVELS:
         return True
+    return _is_registrable(domain)
+
+
+# Bounded, and more than the domains that one part of a corpus names; a look-up costs more than the match that asks for it.
+@functools.lru_cache(maxsize=65536)
+def _is_registrable(domain: str) -> bool:
+    """Whether someone can own the domain or one above it."""
     return _public_suffixes().privatesuffix(domain) is not None
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pipeline.pii import PiiConfig, find_personal_data
 from pipeline.pii_kinds import KINDS
-from pipeline.pii_patterns import SEVEN_DIGITS
+from pipeline.pii_patterns import AT_AND_LABEL, AT_WORD_AND_LABEL, SEVEN_DIGITS
 from pipeline.pii_shadow import shadow
 
 BYTES = 100_000
@@ -85,6 +85,12 @@ def test_no_text_makes_a_pattern_slow(pattern):
         else:
             slow.append((unit, best))
     assert not slow
+
+
+@pytest.mark.parametrize("unit", ["a@", "a@a", "a@b.", "a.a@", "a[at]", "a (at) ", "a★b", "アットマーク", "a@b[", "a@b ド"])
+def test_no_address_is_attempted_where_no_domain_follows(unit):
+    for anchor in (AT_AND_LABEL, AT_WORD_AND_LABEL):
+        assert anchor.search(shadow(unit * 50)) is None
 
 
 def test_a_search_grows_with_the_length_of_the_text_and_not_faster():
