@@ -118,7 +118,7 @@ def by_similarity(found: np.ndarray, similarity: np.ndarray) -> str:
         if not len(chosen):
             continue
         shares.append(f"{low:.2f} to {min(high, 1):.2f}: {chosen.mean():.3f} of {len(chosen)}")
-    return ", ".join(shares)
+    return "\n".join(shares)
 
 
 def against_equals_one_go(rows: np.ndarray, together: Clusters) -> bool:

@@ -249,6 +249,6 @@ def rows(shared: Path) -> Iterator[Row]:
                 figures[program].append(f"{condition} {sum(map(reads, made)) / len(made):.3f}")
     for program, _, _ in PROGRAMS:
         if program in figures:
-            yield Row(SUBJECT, program, f"of {len(texts)} pages each: {', '.join(figures[program])}")
+            yield Row(SUBJECT, program, f"of {len(texts)} pages each\n" + "\n".join(figures[program]))
         else:
             yield not_installed(SUBJECT, program)

@@ -102,7 +102,7 @@ def rows(shared: Path) -> Iterator[Row]:
     ]
     wanted = [decision.is_japanese for decision in decisions]
     without_text = sum(decision.final and not decision.kept for decision in decisions)
-    pages = f"{sum(wanted):,} Japanese and {len(wanted) - sum(wanted):,} other pages: "
+    pages = f"{sum(wanted):,} Japanese and {len(wanted) - sum(wanted):,} other pages\n"
     yield Row(SUBJECT, "kotokura, rapid check", pages + figures([decision.rapid for decision in decisions], wanted))
     yield Row(
         SUBJECT,

@@ -41,6 +41,6 @@ def figures(find: Callable[[str], list[Match]], kind: str) -> str:
 
 def rows(shared: Path) -> Iterator[Row]:
     """Precision and recall of each kind; the cases are the project's own, so that `shared` is not read."""
-    head = f"{len(CASES)} strings, precision / recall of labels: "
-    yield Row(SUBJECT, "kotokura", head + ", ".join(figures(kotokura, kind) for kind in KIND_NAMES))
+    head = f"{len(CASES)} strings, precision / recall of labels\n"
+    yield Row(SUBJECT, "kotokura", head + "\n".join(figures(kotokura, kind) for kind in KIND_NAMES))
     yield Row(SUBJECT, "phonenumbers' matcher alone", figures(phonenumbers_alone, "phone"))

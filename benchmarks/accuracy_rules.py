@@ -1,7 +1,7 @@
 """Swallow's rules: the measured numbers and the decisions against the plain restatement in `tests/`, on every text.
 
-The restatement knows the 22 numbers that the rules of `swallow_code` and their parts ask; of the expressions, whose plain
-search takes a second a text, a sample is restated.
+All numbers of Swallow's `quality.py` are restated for every text. Its expressions, whose plain search takes a second for a
+text, and Gopher's counts are restated for a sample.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from tests.pipeline.swallow_restatement import expression_numbers, gopher_number
 
 SUBJECT = "4 Swallow's rules"
 BATCH = 256
-EVERY = 100  # texts, of which one is restated with its expressions and Gopher's counts: seconds for a longer one
+EVERY = 100  # texts, of which one is in the sample
 TOLERANCE = 1e-12
 
 

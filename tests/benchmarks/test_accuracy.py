@@ -30,7 +30,8 @@ def test_the_encoders_agree_with_pythons_codecs_on_plain_text(text: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("character", "code"), [("①", b"\xad\xa1"), ("㈱", b"\xad\xea"), ("髙", b"\xfc\xe2"), ("～", b"\xa1\xc1"), ("ｱ", b"\x8e\xb1")]
+    ("character", "code"),
+    [("①", b"\xad\xa1"), ("㈱", b"\xad\xea"), ("≡", b"\xa2\xe1"), ("髙", b"\xfc\xe2"), ("～", b"\xa1\xc1"), ("ｱ", b"\x8e\xb1")],
 )
 def test_extensions_have_their_places_in_the_set(character: str, code: bytes) -> None:
     """Rows and cells of NEC and IBM as the WHATWG index jis0208 has them."""
