@@ -38,7 +38,7 @@ PRECISE_RULE = Rule(
     "not_japanese",
     minimum=MIN_LANGUAGE_SCORE,
     column="lang_score",
-    source="on 11,000 labelled pages no other language comes so far, while Japanese about program code has 0.3 to 0.5",
+    source="one of 4,088 labelled pages in other languages comes so far; Japanese about program code has 0.3 to 0.5",
 )
 
 HEAD_BYTES = 16_384  # looked at from the start
