@@ -127,6 +127,7 @@ def test_an_empty_file_holds_no_records() -> None:
         (b"<html>no archive</html>" * 50, "no WARC record"),
         (gzip.compress(b"nothing" * 99), "no WARC record"),
     ],
+    ids=["ARC", "ARC in gzip", "HTML", "text in gzip"],
 )
 def test_what_is_no_warc_is_refused_by_name(content: bytes, message: str) -> None:
     with pytest.raises(NotWarcError, match=rf"a\.warc.*{message}"):
