@@ -1,10 +1,11 @@
-"""The main text of an HTML page, by one of two public extractors behind one interface.
+"""The main text of an HTML page, by the project's own extractor or one of two public ones behind one interface.
 
-`resiliparse` (https://resiliparse.chatnoir.eu, a DOM in C++ and rules on its blocks) is fast, `trafilatura`
-(https://trafilatura.readthedocs.io) the reference; `auto` takes the fast one and asks the reference where the fast one
-leaves out three quarters of what a page shows. Options were chosen by token F1 on human ground truth, see
-`benchmarks/main_text.py`: list bullets off (they are no text), comment sections, landmarks of navigation and line
-numbers off, tables on. trafilatura's own de-duplication stays off: it remembers segments of earlier pages, so that the
+`blocks` (`main_text_trees`) judges each block of a page by trees trained on human ground truth. `trafilatura`
+(https://trafilatura.readthedocs.io) is the reference, six times slower; `resiliparse` (https://resiliparse.chatnoir.eu, a DOM
+in C++ and rules on its blocks) is the fastest. `auto` takes `blocks` and asks trafilatura where that leaves out nearly all
+that a page shows. Options of the public ones were chosen by token F1, see `benchmarks/main_text.py`: list bullets off (they
+are no text), comment sections, landmarks of navigation and line numbers off, tables on. trafilatura's own de-duplication
+stays off: it remembers segments of earlier pages, so that the
 text of a page would depend on the order of the pages.
 
 Normal form of every text: lines separated by "\\n", no white space at the end of a line, at most one blank line in a row,
@@ -18,7 +19,11 @@ import trafilatura
 from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.html import HTMLTree
 
+from pipeline.main_text_blocks import read_page
+from pipeline.main_text_trees import main_text_of
 from pipeline.markup import visible_letters
+
+Extractor = Literal["auto", "blocks", "resiliparse", "trafilatura"]
 
 # What is no main text wherever it stands. Patterns of class names ("*=related") lost more text than they removed.
 SKIPPED = [
@@ -29,9 +34,9 @@ SKIPPED = [
     # line numbers and anchors beside code and headings in Pygments, Rouge, Chroma, Hexo and Sphinx
     *(".gutter", ".rouge-gutter", ".lineno", ".linenos", ".linenodiv", ".lnt", ".ln", ".headerlink"),
 ]
-# The fast extractor has missed the text when it found fewer than ENOUGH letters, and less than MIN_SHARE of those that the
-# page shows, if it shows at least MIN_VISIBLE.
-MIN_SHARE, MIN_VISIBLE, ENOUGH = 0.25, 300, 1_000
+# The blocks have missed the text when they have fewer than ENOUGH letters, and less than MIN_SHARE of those that the page
+# shows, if it shows at least MIN_VISIBLE. Of the ground truth's pages 2 % are such; with 0.25 it is 6 %, and F1 the same.
+MIN_SHARE, MIN_VISIBLE, ENOUGH = 0.05, 300, 1_000
 
 _BLANK_LINES = re.compile(r"\n{3,}")
 
@@ -45,23 +50,24 @@ class MainText(NamedTuple):
     extractor: str
 
 
-def extract_main_text(html: str, extractor: Literal["auto", "resiliparse", "trafilatura"]) -> MainText:
+def extract_main_text(html: str, extractor: Extractor) -> MainText:
     """The title and main text of a page.
 
     Broken markup is read as browsers read it. Hostile markup can cost minutes: judge `measure_nesting(html)` by
     `NESTING_RULES` before.
     """
     html = html.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
-    tree = HTMLTree.parse(html)
-    title = " ".join((tree.title or "").split())
-    if extractor == "trafilatura":
-        return MainText(title, _by_trafilatura(html), "trafilatura")
-    text = _by_resiliparse(tree)
+    if extractor in ("resiliparse", "trafilatura"):
+        tree = HTMLTree.parse(html)
+        title = " ".join((tree.title or "").split())
+        return MainText(title, _by_resiliparse(tree) if extractor == "resiliparse" else _by_trafilatura(html), extractor)
+    page = read_page(html)
+    text = normal_form(main_text_of(page))
     if extractor == "auto" and _is_too_little(text, html):
         reference = _by_trafilatura(html)
         if len(reference) > len(text):
-            return MainText(title, reference, "trafilatura")
-    return MainText(title, text, "resiliparse")
+            return MainText(page.title, reference, "trafilatura")
+    return MainText(page.title, text, "blocks")
 
 
 def normal_form(text: str) -> str:

@@ -1,0 +1,301 @@
+"""What is known of every block of a page: a table of numbers, for the trees of `main_text_trees` to ask.
+
+Lengths are counted in tokens, so that pages in Japanese and in English look alike: a kana, a Chinese character or a hangul
+is a token, and a word of any other script is one. A block is described by its own text, by what stands before and after
+it, by how much text and how many links the elements around it hold, and by how many levels up the nearest element of each
+tag and of each kind of class name is. The idea of judging blocks by their density of text and links, and by those of their
+neighbours, is that of Kohlschütter, Fankhauser, Nejdl: Boilerplate Detection using Shallow Text Features (WSDM 2010).
+
+Shapes: B blocks, E elements, T tags and kinds of words, C columns.
+"""
+
+import numba
+import numpy as np
+
+from pipeline.main_text_blocks import TAGS, WORD_KINDS, Page
+
+# Of the block's own text, in the order in which `_measure_texts` writes them.
+_TEXT = (
+    "tokens", "letters", "hiragana_share", "kanji_share", "digit_share", "capital_share", "sentence_ends", "commas",
+    "separators", "lines", "link_share", "ends_a_sentence", "ends_with_colon", "brackets", "symbol_share",
+    "characters_per_token",
+)  # fmt: skip
+_TOKENS, _HIRAGANA, _SENTENCE_ENDS, _LINK_SHARE = map(_TEXT.index, ("tokens", "hiragana_share", "sentence_ends", "link_share"))
+_PLACE = (
+    "tag", "depth", "share_of_blocks_before", "share_of_tokens_before", "blocks_on_page", "tokens_on_page",
+    "link_share_of_page", "sentence_ends_on_page", "hiragana_share_of_page", "articles_on_page", "repeats_a_block",
+    "is_in_title", "blocks_since_h1", "blocks_to_h1", "blocks_since_prose", "blocks_to_prose", "sentence_ends_since_heading",
+)  # fmt: skip
+_AROUND = ("tokens", "sentence_ends", "link_share")
+_WINDOW = 5  # blocks before and after whose sums are taken
+_NEIGHBOURS = (-3, -2, -1, 1, 2, 3)
+_OF_NEIGHBOUR = ("tokens", "link_share", "sentence_ends", "tag", "is_sibling", "levels_to_common_element")
+_LEVELS = (0, 1, 2, 3, 5)  # of elements above a block whose sums are taken
+_OF_ELEMENT = ("tokens", "link_share", "sentence_ends", "blocks", "share_of_page", "share_of_linked_blocks")
+FEATURES = (
+    *_TEXT,
+    *_PLACE,
+    *(f"{name}_{side}" for side in ("before", "after") for name in _AROUND),
+    *(f"{name}_of_block_{offset:+d}" for offset in _NEIGHBOURS for name in _OF_NEIGHBOUR),
+    *(f"{name}_of_element_{level}" for level in _LEVELS for name in _OF_ELEMENT),
+    *(f"levels_to_{tag}" for tag in TAGS[1:]),
+    *(f"levels_to_{kind}_word" for kind in WORD_KINDS),
+)
+_FAR = 30  # levels to an element that is not there; more than there are to any that matters, and fits 8 bits
+_LONG_AGO = 100  # blocks to one that is not there
+_PROSE_TOKENS = 20  # a block of so many tokens, with the end of a sentence and few links, is prose
+
+
+def measure_blocks(page: Page) -> np.ndarray:
+    """The FEATURES of every block of a page, float32, shape (B, C)."""
+    if not page.texts:
+        return np.zeros((0, len(FEATURES)), dtype=np.float32)
+    codes = np.frombuffer("".join(page.texts).encode("utf-32-le"), dtype=np.uint32)
+    ends_B = np.cumsum([len(text) for text in page.texts])
+    text_BC = _measure_texts(codes, ends_B, np.array(page.link_characters))
+    holders_B, parents_E, tags_E = np.array(page.holders), np.array(page.parents), np.array(page.tags)
+    depths_E, levels_ET = _levels_to_ancestors(parents_E, tags_E, np.array(page.words), len(TAGS) - 1, len(WORD_KINDS))
+    columns = [
+        *text_BC.T,
+        *_place(page, text_BC, tags_E[holders_B], depths_E[holders_B]),
+        *_around(text_BC),
+        *_neighbours(text_BC, holders_B, parents_E, tags_E, depths_E),
+        *_elements(text_BC, holders_B, parents_E),
+        *levels_ET[holders_B].T,
+    ]
+    table_BC = np.empty((len(holders_B), len(FEATURES)), dtype=np.float32)
+    for number, column_B in enumerate(columns):
+        table_BC[:, number] = column_B
+    return table_BC
+
+
+def _place(page: Page, text_BC: np.ndarray, tags_B: np.ndarray, depths_B: np.ndarray) -> list[np.ndarray]:
+    """The columns of _PLACE."""
+    tokens_B, ends_B, links_B = text_BC[:, _TOKENS], text_BC[:, _SENTENCE_ENDS], text_BC[:, _LINK_SHARE]
+    blocks, tokens = len(tokens_B), max(1.0, tokens_B.sum())
+    first: dict[str, int] = {}
+    title = page.title.casefold()
+    is_h1_B = tags_B == TAGS.index("h1")
+    is_heading_B = (tags_B >= TAGS.index("h1")) & (tags_B <= TAGS.index("h6"))
+    is_prose_B = (ends_B >= 1) & (tokens_B >= _PROSE_TOKENS) & (links_B < 0.3)
+    ended_B = np.cumsum(ends_B)
+    ended_before_heading_B = np.maximum.accumulate(np.where(is_heading_B, ended_B - ends_B, 0))
+    of_page = (
+        blocks,
+        tokens,
+        (tokens_B * links_B).sum() / tokens,
+        ended_B[-1],
+        (tokens_B * text_BC[:, _HIRAGANA]).sum() / tokens,
+        page.tags.count(TAGS.index("article")),
+    )
+    return [
+        tags_B,
+        depths_B,
+        np.arange(blocks) / blocks,
+        (np.cumsum(tokens_B) - tokens_B) / tokens,
+        *(np.full(blocks, value) for value in of_page),
+        np.array([first.setdefault(text, number) != number for number, text in enumerate(page.texts)]),
+        np.array([len(text) > 3 and text.casefold() in title for text in page.texts]),
+        _blocks_since(is_h1_B),
+        _blocks_since(is_h1_B[::-1])[::-1],
+        _blocks_since(is_prose_B),
+        _blocks_since(is_prose_B[::-1])[::-1],
+        ended_B - ended_before_heading_B,
+    ]
+
+
+def _blocks_since(is_it_B: np.ndarray) -> np.ndarray:
+    """How many blocks before each the last one that `is_it_B` stands, 0 at that one itself."""
+    numbers_B = np.arange(len(is_it_B))
+    last_B = np.maximum.accumulate(np.where(is_it_B, numbers_B, -_LONG_AGO))
+    return np.minimum(numbers_B - last_B, _LONG_AGO)
+
+
+def _around(text_BC: np.ndarray) -> list[np.ndarray]:
+    """The columns of _AROUND, before and after."""
+    values_BC = text_BC[:, [_TOKENS, _SENTENCE_ENDS, _LINK_SHARE]].astype(np.float64)
+    sums_BC = np.concatenate([np.zeros((1, 3)), np.cumsum(values_BC, axis=0)])
+    numbers_B = np.arange(len(values_BC))
+    before_BC = sums_BC[numbers_B] - sums_BC[np.maximum(numbers_B - _WINDOW, 0)]
+    after_BC = sums_BC[np.minimum(numbers_B + _WINDOW + 1, len(values_BC))] - sums_BC[numbers_B + 1]
+    return [*before_BC.T, *after_BC.T]
+
+
+def _neighbours(
+    text_BC: np.ndarray, holders_B: np.ndarray, parents_E: np.ndarray, tags_E: np.ndarray, depths_E: np.ndarray
+) -> list[np.ndarray]:
+    """The columns of _OF_NEIGHBOUR for each of _NEIGHBOURS."""
+    columns = []
+    blocks = len(holders_B)
+    for offset in _NEIGHBOURS:
+        others_B = np.arange(blocks) + offset
+        exists_B = (others_B >= 0) & (others_B < blocks)
+        others_B = np.clip(others_B, 0, blocks - 1)
+        other_holders_B = holders_B[others_B]
+        common_B = _depth_of_common(holders_B, other_holders_B, parents_E, depths_E)
+        columns += [
+            np.where(exists_B, text_BC[others_B, _TOKENS], 0),
+            np.where(exists_B, text_BC[others_B, _LINK_SHARE], 1),
+            np.where(exists_B, text_BC[others_B, _SENTENCE_ENDS], 0),
+            np.where(exists_B, tags_E[other_holders_B], -1),
+            exists_B & (parents_E[other_holders_B] == parents_E[holders_B]),
+            depths_E[holders_B] - np.where(exists_B, common_B, 0),
+        ]
+    return columns
+
+
+def _elements(text_BC: np.ndarray, holders_B: np.ndarray, parents_E: np.ndarray) -> list[np.ndarray]:
+    """The columns of _OF_ELEMENT for each of _LEVELS, where the top element stands for those that are not there."""
+    tokens_B, links_B = text_BC[:, _TOKENS], text_BC[:, _LINK_SHARE]
+    values_BC = np.stack(
+        [tokens_B, tokens_B * links_B, text_BC[:, _SENTENCE_ENDS], np.ones(len(tokens_B)), links_B > 0.5], axis=1
+    )
+    sums_EC = _sums_of_elements(values_BC.astype(np.float64), holders_B, parents_E)
+    columns = []
+    up_B = holders_B
+    for level in range(max(_LEVELS) + 1):
+        if level in _LEVELS:
+            tokens, links, ends, blocks, linked = sums_EC[up_B].T
+            columns += [
+                tokens,
+                links / np.maximum(1, tokens),
+                ends,
+                blocks,
+                tokens / max(1, tokens_B.sum()),
+                linked / np.maximum(1, blocks),
+            ]
+        up_B = np.where(parents_E[up_B] >= 0, parents_E[up_B], up_B)
+    return columns
+
+
+@numba.njit(cache=True, nogil=True)
+def _levels_to_ancestors(
+    parents_E: np.ndarray, tags_E: np.ndarray, words_E: np.ndarray, tags: int, kinds: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Depths of the elements, shape (E), and how far above each the nearest of each tag and kind is, shape (E, T)."""
+    depths_E = np.zeros(len(parents_E), dtype=np.int64)
+    levels_ET = np.full((len(parents_E), tags + kinds), _FAR, dtype=np.int8)
+    for element in range(len(parents_E)):
+        parent = parents_E[element]
+        if parent >= 0:
+            depths_E[element] = depths_E[parent] + 1
+            for column in range(tags + kinds):
+                levels_ET[element, column] = min(_FAR, levels_ET[parent, column] + 1)
+        if tags_E[element] > 0:
+            levels_ET[element, tags_E[element] - 1] = 0
+        for kind in range(kinds):
+            if (words_E[element] >> kind) & 1:
+                levels_ET[element, tags + kind] = 0
+    return depths_E, levels_ET
+
+
+@numba.njit(cache=True, nogil=True)
+def _sums_of_elements(values_BC: np.ndarray, holders_B: np.ndarray, parents_E: np.ndarray) -> np.ndarray:
+    """Of every element the sums of `values_BC` over the blocks in it, shape (E, C). Parents come before children."""
+    sums_EC = np.zeros((len(parents_E), values_BC.shape[1]))
+    for block in range(len(holders_B)):
+        sums_EC[holders_B[block]] += values_BC[block]
+    for element in range(len(parents_E) - 1, 0, -1):
+        if parents_E[element] >= 0:
+            sums_EC[parents_E[element]] += sums_EC[element]
+    return sums_EC
+
+
+@numba.njit(cache=True, nogil=True)
+def _depth_of_common(left_B: np.ndarray, right_B: np.ndarray, parents_E: np.ndarray, depths_E: np.ndarray) -> np.ndarray:
+    """The depth of the innermost element that holds both. An element's number is greater than that of its parent."""
+    found_B = np.zeros(len(left_B), dtype=np.int64)
+    for block in range(len(left_B)):
+        left = left_B[block]
+        right = right_B[block]
+        while left != right:
+            if left > right:
+                left = parents_E[left]
+            else:
+                right = parents_E[right]
+        found_B[block] = depths_E[left] if left >= 0 else 0
+    return found_B
+
+
+@numba.njit(cache=True, nogil=True)
+def _measure_texts(codes: np.ndarray, ends_B: np.ndarray, link_characters_B: np.ndarray) -> np.ndarray:
+    """The columns of _TEXT, shape (B, C), for the texts whose code points follow each other in `codes`."""
+    table = np.zeros((len(ends_B), 16), dtype=np.float32)
+    start = 0
+    for row in range(len(ends_B)):
+        end = ends_B[row]
+        tokens = letters = hiragana = kanji = digits = capitals = sentence_ends = commas = separators = brackets = symbols = 0
+        lines = 1
+        in_word = False
+        last = 0
+        for position in range(start, end):
+            code = codes[position]
+            is_word = False
+            if code < 0x80:
+                if 0x61 <= (code | 0x20) <= 0x7A:
+                    letters += 1
+                    capitals += code < 0x60
+                    is_word = True
+                elif 0x30 <= code <= 0x39:
+                    digits += 1
+                    is_word = True
+                elif code in (0x21, 0x2E, 0x3F):  # ! . ?
+                    # followed by a space or quote, since 3.14 and a.b end no sentence
+                    sentence_ends += position + 1 >= end or codes[position + 1] <= 0x22
+                elif code == 0x2C:
+                    commas += 1
+                elif code in (0x2F, 0x3C, 0x3E, 0x7C):  # / < > |
+                    separators += 1
+                elif code == 0x0A:
+                    lines += 1
+                elif code in (0x28, 0x5B, 0x7B):  # ( [ {
+                    brackets += 1
+                elif code > 0x20:
+                    symbols += 1
+            elif code in (0x30FB, 0xAB, 0xB7, 0xBB, 0x203A, 0xFF5C):  # ・ « · » › ｜
+                separators += 1
+            elif 0x3041 <= code <= 0x30FF or 0xFF66 <= code <= 0xFF9F:
+                tokens += 1
+                letters += 1
+                hiragana += code < 0x30A0
+            elif 0x3400 <= code <= 0x9FFF or 0xAC00 <= code <= 0xD7AF or 0xF900 <= code <= 0xFAFF or code >= 0x20000:
+                tokens += 1
+                letters += 1
+                kanji += 1
+            elif code in (0x3002, 0xFF01, 0xFF0E, 0xFF1F, 0xFF61):  # 。 ！ ． ？ ｡
+                sentence_ends += 1
+            elif code in (0x3001, 0xFF0C):  # 、 ，
+                commas += 1
+            elif code in (0x300C, 0x300E, 0x3010, 0xFF08):  # 「 『 【 （
+                brackets += 1
+            elif 0xC0 <= code < 0x2000:
+                letters += 1
+                is_word = True
+            elif 0xFF10 <= code <= 0xFF19:
+                digits += 1
+                is_word = True
+            elif code not in (0xA0, 0x3000):
+                symbols += 1
+            tokens += is_word and not in_word
+            in_word = is_word
+            last = code
+        size = end - start
+        table[row, 0] = tokens
+        table[row, 1] = letters
+        table[row, 2] = hiragana / size
+        table[row, 3] = kanji / size
+        table[row, 4] = digits / size
+        table[row, 5] = capitals / size
+        table[row, 6] = sentence_ends
+        table[row, 7] = commas
+        table[row, 8] = separators
+        table[row, 9] = lines
+        table[row, 10] = min(1.0, link_characters_B[row] / size)
+        # . ! ? 。 ． ！ ？ and what closes a quotation or a bracket
+        table[row, 11] = last in (0x21, 0x22, 0x29, 0x2E, 0x3F, 0x3002, 0x300D, 0xFF01, 0xFF09, 0xFF0E, 0xFF1F)
+        table[row, 12] = last in (0x3A, 0xFF1A)
+        table[row, 13] = brackets
+        table[row, 14] = symbols / size
+        table[row, 15] = size / max(1, tokens)
+        start = end
+    return table
