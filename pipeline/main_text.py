@@ -1,7 +1,7 @@
 """The main text of an HTML page, by the project's own extractor or one of two public ones behind one interface.
 
 `blocks` (`main_text_trees`) judges each block of a page by trees trained on human ground truth. `trafilatura`
-(https://trafilatura.readthedocs.io) is the reference, six times slower; `resiliparse` (https://resiliparse.chatnoir.eu, a DOM
+(https://trafilatura.readthedocs.io) is the reference, four times slower; `resiliparse` (https://resiliparse.chatnoir.eu, a DOM
 in C++ and rules on its blocks) is the fastest. `auto` takes `blocks` and asks trafilatura where that leaves out nearly all
 that a page shows. Options of the public ones were chosen by token F1, see `benchmarks/main_text.py`: list bullets off (they
 are no text), comment sections, landmarks of navigation and line numbers off, tables on. trafilatura's own de-duplication
