@@ -78,3 +78,9 @@ def test_the_article_is_main_text_and_the_navigation_is_not() -> None:
 def test_a_page_without_blocks_has_no_features_and_no_text() -> None:
     assert measure_blocks(read_page("")).shape == (0, len(FEATURES))
     assert main_text_of(read_page("")) == ""
+
+
+def test_the_sums_before_and_after_reach_five_blocks() -> None:
+    table = measure_blocks(read_page("<p>語" * 8))
+    for name, values in (("tokens_before", [0, 1, 2, 3, 4, 5, 5, 5]), ("tokens_after", [5, 5, 5, 4, 3, 2, 1, 0])):
+        assert table[:, FEATURES.index(name)].tolist() == values
