@@ -5,8 +5,7 @@
 in C++ and rules on its blocks) is the fastest. `auto` takes `blocks` and asks trafilatura where that leaves out nearly all
 that a page shows. Options of the public ones were chosen by token F1, see `benchmarks/main_text.py`: list bullets off (they
 are no text), comment sections, landmarks of navigation and line numbers off, tables on. trafilatura's own de-duplication
-stays off: it remembers segments of earlier pages, so that the
-text of a page would depend on the order of the pages.
+stays off: it remembers segments of earlier pages, so that the text of a page would depend on the order of the pages.
 
 Normal form of every text: lines separated by "\\n", no white space at the end of a line, at most one blank line in a row,
 none at the start or end, no NUL, encodable as UTF-8.
