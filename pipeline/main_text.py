@@ -2,10 +2,11 @@
 
 `blocks` (`main_text_trees`) judges each block of a page by trees trained on human ground truth. `trafilatura`
 (https://trafilatura.readthedocs.io) is the reference, four times slower; `resiliparse` (https://resiliparse.chatnoir.eu, a DOM
-in C++ and rules on its blocks) is the fastest. `auto` takes `blocks` and asks trafilatura where that leaves out nearly all
-that a page shows. Options of the public ones were chosen by token F1, see `benchmarks/main_text.py`: list bullets off (they
-are no text), comment sections, landmarks of navigation and line numbers off, tables on. trafilatura's own de-duplication
-stays off: it remembers segments of earlier pages, so that the text of a page would depend on the order of the pages.
+in C++ and rules on its blocks) is the fastest.`auto` takes `blocks` and asks trafilatura, then resiliparse, where that
+leaves out all or nearly all that a page shows: no page is lost because one of them finds nothing on it. Options of the public
+ones were chosen by token F1, see `benchmarks/main_text.py`: list bullets off (they are no text), comment sections, landmarks
+of navigation and line numbers off, tables on. trafilatura's own de-duplication stays off: it remembers segments of earlier
+pages, so that the text of a page would depend on the order of the pages.
 
 Normal form of every text: lines separated by "\\n", no white space at the end of a line, at most one blank line in a row,
 none at the start or end, no NUL, encodable as UTF-8.
@@ -36,6 +37,9 @@ SKIPPED = [
 # The blocks have missed the text when they have fewer than ENOUGH letters, and less than MIN_SHARE of those that the page
 # shows, if it shows at least MIN_VISIBLE. Of the ground truth's pages 2 % are such; with 0.25 it is 6 %, and F1 the same.
 MIN_SHARE, MIN_VISIBLE, ENOUGH = 0.05, 300, 1_000
+# Where they have nothing at all, a page of so many letters is asked about: help pages of a sentence or two have more, pages that
+# only lead elsewhere fewer.
+MIN_VISIBLE_OF_NOTHING = 100
 
 _BLANK_LINES = re.compile(r"\n{3,}")
 
@@ -61,12 +65,16 @@ def extract_main_text(html: str, extractor: Extractor) -> MainText:
         title = " ".join((tree.title or "").split())
         return MainText(title, _by_resiliparse(tree) if extractor == "resiliparse" else _by_trafilatura(html), extractor)
     page = read_page(html)
-    text = normal_form(main_text_of(page))
-    if extractor == "auto" and _is_too_little(text, html):
-        reference = _by_trafilatura(html)
-        if len(reference) > len(text):
-            return MainText(page.title, reference, "trafilatura")
-    return MainText(page.title, text, "blocks")
+    found = MainText(page.title, normal_form(main_text_of(page)), "blocks")
+    if extractor == "auto" and _is_too_little(found.text, html):
+        found = _longer(found, _by_trafilatura(html), "trafilatura")
+    if extractor == "auto" and _is_too_little(found.text, html):
+        found = _longer(found, _by_resiliparse(HTMLTree.parse(html)), "resiliparse")
+    return found
+
+
+def _longer(found: MainText, text: str, extractor: str) -> MainText:
+    return MainText(found.title, text, extractor) if len(text) > len(found.text) else found
 
 
 def normal_form(text: str) -> str:
@@ -108,4 +116,4 @@ def _is_too_little(text: str, html: str) -> bool:
     if letters >= ENOUGH:
         return False
     visible = visible_letters(html.encode()).total
-    return visible >= MIN_VISIBLE and letters < MIN_SHARE * visible
+    return visible >= (MIN_VISIBLE if text else MIN_VISIBLE_OF_NOTHING) and letters < MIN_SHARE * visible
