@@ -113,6 +113,59 @@ class Order:
                     f"{math.floor(sequences * source.max_epochs / epochs)} sequences, raise max_epochs{remedy}"
                 )
 
+    def places_of(self, source: int, windows_N: np.ndarray, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+        """Where `windows_N` of `source` stand among the sequences in [start, stop): the inverse of `many`.
+
+        Returns rows_M and sequences_M, int64, in the order of the sequences: sequence `sequences_M[i]` is window
+        `windows_N[rows_M[i]]`. The cost is that of the places found, in a mixture times its block, and does not grow with
+        the sequences that lie between them: each epoch's shuffle is inverted, no order is walked through.
+
+        Raises IndexError for a source or a window that there is not, and for no range of sequence numbers.
+        """
+        if not 0 <= start <= stop:
+            raise IndexError(f"[{start}, {stop}) is no range of sequence numbers, which count from 0")
+        windows_N = np.asarray(windows_N, dtype=np.int64)
+        if not 0 <= source < len(self.sources):
+            raise IndexError(f"source {source}; there are {len(self.sources)}")
+        windows = self.sources[source].windows
+        if windows_N.size and (windows_N.min() < 0 or windows_N.max() >= windows):
+            raise IndexError(f"windows {windows_N.min()} to {windows_N.max()}; source {source} has {windows}")
+        if self.mixed:
+            each = int(self.counts[source])
+            draws = range(start // self.block * each, -(-stop // self.block) * each)
+            draws_M, rows_M = self._drawn(windows_N, draws, windows, source)
+            sequences_M = self._given(source, draws_M)
+        else:
+            united_N = windows_N + self._first_windows[source]
+            sequences_M, rows_M = self._drawn(united_N, range(start, stop), int(self._first_windows[-1]), 0)
+        inside = (sequences_M >= start) & (sequences_M < stop)
+        sequences_M, rows_M = sequences_M[inside], rows_M[inside]
+        by_sequence = np.argsort(sequences_M)
+        return rows_M[by_sequence], sequences_M[by_sequence]
+
+    def _drawn(self, windows_N: np.ndarray, draws: range, windows: int, source: int) -> tuple[np.ndarray, np.ndarray]:
+        """The draws of the epochs that `draws` touches which are `windows_N`, and the row of each: the inverse of `_shuffled`."""
+        found = [np.empty((2, 0), np.int64)]
+        rows_N = np.arange(len(windows_N), dtype=np.int64)
+        for epoch in range(draws.start // windows, -(-draws.stop // windows) if draws else 0):
+            places_N = Permutation(windows, ("window", self.seed, source, epoch)).inverse(windows_N)
+            found.append(np.stack([epoch * windows + places_N, rows_N]))
+        draws_M, rows_M = np.concatenate(found, axis=1)
+        return draws_M, rows_M
+
+    def _given(self, source: int, draws_M: np.ndarray) -> np.ndarray:
+        """The sequences of a mixture to which `source` gives its draws `draws_M`: in each block, its places in their order."""
+        each, first_slot = int(self.counts[source]), int(self.counts[:source].sum())
+        blocks_M, nth_M = np.divmod(draws_M, each)
+        sequences_M = np.empty_like(draws_M)
+        slots = np.arange(first_slot, first_slot + each, dtype=np.int64)
+        by_block = np.argsort(blocks_M, kind="stable")
+        blocks, firsts = np.unique(blocks_M[by_block], return_index=True)
+        for block, rows in zip(blocks.tolist(), np.split(by_block, firsts[1:]), strict=False):
+            places = np.sort(Permutation(self.block, ("block", self.seed, block)).inverse(slots))
+            sequences_M[rows] = block * self.block + places[nth_M[rows]]
+        return sequences_M
+
     def _make_span(self, span: int) -> np.ndarray:
         """Sources, windows and epochs of the sequences of a span, which is a block of the mixture: int64 (3, M)."""
         places_M = np.arange(self._span, dtype=np.int64)

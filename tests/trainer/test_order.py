@@ -162,6 +162,51 @@ def test_the_order_never_changes() -> None:
     ]
 
 
+def enumerated(order: Order, source: int, windows: Sequence[int], start: int, stop: int) -> list[tuple[int, int]]:
+    """(row, sequence) of every sequence in the range that is one of `windows`, by looking at each."""
+    told = zip(range(start, stop), places(order, start, stop), strict=True)
+    return [(windows.index(p.window), g) for g, p in told if p.source == source and p.window in windows]
+
+
+@settings(max_examples=12, deadline=None)
+@given(sources=mixtures(), shuffled=st.booleans(), seed=st.integers(0, 99), start=st.integers(0, 150), length=st.integers(0, 150))
+def test_the_places_of_windows_are_those_that_a_look_at_every_sequence_finds(
+    sources: list[Source], shuffled: bool, seed: int, start: int, length: int
+) -> None:
+    """Over several epochs, of one set or of a mixture, from anywhere to anywhere, also within a block."""
+    if shuffled:
+        sources = [Source(source.name, source.windows, float(source.windows)) for source in sources]
+    order = Order(sources, seed, block=32)
+    for index, source in enumerate(sources):
+        windows = list(range(source.windows))[:: 1 + seed % 3][::-1]
+        rows_M, sequences_M = order.places_of(index, np.array(windows), start, start + length)
+        found = list(zip(rows_M.tolist(), sequences_M.tolist(), strict=True))
+        assert found == enumerated(order, index, windows, start, start + length)
+
+
+@pytest.mark.parametrize("weights", [(6e9, 4e9), (3.0, 1.0)], ids=["one set", "mixture"])
+def test_places_in_an_order_too_long_to_walk_through_are_found_at_once(weights: tuple[float, float]) -> None:
+    order = Order([Source("a", 6 * 10**9, weights[0]), Source("b", 4 * 10**9, weights[1])], seed=8)
+    start = 2 * 10**10 + 123
+    sources_N, windows_N, _ = order.many(start, start + 50)
+    for source in (0, 1):
+        own = np.flatnonzero(sources_N == source)
+        rows_M, sequences_M = order.places_of(source, windows_N[own], 0, 3 * 10**10)
+        here = (sequences_M >= start) & (sequences_M < start + 50)
+        assert sequences_M[here].tolist() == (start + own).tolist()
+        assert windows_N[own][rows_M[here]].tolist() == windows_N[own].tolist()
+        assert len(sequences_M) > len(own)
+
+
+def test_places_of_what_there_is_not_are_refused_and_of_nothing_are_none() -> None:
+    order = Order([Source("a", 5, 1), Source("b", 6, 2)], 0)
+    assert [column.tolist() for column in order.places_of(1, np.array([], np.int64), 0, 100)] == [[], []]
+    assert [column.tolist() for column in order.places_of(1, np.array([3]), 7, 7)] == [[], []]
+    for source, window, start in ((2, 0, 0), (0, 5, 0), (0, -1, 0), (0, 0, -1)):
+        with pytest.raises(IndexError, match=r"there are 2|source 0 has 5|count from 0"):
+            order.places_of(source, np.array([window]), start, 100)
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     stages=st.lists(st.tuples(st.integers(1, 6), st.integers(1, 4), st.integers(1, 5)), min_size=1, max_size=4),
