@@ -2,8 +2,9 @@
 
 All positions of a text are sorted by the four letters that begin there (four passes of a counting sort, the last letter
 first), so that equal 2-, 3- and 4-grams lie side by side. Only the positions whose 4-gram occurs again can begin a longer
-repeated one; in ordinary prose that is less than half, and these are sorted on by ten letters. Nothing is hashed: no
-collision can change a number, no text is hostile, and the time is linear in the text.
+repeated one; in ordinary prose that is less than half, and these are sorted by ten letters: by the ranks of the three
+4-grams that span them, which are known by then. Nothing is hashed: no collision can change a number, no text is hostile,
+and the time is linear in the text.
 """
 
 from typing import NamedTuple
@@ -114,7 +115,7 @@ def _count_ngrams(
     words = np.empty(longest + _LONG, dtype=np.uint64)
     order, other = np.empty(longest + 1, dtype=np.uint32), np.empty(longest + 1, dtype=np.uint32)
     frequencies, slots = np.empty(longest + 1, dtype=np.uint32), np.empty(longest + 1, dtype=np.uint32)
-    groups = np.empty(longest, dtype=np.uint32)  # by position: the number of its 4-gram among those that are repeated
+    ranks = np.empty(longest + _LONG, dtype=np.uint32)  # by position: the place of its 4-gram in the order of all
     repeated = np.empty(longest, dtype=np.uint8)  # by position: the longest n-gram there that occurs again, if over 4
     covered = np.empty(_LONG + 1, dtype=np.int64)
 
@@ -150,55 +151,57 @@ def _count_ngrams(
             order, other = other, order
 
         # Branches here would be guessed wrong half of the time, hence the arithmetic on ones and zeros.
-        members, group = np.uint32(0), np.uint32(0)
+        members, rank = np.uint32(0), _ONE
         run2, run3, run4 = _ONE, _ONE, _ONE
         top2, top3, top4 = _ONE, _ONE, _ONE
         before = order[0]
+        first, second = words[before], words[before + _ONE]
         equal_before = np.uint32(0)
         for index in range(1, length):
             position = order[index]
-            unlike = words[before] ^ words[position]
-            two, three = np.uint32(unlike < _SHARE_TWO), np.uint32(unlike == 0)
+            first_before, second_before = first, second
+            first, second = words[position], words[position + _ONE]
+            two, three = np.uint32((first_before ^ first) < _SHARE_TWO), np.uint32(first_before == first)
             # an example of `abcd`: equal in `abc` and in `bcd`
-            four = three & np.uint32(words[before + _ONE] == words[position + _ONE])
+            four = three & np.uint32(second_before == second)
             run2, run3, run4 = run2 * two + _ONE, run3 * three + _ONE, run4 * four + _ONE
             top2, top3, top4 = max(top2, run2), max(top3, run3), max(top4, run4)
-            member = equal_before | four
-            group += member & (_ONE - equal_before)
-            groups[before] = group
+            ranks[before] = rank
+            rank += _ONE - four
             other[members] = before
-            members += member
+            members += equal_before | four
             equal_before = four
             before = position
-        groups[before] = group
+        ranks[before] = rank
         other[members] = before
         members += equal_before
         top[text, 0], top[text, 1], top[text, 2] = top2, top3, top4
         order, other = other, order
 
-        for n in range(_LONG - 1, _SHORT - 1, -1):
-            _count_keys(letters[n:], buckets, order[:members], frequencies)
-            _sort(letters[n:], frequencies, buckets, order[:members], other, slots)
+        # Ranks are in the order of the 4-grams, so those of three places order by ten letters.
+        ranks[length : length + _LONG] = 0
+        for n in (_LONG - _SHORT, _SHORT, 0):
+            _count_keys(ranks[n:], np.int64(rank) + 1, order[:members], frequencies)
+            _sort(ranks[n:], frequencies, np.int64(rank) + 1, order[:members], other, slots)
             order, other = other, order
-        _count_keys(groups, np.int64(group) + 1, order[:members], frequencies)
-        _sort(groups, frequencies, np.int64(group) + 1, order[:members], other, slots)
-        order, other = other, order
 
         shared_before = 0
         before = order[0]
+        middle_before, last_before, rank_before = words[before + np.uint32(4)], words[before + np.uint32(7)], ranks[before]
         for index in range(1, members):
             position = order[index]
-            middle = words[before + np.uint32(4)] ^ words[position + np.uint32(4)]
-            last = words[before + np.uint32(7)] ^ words[position + np.uint32(7)]
-            shared = (middle < _SHARE_ONE) + (middle < _SHARE_TWO) + (middle == 0)
-            shared += (middle == 0) * ((last < _SHARE_ONE) + (last < _SHARE_TWO) + (last == 0))
-            shared = (groups[before] == groups[position]) * (_SHORT + shared)
+            middle, last, rank = words[position + np.uint32(4)], words[position + np.uint32(7)], ranks[position]
+            unlike, unlike_last = middle_before ^ middle, last_before ^ last
+            shared = (unlike < _SHARE_ONE) + (unlike < _SHARE_TWO) + (unlike == 0)
+            shared += (unlike == 0) * ((unlike_last < _SHARE_ONE) + (unlike_last < _SHARE_TWO) + (unlike_last == 0))
+            shared = (rank_before == rank) * (_SHORT + shared)
             shared_by_size[text, shared] += 1
             # runs of n-grams begin here for the n above what the one before shared, up to what this one shares
             runs[text, shared_before + 1] += 1
             runs[text, max(shared, shared_before) + 1] -= 1
             repeated[before] = max(shared, shared_before)
             shared_before = shared
+            middle_before, last_before, rank_before = middle, last, rank
             before = position
         if members:
             repeated[before] = shared_before
