@@ -1,7 +1,8 @@
 """Cleaning: what is changed in the texts that stay, as edits against the text as extracted.
 
-Removed are invisible characters (`clean_characters`), lines of navigation (`clean_navigation`), footers (`clean_footers`), white
-space at the ends of lines and runs of blank lines. Half-width and decomposed kana are composed, and the punctuation of a
+Removed are invisible characters (`clean_characters`), link signs of headings (`clean_anchors`), lines of navigation
+(`clean_navigation`), repetitions at the top (`clean_repeats`), footers (`clean_footers`), white space at the ends of lines and
+runs of blank lines. Half-width and decomposed kana are composed, and the punctuation of a
 document is made uniform by its own majority. Nothing is normalised beyond that: no NFKC, no width of letters and digits.
 A document of which nothing is left is dropped.
 
@@ -10,20 +11,22 @@ are the project's own.
 """
 
 import re
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Callable, Sequence
+from typing import Literal, get_args
 
 from pydantic import Field
 
+from pipeline.clean_anchors import anchor_edits
 from pipeline.clean_characters import character_edits, original_spans
 from pipeline.clean_footers import footer_start
 from pipeline.clean_navigation import navigation_lines
+from pipeline.clean_repeats import repeated_lines
 from pipeline.configuration import Config
 from pipeline.edits import Edit, apply, merge
 from pipeline.rules import Rule
 
-Step = Literal["invisible", "kana", "navigation", "footer", "whitespace", "punctuation"]
-STEPS: tuple[Step, ...] = ("invisible", "kana", "navigation", "footer", "whitespace", "punctuation")
+Step = Literal["invisible", "kana", "anchor", "navigation", "repeat", "footer", "whitespace", "punctuation"]
+STEPS: tuple[Step, ...] = get_args(Step)
 
 
 class CleanConfig(Config):
@@ -49,20 +52,47 @@ def rules_of(config: CleanConfig) -> tuple[Rule, ...]:
 def find_edits(text: str, config: CleanConfig) -> list[Edit]:
     """The edits that clean `text`, ordered, without overlaps; their kinds are the names of the steps.
 
-    Cleaning a cleaned text changes nothing, with one exception: a footer is looked for at the end of what is left, so of one
-    that is longer than `footer_lines` a second run would cut more. The pipeline runs it once.
+    Cleaning a cleaned text changes nothing, with two exceptions: a footer is looked for at the end of what is left, so of one
+    that is longer than `footer_lines` a second run would cut more, and of two lists of contents the first goes. The pipeline
+    runs it once.
     """
-    characters = character_edits(text, invisible="invisible" in config.steps, kana="kana" in config.steps)
-    if not characters:
-        return _line_edits(text, config)
+    return _find(
+        text,
+        (
+            lambda seen: character_edits(seen, invisible="invisible" in config.steps, kana="kana" in config.steps),
+            lambda seen: anchor_edits(seen) if "anchor" in config.steps else [],
+            lambda seen: _line_edits(seen, config),
+        ),
+    )
+
+
+def _find(text: str, finders: Sequence[Callable[[str], list[Edit]]]) -> list[Edit]:
+    """The edits of all `finders`, each of which sees the text as those before it leave it, as edits against `text`."""
+    found = finders[0](text)
+    if len(finders) == 1:
+        return found
+    if not found:
+        return _find(text, finders[1:])
     # The edits of lines come first, since a line that goes takes the edits of its characters along.
-    return merge(original_spans(_line_edits(apply(text, characters), config), characters), characters)
+    return merge(original_spans(_find(apply(text, found), finders[1:]), found), found)
+
+
+# Navigation is looked for again behind the repetitions, which shorten the head of the page.
+_LINE_FINDERS: tuple[tuple[Step, Callable[[Sequence[str]], list[int]]], ...] = (
+    ("navigation", navigation_lines),
+    ("repeat", repeated_lines),
+    ("navigation", navigation_lines),
+)
 
 
 def _line_edits(text: str, config: CleanConfig) -> list[Edit]:
     """The edits of whole lines, white space and punctuation; `text` needs no character edits."""
     lines = text.split("\n")
-    removed = dict.fromkeys(navigation_lines(lines), "navigation") if "navigation" in config.steps else {}
+    removed: dict[int, str] = {}
+    for kind, find in _LINE_FINDERS:
+        if kind in config.steps:
+            left = [index for index, line in enumerate(lines) if index not in removed and line and not line.isspace()]
+            removed |= {left[index]: kind for index in find([lines[index] for index in left])}
     if "footer" in config.steps:
         kept = _last_lines(lines, removed, config.footer_lines)
         start = footer_start([lines[index] for index in kept], config.footer_lines, config.footer_share)

@@ -24,6 +24,7 @@ _SERVICE = (
     "|[Ff]eedly|twitter|facebook|Google\\+|google plus|はてブ|はてなブックマーク|はてな|メール|E?-?[Mm]ail"
     "|コピー|(URL|リンク)をコピー|Copy link|ツイート|シェア|Share|Tweet)"
 )
+_SHOP = "(Amazon(\\.co\\.jp)?|楽天(ブックス|市場)?|Yahoo!?ショッピング|Kindle|7net)"
 _WESTERN_MONTH = "(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}\\.?"
 _DATE = (
     "([0-9０-９]{4} ?[-/.年．／] ?[0-9０-９]{1,2} ?[-/.月．／] ?[0-9０-９]{1,2} ?日?"
@@ -35,7 +36,7 @@ _PAGE = (
     "((前|次)(の(ページ|記事|投稿|エントリー?|日記|章|節))?(へ|を見る)?|最初へ?|最後へ?|先頭へ?|末尾へ?|戻る|もどる|進む|上に戻る|目次へ?|索引"
     "|ホーム|トップ|最新|一覧へ?|編集|Prev(ious)?|PREV|Next|NEXT|Home|HOME|Up|Top|TOP|Contents|Index|[0-9]{1,3}|…|\\.{3})"
 )
-_MACROS = {"{service}": _SERVICE, "{date}": _DATE, "{page}": _PAGE}
+_MACROS = {"{service}": _SERVICE, "{shop}": _SHOP, "{date}": _DATE, "{page}": _PAGE}
 
 
 class Section(NamedTuple):

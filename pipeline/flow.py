@@ -133,9 +133,11 @@ FLOW: tuple[Stage, ...] = (
         reads=("documents/{part}.parquet", "survivors/hosts/{part}", "token_counts/{part}.parquet", "tokenizer"),
         modules=(
             "clean",
+            "clean_anchors",
             "clean_characters",
             "clean_footers",
             "clean_navigation",
+            "clean_repeats",
             "edits",
             "rules",
             "lists/footer_keywords.txt",

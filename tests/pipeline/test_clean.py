@@ -37,11 +37,11 @@ def cleaned(text: str, config: CleanConfig = ALL) -> str:
         ("今天下雨，我们去茶馆，喝茶。", "今天下雨，我们去茶馆，喝茶。"),  # Chinese
     ],
 )
-def test_punctuation_follows_the_majority_of_the_document(text, expected):
+def test_punctuation_follows_the_majority_of_the_document(text: str, expected: str) -> None:
     assert cleaned(text, PUNCTUATION) == expected
 
 
-def test_punctuation_in_lines_that_go_does_not_count():
+def test_punctuation_in_lines_that_go_does_not_count() -> None:
     text = "今日は、雨。\n傘を，さす。\nこのサイトでは，利用状況の把握のため，クッキーを，利用しています．"
     assert cleaned(text) == "今日は、雨。\n傘を，さす。"
 
@@ -71,36 +71,50 @@ def kutoten(text: str) -> str:
 
 
 @given(st.text("、，。．あ漢ー）」Ａ３a3 \n", max_size=40))
-def test_punctuation_agrees_with_the_rule_mark_by_mark(text):
+def test_punctuation_agrees_with_the_rule_mark_by_mark(text: str) -> None:
     assert cleaned(text, PUNCTUATION) == kutoten(text)
 
 
-def test_white_space_at_ends_of_lines_and_runs_of_blank_lines_go():
+def test_white_space_at_ends_of_lines_and_runs_of_blank_lines_go() -> None:
     assert cleaned("\n \n一行め \t\u3000\n\n\n  \n  二行め\xa0\n三行め\n\n") == "一行め\n\n  二行め\n三行め"
 
 
-def test_a_line_that_goes_leaves_no_double_gap():
+def test_a_line_that_goes_leaves_no_double_gap() -> None:
     assert cleaned("一つめの段落。\n\n続きを読む\n\n二つめの段落。") == "一つめの段落。\n\n二つめの段落。"
 
 
-def test_neighbouring_lines_that_go_for_one_reason_are_one_edit():
-    text = "段落。\nシェアする\n続きを読む\n段落。"
+def test_neighbouring_lines_that_go_for_one_reason_are_one_edit() -> None:
+    text = "段落。\nシェアする\n続きを読む\n次の段落。"
     assert [(edit.kind, text[edit.start : edit.end]) for edit in find_edits(text, ALL)] == [
         ("navigation", "シェアする\n続きを読む\n")
     ]
 
 
-def test_a_footer_is_looked_for_above_navigation_and_blank_lines():
+def test_a_footer_is_looked_for_above_navigation_and_blank_lines() -> None:
     text = "段落。\n\n© 2024 汽車と峠の手帖\n\nページトップへ\n"
     assert cleaned(text) == "段落。"
     assert {edit.kind for edit in find_edits(text, ALL)} == {"footer", "navigation", "whitespace"}
 
 
-def test_lines_are_judged_by_what_is_seen_of_them():
+def test_lines_are_judged_by_what_is_seen_of_them() -> None:
     assert cleaned("段落。\n続き\u200bを読む\nｼｪｱする") == "段落。"
 
 
-def test_only_the_steps_of_the_manifest_are_done():
+def test_a_heading_is_judged_without_its_link_sign() -> None:
+    assert cleaned("はじめに#\n段落。\nおわりに#\u200b\n関連記事#") == "はじめに\n段落。\nおわりに"
+
+
+def test_a_date_below_a_doubled_title_is_in_the_head_once_the_title_is_single() -> None:
+    assert cleaned("峠の汽車\n峠の汽車\n峠の汽車\n\n2019-02-11\n段落。") == "峠の汽車\n\n段落。"
+
+
+def test_a_title_above_and_below_a_date_is_doubled() -> None:
+    text = "峠の汽車\n2019-02-11\n峠の汽車\n段落。"
+    assert [edit.kind for edit in find_edits(text, ALL)] == ["repeat", "navigation"]
+    assert cleaned(text) == "峠の汽車\n段落。"
+
+
+def test_only_the_steps_of_the_manifest_are_done() -> None:
     text = "続きを読む \n\n\n今日は，雨．\u200b\n© 2024 峠"
     assert cleaned(text, CleanConfig(steps=("footer", "punctuation"))) == "続きを読む \n\n\n今日は、雨。\u200b"
     assert cleaned(text, CleanConfig(steps=())) == text
@@ -109,7 +123,7 @@ def test_only_the_steps_of_the_manifest_are_done():
 @pytest.mark.parametrize(
     ("text", "kept"), [("段落。", True), ("続きを読む\n© 2024 峠", False), ("\u200b \n", False), ("", False)]
 )
-def test_a_document_of_which_nothing_is_left_is_dropped(text, kept):
+def test_a_document_of_which_nothing_is_left_is_dropped(text: str, kept: bool) -> None:
     verdict = judge(rules_of(ALL), ["d"], {"n_chars": np.array([len(cleaned(text))])}).to_pylist()[0]
     assert verdict["kept"] is kept
     if not kept:
@@ -141,7 +155,7 @@ TEXTS = st.lists(LINES, max_size=9).map("\n".join)
 
 @given(TEXTS)
 @settings(max_examples=200, deadline=None)
-def test_edits_are_ordered_and_lie_in_the_text(text):
+def test_edits_are_ordered_and_lie_in_the_text(text: str) -> None:
     past = 0
     for edit in find_edits(text, ALL):
         assert past <= edit.start < edit.end <= len(text)
@@ -152,7 +166,7 @@ def test_edits_are_ordered_and_lie_in_the_text(text):
 
 @given(TEXTS)
 @settings(max_examples=200, deadline=None)
-def test_cleaning_again_changes_nothing_but_a_footer_longer_than_the_window(text):
+def test_cleaning_again_changes_nothing_but_a_footer_longer_than_the_window(text: str) -> None:
     once = cleaned(text, WITHOUT_FOOTER)
     assert cleaned(once, WITHOUT_FOOTER) == once
     again = find_edits(cleaned(text), ALL)
@@ -161,7 +175,7 @@ def test_cleaning_again_changes_nothing_but_a_footer_longer_than_the_window(text
 
 @given(TEXTS)
 @settings(max_examples=200, deadline=None)
-def test_nothing_is_added_but_punctuation_and_kana(text):
+def test_nothing_is_added_but_punctuation_and_kana(text: str) -> None:
     for edit in find_edits(text, ALL):
         assert edit.kind in ("punctuation", "kana") or not edit.replacement
         assert len(edit.replacement) <= edit.end - edit.start

@@ -34,15 +34,15 @@ def cleaned(text: str) -> str:
         "\ufeff",
     ],
 )
-def test_what_no_reader_saw_is_removed(character):
+def test_what_no_reader_saw_is_removed(character: str) -> None:
     assert character_edits(f"日{character}本") == [Edit(1, 2, "invisible", "")]
 
 
-def test_line_feeds_tabs_and_spaces_stay():
+def test_line_feeds_tabs_and_spaces_stay() -> None:
     assert character_edits("日\n本\t語 \u3000\xa0文") == []
 
 
-def test_neighbouring_invisible_characters_are_one_edit():
+def test_neighbouring_invisible_characters_are_one_edit() -> None:
     assert character_edits("a\u200b\u200d\ufeffb") == [Edit(1, 4, "invisible", "")]
 
 
@@ -50,14 +50,14 @@ def test_neighbouring_invisible_characters_are_one_edit():
     "text",
     ["👩\u200d👧", "👩🏽\u200d💻", "🏳\ufe0f\u200d🌈", "🧔\u200d♂\ufe0f", "क्\u200dष", "می\u200cخواهم", "葛\U000e0100城"],
 )
-def test_joiners_and_selectors_that_shape_what_is_seen_stay(text):
+def test_joiners_and_selectors_that_shape_what_is_seen_stay(text: str) -> None:
     assert cleaned(text) == text
 
 
 @pytest.mark.parametrize(
     ("text", "expected"), [("日\u200d本", "日本"), ("👩\u200d", "👩"), ("a\u200cb", "ab"), ("日\u200d👧", "日👧")]
 )
-def test_joiners_that_join_nothing_are_removed(text, expected):
+def test_joiners_that_join_nothing_are_removed(text: str, expected: str) -> None:
     assert cleaned(text) == expected
 
 
@@ -73,16 +73,16 @@ def test_joiners_that_join_nothing_are_removed(text, expected):
         ("か\u200b\u3099", "が"),
     ],
 )
-def test_kana_become_full_width_and_take_their_sound_marks(text, expected):
+def test_kana_become_full_width_and_take_their_sound_marks(text: str, expected: str) -> None:
     assert cleaned(text) == expected
 
 
 @pytest.mark.parametrize("text", ["(ﾟдﾟ)", "10²", "①㈱髙﨑", "½…㍿Ⅳ゛～〜", "Ａ１（）　", "神\ufa19", "あ\u3099"])
-def test_nothing_else_is_normalised(text):
+def test_nothing_else_is_normalised(text: str) -> None:
     assert cleaned(text) == text
 
 
-def test_either_step_can_be_left_out():
+def test_either_step_can_be_left_out() -> None:
     text = "ｶﾞ\u200b"
     assert apply(text, character_edits(text, kana=False)) == "ｶﾞ"
     assert apply(text, character_edits(text, invisible=False)) == "ガ\u200b"
@@ -92,12 +92,12 @@ CHARACTERS = st.text(st.one_of(st.characters(), st.sampled_from("ｶﾊﾞﾟア
 
 
 @given(CHARACTERS)
-def test_a_second_time_changes_nothing(text):
+def test_a_second_time_changes_nothing(text: str) -> None:
     assert character_edits(cleaned(text)) == []
 
 
 @given(CHARACTERS)
-def test_half_width_kana_agree_with_unicode_compatibility(text):
+def test_half_width_kana_agree_with_unicode_compatibility(text: str) -> None:
     for edit in character_edits(text, invisible=False):
         bare = text[edit.start : edit.end].translate(dict.fromkeys(map(ord, "\u200b\u200c\u200d\ufeff\xad")))
         if len(bare) <= 2 and not any(unicodedata.category(character) == "Cf" for character in bare):
@@ -105,7 +105,7 @@ def test_half_width_kana_agree_with_unicode_compatibility(text):
 
 
 @given(CHARACTERS, st.data())
-def test_edits_of_the_changed_text_become_edits_of_the_text_before(text, data):
+def test_edits_of_the_changed_text_become_edits_of_the_text_before(text: str, data: st.DataObject) -> None:
     made = character_edits(text)
     changed = apply(text, made)
     bounds = data.draw(st.lists(st.integers(0, len(changed)), max_size=6, unique=True).map(sorted))

@@ -24,47 +24,47 @@ PROSE = "川沿いの道をしばらく歩くと古い橋が見えてきまし�
         "記事一覧へ",
     ],
 )
-def test_a_last_line_of_footer_words_is_a_footer(line):
+def test_a_last_line_of_footer_words_is_a_footer(line: str) -> None:
     assert kept(PROSE, line) == [PROSE]
 
 
-def test_a_footer_takes_labels_between_and_below_its_lines_along():
+def test_a_footer_takes_labels_between_and_below_its_lines_along() -> None:
     assert kept(PROSE, "会社概要", "架空商事", "(c) 2024 架空商事") == [PROSE]
     assert kept(PROSE, "お問い合わせ", "架空商事") == [PROSE]
 
 
-def test_a_closing_paragraph_behind_a_footer_word_stays():
+def test_a_closing_paragraph_behind_a_footer_word_stays() -> None:
     assert kept(PROSE, "記事一覧へ", "次回は峠の話を書きます。") == [PROSE, "記事一覧へ", "次回は峠の話を書きます。"]
 
 
-def test_a_sentence_is_no_footer_however_many_footer_words_it_holds():
+def test_a_sentence_is_no_footer_however_many_footer_words_it_holds() -> None:
     line = "コメントとシェアはこちら。"
     assert keyword_share(line) > SHARE
     assert kept(PROSE, line) == [PROSE, line]
 
 
-def test_the_items_of_a_closing_list_are_no_labels():
+def test_the_items_of_a_closing_list_are_no_labels() -> None:
     assert kept(PROSE, "お問い合わせ", "• 話し合いの資料") == [PROSE, "お問い合わせ", "• 話し合いの資料"]
 
 
-def test_only_the_window_is_looked_at():
+def test_only_the_window_is_looked_at() -> None:
     footer = ["サイトマップ", "会社概要", "採用情報", "お問い合わせ"]
     assert kept(PROSE, *footer) == [PROSE, "サイトマップ"]
     assert kept(PROSE, *footer, window=10) == [PROSE]
 
 
-def test_a_line_at_the_threshold_is_no_footer():
+def test_a_line_at_the_threshold_is_no_footer() -> None:
     line = "タグ12345678"  # 2 of 10 letters
     assert footer_start([line], WINDOW, keyword_share(line)) == 1
     assert footer_start([line], WINDOW, keyword_share(line) - 0.01) == 0
 
 
-def test_the_share_counts_letters_of_keywords_without_regard_to_case():
+def test_the_share_counts_letters_of_keywords_without_regard_to_case() -> None:
     assert keyword_share("タグ：旅と峠と川") == pytest.approx(2 / 8)
     assert keyword_share("  COPYRIGHT ") == 1
     assert keyword_share("") == 0
 
 
-def test_a_keyword_within_another_english_word_does_not_count():
+def test_a_keyword_within_another_english_word_does_not_count() -> None:
     assert keyword_share("commentary shared") == 0
     assert keyword_share("comment share") == pytest.approx(12 / 13)

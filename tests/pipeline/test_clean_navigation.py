@@ -37,6 +37,8 @@ Facebook Twitter LINE
 follow us in feedly RSS twitter facebook google plus
 Share:
 Share Comments
+B!
+B! 12
 [cookie notices]
 当サイトではCookieを使用しています。
 当サイトでは，クッキーを使用しています．
@@ -80,6 +82,11 @@ Back to top
 第4章\t\tホーム\t\t第6章
 <前の日記(2018年12月26日) 次の日記(2019年02月19日)> 最新 編集
 « 春の話 秋の話 »
+≪前の記事
+≫ 次の記事 秋の話
+[ << 入出力全般 ] [トップ][目次][インデックス] [ スペースの問題 >> ]
+[ < 譜を表示する ] [ 上へ : 譜 ] [ 小節線 > ]
+キーボード: ← → またはスペース
 [skip links and menus]
 Skip to main content
 Menu Close
@@ -89,6 +96,7 @@ Menu Close
 Search IconIcon to open search
 [breadcrumbs]
 HOME > 製品 > 時計
+home\xa0>\xa0 製品\xa0>\xa0 時計
 トップページ＞お知らせ＞2019年
 ホーム » ブログ » 旅の記録
 [related articles]
@@ -111,7 +119,20 @@ Recent Posts
 にほんブログ村へ
 ブログランキングに参加中です。クリックして頂けると励みになります。
 Original text
+[shop buttons]
+by G-Tools
+by G-Tools , 2006/10/28
+posted with amazlet at 17.02.26
+Amazonで詳しく見る
+Amazonで詳しく見る by G-Tools
+Amazonで購入[16ポイント発生]
+Yahoo!ショッピングで見る楽天ブックスで見る Amazonで見る
+売り上げランキング : 742,569
+おすすめ平均
+[licences]
+このブログの内容は、 クリエイティブ・コモンズ 表示 4.0 国際 ライセンスの下に提供されています。
 [follow and subscribe]
+メールにて峠に関するニュース、アップデートをお送りします。
 フォローする
 Twitterでフォローしてね！
 RSSを購読する
@@ -145,6 +166,12 @@ Created: 2020-03-20
 20分 read (About 3010 words)
 By 5\xa0min\xa0read
 497 497 Words
+[head: bylines]
+by 架空商事 ／ 2016.12.01
+By Hanako Suzuki Feb 8, 2020 5 min read
+[head: tags alone]
+#Java
+#旅行
 [head: date alone]
 2018-08-16
 2019年02月11日(月)
@@ -182,6 +209,21 @@ iPod ＞ Walkman ＞ その他
 ホームに立って汽車を待ちました。
 タグ：文書の構造を示す。
 #include
+#別に、急いではいない。
+#cloud-config
+[tab][tab] [space] - 値を番地に置く
+[rpm][fedora] 古い版への対応を削除。
+[ < 4 ] と [ > 4 ] を比べる
+Category: "custom",
+前の記事よりも長い
+Amazonで本を買うなら翌日に届きます。
+売り上げランキングは毎週変わります。
+おすすめ平均点
+B!で始まる
+フィードとは、サイトの更新情報をまとめ、配信するための文書です。
+メールでの問い合わせに、最新情報を調べて答えます。
+クリエイティブ・コモンズの写真を使う
+By the way, this was written on 2020-03-01.
 # 見出し
 #tag
 2019年2月11日、峠に雪が降りました。
@@ -216,38 +258,38 @@ EXAMPLES = [(section, line) for section, lines in furniture().items() for line i
 
 
 @pytest.mark.parametrize(("section", "line"), EXAMPLES)
-def test_lines_of_furniture_are_found(section, line):
+def test_lines_of_furniture_are_found(section: str, line: str) -> None:
     assert navigation_lines([line, PROSE]) == [0]
     assert navigation_lines([f"  • {line} ", PROSE]) == [0]
 
 
 @pytest.mark.parametrize("line", [*LIKE_FURNITURE.strip("\n").split("\n"), PROSE])
-def test_prose_headings_and_lists_are_no_furniture(line):
+def test_prose_headings_and_lists_are_no_furniture(line: str) -> None:
     assert navigation_lines([PROSE] * HEAD_LINES + [line]) == []
     assert navigation_lines([line, PROSE]) == []
 
 
-def test_every_row_of_the_list_has_an_example_that_matches_it():
+def test_every_row_of_the_list_has_an_example_that_matches_it() -> None:
     for section in navigation_sections():
         bare = [line.replace("\xa0", " ").strip(" ▲→•»") for line in furniture()[section.name]]
         for row in section.rows:
             assert any(re.fullmatch(row, line) for line in bare), f"no example for {row}"
 
 
-def test_a_date_alone_goes_only_near_the_top():
+def test_a_date_alone_goes_only_near_the_top() -> None:
     head = ["題", "2019-02-11", "副題", "2019-02-12", "三行め", "2019-02-13"]
     assert navigation_lines(head) == [1, 3]
 
 
-def test_furniture_and_blank_lines_do_not_count_as_lines_of_the_head():
+def test_furniture_and_blank_lines_do_not_count_as_lines_of_the_head() -> None:
     assert navigation_lines(["Skip to main content", "題", "", "シェアする", "2019-02-11", PROSE]) == [0, 3, 4]
 
 
-def test_a_long_line_is_never_furniture():
+def test_a_long_line_is_never_furniture() -> None:
     assert navigation_lines(["当サイトではCookieを使用しています" + "し" * 300]) == []
 
 
-def test_every_row_is_bounded_so_that_no_line_is_slow():
+def test_every_row_is_bounded_so_that_no_line_is_slow() -> None:
     lines = [
         unit * (299 // len(unit))
         for unit in ("前", "1 ", "前 ", "« ", "#a ", "HOME>", "のRSS", "Twitter ", "2019-01-01 ", "Cookie", " ・", "の最新情報を")
