@@ -1,58 +1,53 @@
 """The speed of near-duplicate search: signatures of real pages beside two peers, and the clustering of made-up ones.
 
-    python -m benchmarks.near_duplicates CORPUS [--clustering N]
+    python -m benchmarks.near_duplicates --shared ../shared [--clustering 10000000]
 
-CORPUS is a folder with `JACCARD_TEXTS.parquet` (id, text). `--clustering` times the clustering of N made-up signatures, a
-quarter of them near-duplicates, instead. How many pairs are found is a row of `benchmarks/accuracy.py`.
+Signatures of 20 x 20 are made from strings, shingling included. With `--clustering` that many made-up signatures are clustered
+instead, three quarters of them random and a quarter near-duplicates; `python -m benchmarks` asks for a tenth of them and for
+all, each in a process of its own. How many pairs are found is a row of `benchmarks/accuracy.py`.
 """
 
 import argparse
+import importlib
 import resource
-import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
-import rensa
-from rich.console import Console
-from rich.table import Table
 
 from benchmarks.accuracy_duplicates import CONFIG, clusters_of, datasketch_signature, shingles
+from benchmarks.turns import compare, console, peer
 from pipeline.minhash import signatures
 
-ROUNDS = 3
-TIMED_TEXTS = 400  # datasketch needs some seconds for as many
-console = Console()
+TEXTS = 200  # datasketch needs some seconds for as many
+
+
+def rensa(method: str, texts: Sequence[str]) -> Any:
+    """Signatures by one of rensa's functions for a whole list; the texts are folded by neither it nor datasketch."""
+    return getattr(importlib.import_module("rensa").RMinHash, method)(map(shingles, texts), CONFIG.values, 1)
 
 
 def show_speed(texts: Sequence[str]) -> None:
-    """Times signatures from strings, shingling included, each maker in turn; medians."""
-    timed = texts[:: max(1, len(texts) // TIMED_TEXTS)]
-    makers: dict[str, Callable[[], object]] = {
-        "this project": lambda: signatures(timed, shingle=CONFIG.shingle, values=CONFIG.values),
-        "rensa, R-MinHash": lambda: rensa.RMinHash.digest_matrix_from_token_sets(map(shingles, timed), CONFIG.values, 1),
-        "rensa, rho": lambda: rensa.RMinHash.digest_matrix_from_token_sets_rho(map(shingles, timed), CONFIG.values, 1),
-        "datasketch": lambda: [datasketch_signature(text) for text in timed],
-    }
-    signatures(timed[:1], shingle=CONFIG.shingle, values=CONFIG.values)  # loads the compiled code
-    seconds: dict[str, list[float]] = {name: [] for name in makers}
-    for _ in range(ROUNDS):
-        for name, make in makers.items():
-            started = time.perf_counter()
-            make()
-            seconds[name].append(time.perf_counter() - started)
-    medians = {name: statistics.median(times) for name, times in seconds.items()}
-    table = Table("signatures of 20 x 20", "texts/s", "this project is faster by")
-    for name, median in medians.items():
-        table.add_row(name, f"{len(timed) / median:,.0f}", f"{median / medians['this project']:.1f}")
-    console.print(table)
-    console.print(f"{len(timed)} texts of {statistics.mean(map(len, timed)):,.0f} characters on average")
+    """Print the signatures a second of each maker."""
+    timed = texts[:: max(1, len(texts) // TEXTS)]
+    compare(
+        f"signatures of {CONFIG.bands} x {CONFIG.rows}",
+        "texts",
+        len(timed),
+        {
+            "this project": lambda: signatures(timed, shingle=CONFIG.shingle, values=CONFIG.values),
+            "rensa, R-MinHash": peer("rensa", lambda: rensa("digest_matrix_from_token_sets", timed)),
+            "rensa, rho": peer("rensa", lambda: rensa("digest_matrix_from_token_sets_rho", timed)),
+            "datasketch": peer("datasketch", lambda: [datasketch_signature(text) for text in timed]),
+        },
+    )
 
 
-def show_clustering(count: int) -> None:
-    """Times the clustering of `count` signatures: three quarters random, a quarter copies with up to half changed."""
+def made_up(count: int) -> np.ndarray:
+    """Signatures, uint8 (count, values): three quarters random, a quarter copies with up to half of the values changed."""
     random = np.random.default_rng(0)
     originals = count * 3 // 4
     rows = np.empty((count, CONFIG.values), dtype=np.uint8)
@@ -63,23 +58,32 @@ def show_clustering(count: int) -> None:
         copies = np.flatnonzero(np.arange(start, start + len(block)) >= originals)
         kept = random.random((len(copies), CONFIG.values), dtype=np.float32) >= random.uniform(0, 0.5, (len(copies), 1))
         block[copies] = np.where(kept, rows[random.integers(0, originals, len(copies))], block[copies])
+    return rows
+
+
+def show_clustering(count: int) -> None:
+    """Print the time that `count` signatures take, and the peak of this process, which holds them."""
+    rows = made_up(count)
     clusters_of(rows[:1000])  # loads the compiled code
-    started = time.perf_counter()
+    started = time.monotonic()
     found = clusters_of(rows)
-    seconds = time.perf_counter() - started
+    seconds = time.monotonic() - started
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     dropped = np.count_nonzero(found.survivor != np.arange(count))
-    console.print(f"{count:,} signatures in {seconds:.1f} s, {dropped:,} dropped; peak memory {peak:.2f} GB")
+    console.print(f"clustering of {count:,} signatures: {seconds:.1f} s, {dropped:,} dropped; peak memory {peak:.2f} GB")
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Print the table, or the line on clustering."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("corpus", type=Path, nargs="?")
-    parser.add_argument("--clustering", type=int, metavar="N")
+    parser.add_argument("--shared", type=Path, required=True, help="the folder that holds corpus/")
+    parser.add_argument("--clustering", type=int, metavar="N", help="cluster N made-up signatures instead")
     arguments = parser.parse_args()
     if arguments.clustering:
         show_clustering(arguments.clustering)
-    elif arguments.corpus:
-        show_speed(pq.read_table(arguments.corpus / "JACCARD_TEXTS.parquet")["text"].to_pylist())
     else:
-        parser.error("name a folder, or --clustering N")
+        show_speed(pq.read_table(arguments.shared / "corpus" / "JACCARD_TEXTS.parquet")["text"].to_pylist())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""How fast the project is beside its peers: one subject after the other, each a program of its own on the same data.
+
+    python -m benchmarks --shared ../shared [--only whole_pipeline]
+
+The folder `shared` holds `corpus/` and `extraction_gold/`. Every subject runs in a new process, so that none finds another's
+memory or threads, and prints its own table; what it compares is told at the top of its file. Peers live in an environment of
+their own (`benchmarks/requirements.txt`); one that is not installed is a row that says so. How right the results are is
+`benchmarks/accuracy.py`.
+"""
+
+import argparse
+import importlib.metadata
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks.runs import cost_of, pipeline_command
+from benchmarks.turns import console
+
+SHARED = ("--shared", "{shared}")
+# What each subject runs: a module and its arguments. {tokens} is a dataset that is made of the corpus for it.
+SUBJECTS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "whole_pipeline": (("benchmarks.whole_pipeline", *SHARED),),
+    "other_languages": (("benchmarks.other_languages", *SHARED),),
+    "main_text": (("benchmarks.main_text", "{shared}/extraction_gold"),),
+    "swallow_numbers": (("benchmarks.swallow_numbers", *SHARED),),
+    "near_duplicates": (("benchmarks.near_duplicates", *SHARED),),
+    "clustering": tuple(
+        ("benchmarks.near_duplicates", *SHARED, "--clustering", count) for count in ("1000000", "3000000", "10000000")
+    ),
+    "personal_data": (("benchmarks.personal_data", *SHARED),),
+    "encoding": (("benchmarks.encoding", *SHARED),),
+    "scaling": (("benchmarks.scaling", *SHARED),),
+    "loader": (("benchmarks.loader", "{tokens}"),),
+}
+# Whose versions a figure depends on, beside Python's.
+PACKAGES = (
+    *("numpy", "numba", "pyarrow", "fastwarc", "sentencepiece", "tiktoken", "torch", "trafilatura", "resiliparse"),
+    *("phonenumbers", "datatrove", "datasketch", "rensa", "litdata", "mosaicml-streaming", "transformers"),
+)
+
+
+def describe() -> str:
+    """Date, machine and versions: what figures are printed with."""
+    cpu_lines = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    model = cpu_lines[0].partition(":")[2].strip() if cpu_lines else platform.machine()
+    revision = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout
+    versions = [f"Python {platform.python_version()}", *(f"{name} {version_of(name)}" for name in PACKAGES)]
+    return (
+        f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores of {model}, revision {revision.strip() or 'unknown'}\n"
+        + ", ".join(versions)
+    )
+
+
+def version_of(package: str) -> str:
+    """The installed version of a package, `-` where there is none."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "-"
+
+
+def make_tokens(shared: Path, scratch: Path) -> Path:
+    """A dataset of tokens made of the corpus."""
+    cost_of(pipeline_command(str(shared / "corpus" / "*.warc.gz"), scratch, 2))
+    return scratch / "tokens"
+
+
+def main() -> None:
+    """Run the subjects that the command line names."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shared", type=Path, required=True, help="the folder that holds corpus/ and extraction_gold/")
+    parser.add_argument("--only", choices=SUBJECTS, action="append", help="one subject; may be given more than once")
+    arguments = parser.parse_args()
+    corpus = arguments.shared / "corpus"
+    if not corpus.is_dir():
+        parser.error(f"--shared {arguments.shared}: {corpus} is missing; name the folder that holds corpus/")
+    console.print(describe())
+    chosen = [(name, program) for name in arguments.only or SUBJECTS for program in SUBJECTS[name]]
+    with tempfile.TemporaryDirectory(prefix="benchmarks-") as name:
+        values = {"shared": str(arguments.shared)}
+        if any("{tokens}" in program for _, program in chosen):
+            values["tokens"] = str(make_tokens(arguments.shared, Path(name)))
+        failed = []
+        for subject, program in chosen:
+            console.rule(subject)
+            command = [sys.executable, "-m", *(part.format(**values) for part in program)]
+            if subprocess.run(command, check=False).returncode:
+                failed.append(" ".join(command))
+    if failed:
+        sys.exit("these ended with an error:\n" + "\n".join(failed))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""Encoding into tokens: the pipeline's `encode_batch` beside the tokenizer library called directly on the same list.
+
+    python -m benchmarks.encoding --shared ../shared
+
+Both kinds of tokenizer are trained on a part of the texts. The library gives lists of ids; the pipeline one array of the
+type that shards have, with offsets, after it has cut long texts and spelled U+2581. One thread on both sides.
+"""
+
+import argparse
+import base64
+import json
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import sentencepiece
+import tiktoken
+
+from benchmarks.turns import compare
+from pipeline.tokenizer import PATTERN_FILE, RANKS_FILE, SENTENCEPIECE_FILE, Tokenizer, TokenizerConfig
+from pipeline.tokenizer_training import train_tokenizer
+
+TEXTS = 1000  # a second's work
+SAMPLE = 500_000  # characters: enough for the vocabulary, and trained on in half a minute
+
+
+def tiktoken_of(tokenizer: Tokenizer) -> tiktoken.Encoding:
+    """The library's own object of the same byte pairs."""
+    lines = (line.split() for line in tokenizer.files[RANKS_FILE].splitlines())
+    ranks = {base64.b64decode(token): int(rank) for token, rank in lines}
+    pattern = json.loads(tokenizer.files[PATTERN_FILE])["pattern"]
+    return tiktoken.Encoding("benchmark", pat_str=pattern, mergeable_ranks=ranks, special_tokens={})
+
+
+def main() -> None:
+    """Print a table for each kind of tokenizer."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shared", type=Path, required=True, help="the folder that holds corpus/")
+    stored = pq.read_table(parser.parse_args().shared / "corpus" / "JACCARD_TEXTS.parquet", columns=["text"])["text"]
+    texts = stored.to_pylist()[:: max(1, len(stored) // TEXTS)]
+    unigram = train_tokenizer(texts, TokenizerConfig(kind="sentencepiece", vocabulary=16_000, sample_characters=SAMPLE))
+    pairs = train_tokenizer(texts, TokenizerConfig(kind="bpe", vocabulary=16_000, sample_characters=SAMPLE))
+    processor = sentencepiece.SentencePieceProcessor(model_proto=unigram.files[SENTENCEPIECE_FILE])
+    encoding = tiktoken_of(pairs)
+    compare(
+        "SentencePiece, 16,000 pieces",
+        "texts",
+        len(texts),
+        {
+            "this project": lambda: unigram.encode_batch(texts),
+            "sentencepiece on the list": lambda: processor.encode(texts, num_threads=1),
+        },
+    )
+    compare(
+        "byte pairs, 16,000 tokens",
+        "texts",
+        len(texts),
+        {
+            "this project": lambda: pairs.encode_batch(texts),
+            "tiktoken on the list": lambda: encoding.encode_ordinary_batch(texts, num_threads=1),
+        },
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""A crawl with five pages in a hundred in Japanese: the rapid check before parsing beside extraction before language detection.
+
+    python -m benchmarks.other_languages --shared ../shared
+
+The crawl mixes pages of `ja_web` and `multi_web`, each as a WARC record; the time goes from the file to documents and
+verdicts in memory, in one process. The peer is the same program without the check in front: every page is decoded and its
+main text found, and then the precise check asks what language it is in, as pipelines do that detect languages on text.
+Then the cost of a page in another language beside that of a Japanese one, each from a file with such pages alone.
+"""
+
+import argparse
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from unittest.mock import patch
+
+import pipeline.extract
+from benchmarks.runs import copy_records
+from benchmarks.turns import compare, console, seconds_in_turn
+from pipeline.extract import ExtractConfig, extract
+from pipeline.inputs import Source, read_records, resolve_inputs
+from pipeline.language import RapidEvidence
+
+JAPANESE_PAGES, OTHER_PAGES = 40, 760  # five in a hundred
+ROUNDS = 3
+
+
+def unchecked(body: bytes, http_charset: str | None) -> RapidEvidence:
+    """What stands in for the rapid check where there is none: every page passes."""
+    return RapidEvidence(float("inf"), "", None)
+
+
+def read(source: Source) -> int:
+    """All records of a file through the stage `extract`; how many become documents."""
+    config = ExtractConfig()
+    records = read_records(source, config.max_page_bytes)
+    return sum(part.documents.num_rows for part in extract(records, source.uri, config, {}, lambda position: None, 256))
+
+
+def read_unchecked(source: Source) -> int:
+    """`read` with extraction before language detection."""
+    with patch.object(pipeline.extract, "rapid_check", unchecked):
+        return read(source)
+
+
+def pages_of(corpus: Path, kind: str, target: Path, count: int) -> Source:
+    """A file of `count` pages of one kind, as many from each file of the corpus, and what the pipeline calls it."""
+    sources = sorted(corpus.glob(f"{kind}-*.warc.gz"))
+    pieces = []
+    for number, source in enumerate(sources):
+        piece = target.with_name(f"{target.name}.{number}")
+        copy_records(source, piece, count=count * (number + 1) // len(sources) - count * number // len(sources))
+        pieces.append(piece.read_bytes())
+        piece.unlink()
+    target.write_bytes(b"".join(pieces))
+    return resolve_inputs([str(target)])[0]
+
+
+def main() -> None:
+    """Print the table and the cost of a page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shared", type=Path, required=True, help="the folder that holds corpus/")
+    corpus = parser.parse_args().shared / "corpus"
+    with tempfile.TemporaryDirectory(prefix="other-languages-") as name:
+        japanese = pages_of(corpus, "ja_web", Path(name) / "japanese.warc.gz", JAPANESE_PAGES)
+        others = pages_of(corpus, "multi_web", Path(name) / "others.warc.gz", OTHER_PAGES)
+        mixed = Path(name) / "mixed.warc.gz"
+        mixed.write_bytes(b"".join(Path(name, part).read_bytes() for part in ("japanese.warc.gz", "others.warc.gz")))
+        crawl = resolve_inputs([str(mixed)])[0]
+        programs: dict[str, Callable[[], object]] = {
+            "this project": lambda: read(crawl),
+            "extraction before language detection": lambda: read_unchecked(crawl),
+        }
+        compare("five pages in a hundred in Japanese", "records", JAPANESE_PAGES + OTHER_PAGES, programs, ROUNDS)
+        console.print(f"documents: {read(crawl)} and {read_unchecked(crawl)}")
+        seconds = seconds_in_turn({"ja": lambda: read(japanese), "other": lambda: read(others)}, ROUNDS)
+        own, other = (1000 * min(seconds[name]) / pages for name, pages in (("ja", JAPANESE_PAGES), ("other", OTHER_PAGES)))
+        console.print(f"{own:.2f} ms a page of ja_web, {other:.3f} ms a page of multi_web: {other / own:.1%}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""Swallow's numbers: this project beside the plain restatement of the same definitions in Python.
+
+    python -m benchmarks.swallow_numbers --shared ../shared
+
+The restatement is the one that the tests compare with, and the numbers are compared here once more. Two tables: Swallow's 22
+numbers on both sides, and all numbers that `pipeline.measure` gives on both sides but the compression ratio, for which there
+is no plain restatement; the project computes it all the same.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from benchmarks.turns import compare
+from pipeline.letters import count_letters
+from pipeline.measure import MeasureConfig, measure
+from pipeline.ngrams import count_ngrams
+from pipeline.sentences import divide
+from tests.pipeline.swallow_restatement import gopher_numbers, line_numbers, other_numbers, swallow_numbers
+
+TEXTS = 200  # the restatement of all numbers needs four seconds for as many
+ROUNDS = 3
+
+
+def count(texts: Sequence[str]) -> None:
+    """What all of Swallow's 22 numbers, and Gopher's beside them, are quotients of."""
+    codes = np.frombuffer("".join(texts).encode("utf-32-le"), dtype=np.uint32)
+    bounds = np.cumsum([0, *map(len, texts)])
+    count_letters(codes, bounds)
+    divide(codes, bounds)
+    count_ngrams(codes, bounds)
+
+
+def restate(text: str) -> dict[str, float]:
+    """All numbers but the compression ratio and those of expressions, whose plain form tries every expression everywhere."""
+    return {**swallow_numbers(text), **gopher_numbers(text), **line_numbers(text), **other_numbers(text)}
+
+
+def main() -> None:
+    """Compare the numbers, then print the two tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shared", type=Path, required=True, help="the folder that holds corpus/")
+    stored = pq.read_table(parser.parse_args().shared / "corpus" / "JACCARD_TEXTS.parquet", columns=["text"])["text"]
+    texts = stored.to_pylist()[:: max(1, len(stored) // TEXTS)]
+    expressions = MeasureConfig().read_lists()
+    measured = measure(texts, expressions)
+    for index, text in enumerate(texts):
+        different = {name: value for name, value in restate(text).items() if value != measured[name][index]}
+        if different:
+            parser.error(f"text {index}: the restatement has {different}")
+    compare(
+        "Swallow's 22 numbers",
+        "texts",
+        len(texts),
+        {"this project": lambda: count(texts), "plain Python": lambda: [swallow_numbers(text) for text in texts]},
+        ROUNDS,
+    )
+    compare(
+        "all numbers of a text",
+        "texts",
+        len(texts),
+        {
+            "this project, expressions and compression too": lambda: measure(texts, expressions),
+            "plain Python": lambda: [restate(text) for text in texts],
+            "plain Python, Swallow's 22 alone": lambda: [swallow_numbers(text) for text in texts],
+        },
+        ROUNDS,
+    )
+
+
+if __name__ == "__main__":
+    main()

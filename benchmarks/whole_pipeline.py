@@ -1,0 +1,91 @@
+"""The whole pipeline beside datatrove's: the same WARC files in, texts without repetition and duplicates counted in tokens out.
+
+    python -m benchmarks.whole_pipeline --shared ../shared [--pages 300]
+
+Both get the first pages of each file of the corpus, the same tokenizer, two workers, and run in turn: WARC, main text,
+repetition, MinHash of 20 x 20, token counts. The project judges by forty more rules, looks for personal data and writes shards;
+datatrove has its own steps only, which are all that it is asked for (`benchmarks/datatrove_pipeline.py`). It reads every page
+with trafilatura, as it has no language check before it; the second table has Japanese files alone, where both read nearly all.
+"""
+
+import argparse
+import shutil
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+
+from rich.table import Table
+
+from benchmarks.runs import Cost, copy_records, cost_of, pipeline_command
+from benchmarks.turns import MISSING, console, peer
+from model.hugging_face_tokenizer import write_tokenizer
+
+WORKERS = 2
+ROUNDS = 3
+
+
+def compare(title: str, warc: Path, scratch: Path, pages: int) -> None:
+    """Run both programs over the WARC files in `warc`, in turn, and print what they took."""
+    inputs = str(warc / "*.warc.gz")
+    made = scratch / "made"
+    cost_of(pipeline_command(inputs, made, WORKERS))  # compiles what is not compiled yet, and trains the tokenizer
+    tokenizer = scratch / "tokenizer"
+    write_tokenizer(made / "tokens" / "tokenizer", tokenizer)
+    own, others = scratch / "own", scratch / "others"
+    commands = {"this project": pipeline_command(inputs, own, WORKERS, f"tokenizer.model={made / 'tokens' / 'tokenizer'}")}
+    if peer("datatrove", lambda: None) is not None:
+        json = str(tokenizer / "tokenizer.json")
+        commands["datatrove"] = [sys.executable, "-m", "benchmarks.datatrove_pipeline", str(warc), str(others), json]
+    costs: dict[str, list[Cost]] = {name: [] for name in commands}
+    for _ in range(ROUNDS):
+        for name, command in commands.items():
+            shutil.rmtree(own, ignore_errors=True)
+            shutil.rmtree(others, ignore_errors=True)
+            costs[name].append(cost_of(command))
+    show(f"{title}: {pages:,} pages, {WORKERS} workers", pages, costs)
+    for folder in (made, tokenizer, own, others):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def show(title: str, pages: int, costs: dict[str, list[Cost]]) -> None:
+    """A row a program, the project's first; medians."""
+    table = Table("program", "pages/s", "s", "processor s", "faster by", "in processor time", "largest process MiB", title=title)
+    own = costs["this project"]
+    for name in ("this project", "datatrove"):
+        if name not in costs:
+            table.add_row(name, MISSING)
+            continue
+        seconds, processor, driver, largest = (statistics.median(column) for column in zip(*costs[name], strict=True))
+        table.add_row(
+            name,
+            f"{pages / seconds:,.1f}",
+            f"{seconds:,.1f}",
+            f"{processor:,.1f}",
+            f"{seconds / statistics.median(cost.seconds for cost in own):.1f}",
+            f"{processor / statistics.median(cost.processor_seconds for cost in own):.1f}",
+            f"{max(driver, largest) / 2**20:,.0f}",
+        )
+    console.print(table)
+
+
+def main() -> None:
+    """Print a table for the corpus and one for its Japanese files."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shared", type=Path, required=True, help="the folder that holds corpus/")
+    # At 300 the starts of processes, some seconds on both sides, are small beside the pages.
+    parser.add_argument("--pages", type=int, default=300, help="pages of each file, from its beginning")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="whole-pipeline-") as name:
+        scratch = Path(name)
+        for title, pattern in (("all files", "*.warc.gz"), ("Japanese files", "ja_web-*.warc.gz")):
+            warc = scratch / "warc"
+            warc.mkdir()
+            sources = sorted((arguments.shared / "corpus").glob(pattern))
+            pages = sum(copy_records(source, warc / source.name, count=arguments.pages) for source in sources)
+            compare(title, warc, scratch, pages)
+            shutil.rmtree(warc)
+
+
+if __name__ == "__main__":
+    main()
