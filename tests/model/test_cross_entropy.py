@@ -15,9 +15,12 @@ def test_the_loss_of_a_known_distribution() -> None:
     assert round(float(total), 3) == 0.357
 
 
-@pytest.mark.parametrize("chunk_logits", [1, 3 * 11, 2**22])
-def test_chunks_give_the_values_and_gradients_of_whole_logits(chunk_logits: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("chunk_logits", "block_logits"), [(1, 1), (3 * 11, 2 * 11), (2**24, 3 * 11), (2**24, 2**18)])
+def test_chunks_and_blocks_give_the_values_and_gradients_of_whole_logits(
+    chunk_logits: int, block_logits: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "_CPU_CHUNK_LOGITS", chunk_logits)
+    monkeypatch.setattr(module, "_CPU_BLOCK_LOGITS", block_logits)
     generator = torch.Generator().manual_seed(0)
     x_NE = torch.randn(20, 6, generator=generator, dtype=torch.float64)
     head_VE = torch.randn(11, 6, generator=generator, dtype=torch.float64)
@@ -52,6 +55,14 @@ def test_in_bf16_loss_and_softmax_stay_fp32() -> None:
     for ours, exact in zip((x.grad, head.grad), gradients, strict=True):
         assert ours is not None
         assert float((ours - exact).norm() / exact.norm()) < 1e-2
+
+
+def test_a_second_backward_pass_is_refused_as_the_first_scales_in_place() -> None:
+    x = torch.randn(4, 3).requires_grad_()
+    total, _ = cross_entropy(x, torch.randn(5, 3), torch.tensor([0, 1, 2, IGNORE]))
+    total.backward(retain_graph=True)
+    with pytest.raises(RuntimeError, match="a second time"):
+        total.backward()
 
 
 def test_without_gradients_none_are_computed() -> None:
