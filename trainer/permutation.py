@@ -13,9 +13,9 @@ The function is part of the checkpoint format: a change of it changes the order 
 
 import hashlib
 import json
-from collections.abc import Callable
 from typing import overload
 
+import numba
 import numpy as np
 
 Key = tuple[str | int, ...]
@@ -55,7 +55,7 @@ class Permutation:
 
         Raises IndexError for a position outside range(n).
         """
-        return self._walk(index, self._forwards)
+        return self._walk(index, backwards=False)
 
     @overload
     def inverse(self, position: int) -> int: ...
@@ -63,50 +63,53 @@ class Permutation:
     def inverse(self, position: np.ndarray) -> np.ndarray: ...
     def inverse(self, position: int | np.ndarray) -> int | np.ndarray:
         """The index with `self(index) == position`; types and errors as of a call."""
-        return self._walk(position, self._backwards)
+        return self._walk(position, backwards=True)
 
-    def _walk(self, given: int | np.ndarray, network: Callable[[np.ndarray], np.ndarray]) -> int | np.ndarray:
+    def _walk(self, given: int | np.ndarray, backwards: bool) -> int | np.ndarray:
         numbers = np.asarray(given, dtype=np.int64)
         if numbers.size and (numbers.min() < 0 or numbers.max() >= self.n):
             raise IndexError(f"{numbers.min()} to {numbers.max()} are not all in range({self.n}), which is permuted")
-        limit = np.uint64(self.n)
-        # Flat and never of zero dimensions: numpy warns when a scalar of uint64 overflows, which the mixer is meant to do.
-        walked = network(numbers.astype(np.uint64).reshape(-1))
-        outside = np.flatnonzero(walked >= limit)
-        while outside.size:
-            walked[outside] = network(walked[outside])
-            outside = outside[walked[outside] >= limit]
+        walked = numbers.astype(np.uint64).reshape(-1)
+        _walk(walked, self._round_keys, self._half, self._mask, np.uint64(self.n), backwards)
         if isinstance(given, np.ndarray):
             return walked.astype(np.int64).reshape(given.shape)
         return int(walked[0])
 
-    def _forwards(self, numbers: np.ndarray) -> np.ndarray:
-        left, right = numbers >> self._half, numbers & self._mask
-        for key in self._round_keys:
-            left, right = right, left ^ self._mixed(right, key)
-        return (left << self._half) | right
 
-    def _backwards(self, numbers: np.ndarray) -> np.ndarray:
-        left, right = numbers >> self._half, numbers & self._mask
-        for key in reversed(self._round_keys):
-            left, right = right ^ self._mixed(left, key), left
-        return (left << self._half) | right
+@numba.njit(cache=True, nogil=True)
+def _walk(
+    numbers_N: np.ndarray, round_keys: np.ndarray, half: np.uint64, mask: np.uint64, limit: np.uint64, backwards: bool
+) -> None:
+    """Send each of `numbers_N` through the network, or through its inverse, until it is below `limit`. All are uint64."""
+    for n in range(len(numbers_N)):
+        number = numbers_N[n]
+        while True:
+            left, right = number >> half, number & mask
+            if backwards:
+                for key in round_keys[::-1]:
+                    left, right = right ^ (_mixed(left ^ key) & mask), left
+            else:
+                for key in round_keys:
+                    left, right = right, left ^ (_mixed(right ^ key) & mask)
+            number = (left << half) | right
+            if number < limit:
+                break
+        numbers_N[n] = number
 
-    def _mixed(self, half: np.ndarray, key: np.uint64) -> np.ndarray:
-        mixed = half ^ key
-        for factor in MIX_FACTORS:
-            mixed ^= mixed >> MIX_SHIFT
-            mixed *= factor
-        mixed ^= mixed >> MIX_SHIFT
-        mixed &= self._mask
-        return mixed
+
+@numba.njit(cache=True, nogil=True)
+def _mixed(number: np.uint64) -> np.uint64:
+    for factor in MIX_FACTORS:
+        number ^= number >> MIX_SHIFT
+        number *= factor
+    return number ^ (number >> MIX_SHIFT)
 
 
-def _round_keys(key: Key) -> tuple[np.uint64, ...]:
-    """A 64-bit key for each round: BLAKE2b of the key as JSON.
+def _round_keys(key: Key) -> np.ndarray:
+    """A key for each round, uint64 (ROUNDS,): BLAKE2b of the key as JSON.
 
     JSON tells 1 from "1" and ("a", "b") from ("ab",), and Python's `hash` differs from process to process.
     """
     encoded = json.dumps(key, separators=(",", ":")).encode("ascii")
     digest = hashlib.blake2b(encoded, digest_size=8 * ROUNDS).digest()
-    return tuple(np.frombuffer(digest, dtype="<u8").astype(np.uint64))
+    return np.frombuffer(digest, dtype="<u8").astype(np.uint64)
