@@ -2,8 +2,8 @@
 
 Opening checks what can be checked without reading tokens, so that a damaged or foreign dataset is one clear error before
 the first step; `TokenDataset.verify` reads everything. No memory is allocated for the shards: what is read lies in the
-page cache of the system, and `TokenSplit.release` keeps it from being counted as the process's. Each shard keeps one open
-file.
+page cache of the system, and of what is read through the views the system counts pages as the process's until memory is
+short. Each shard keeps its file open twice, as its mapping and as its descriptor.
 """
 
 import json
@@ -54,28 +54,23 @@ class TokenSplit:
 
     def read(self, start: int, stop: int) -> np.ndarray:
         """A copy of the tokens in [start, stop), across shards where need be. Raises IndexError outside the split."""
-        pieces = [shard.tokens[low:high] for shard, _, low, high in self._within(start, stop)]
+        pieces = [shard.tokens[low:high] for shard, _, low, high in self.within(start, stop)]
         return np.concatenate([np.empty(0, self.dtype), *pieces])
 
     def document_starts(self, start: int, stop: int) -> np.ndarray:
         """The positions in [start, stop) at which a document begins, int64, rising. Raises IndexError outside the split."""
         found = [np.empty(0, np.int64)]
-        for shard, first, low, high in self._within(start, stop):
+        for shard, first, low, high in self.within(start, stop):
             begin, end = np.searchsorted(shard.offsets[:-1], [low, high])
             found.append(shard.offsets[begin:end] + first)
         return np.concatenate(found)
 
     def locate(self, position: int) -> tuple[TokenShard, int]:
         """The shard, and in it the row of the document, that the token at `position` belongs to. Raises IndexError outside."""
-        shard, _, low, _ = next(self._within(position, position + 1))
+        shard, _, low, _ = next(self.within(position, position + 1))
         return shard, int(np.searchsorted(shard.offsets, low, side="right")) - 1
 
-    def release(self) -> None:
-        """Give the pages that were read back to the system, see `TokenShard.release`; for a loop that reads for days."""
-        for shard in self.shards:
-            shard.release()
-
-    def _within(self, start: int, stop: int) -> Iterator[tuple[TokenShard, int, int, int]]:
+    def within(self, start: int, stop: int) -> Iterator[tuple[TokenShard, int, int, int]]:
         """(shard, its first position, from, to) for each shard that [start, stop) touches; from and to count in the shard."""
         if not 0 <= start <= stop <= self.tokens:
             raise IndexError(f"[{start}, {stop}) is outside the {self.tokens} tokens of split {self.name}")

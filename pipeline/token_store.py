@@ -14,6 +14,7 @@ import json
 import mmap
 import os
 import re
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -228,7 +229,9 @@ class TokenShard:
     """One mapped shard of N documents and T tokens. Every array is a read-only view of the file; nothing is copied.
 
     tokens: (T,) uint16 or uint32. offsets: int64 (N + 1,), document i being `tokens[offsets[i]:offsets[i + 1]]`.
-    doc_ids: Arrow strings (N,). n_bytes, n_chars: uint32 (N,), sizes of the texts that were encoded. mapping: the file.
+    doc_ids: Arrow strings (N,). n_bytes, n_chars: uint32 (N,), sizes of the texts that were encoded.
+    descriptor: the open file, closed when the last view is gone. first_byte: where in it the tokens begin. With these two a
+    reader gets tokens by `pread`, without a page of the file in its own memory.
     """
 
     path: Path
@@ -238,7 +241,8 @@ class TokenShard:
     doc_ids: pa.StringArray
     n_bytes: np.ndarray
     n_chars: np.ndarray
-    mapping: mmap.mmap
+    descriptor: int
+    first_byte: int
 
     @classmethod
     def open(cls, path: Path) -> "TokenShard":
@@ -246,7 +250,10 @@ class TokenShard:
         try:
             with path.open("rb") as stream:
                 mapping = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
-            reader = pa.ipc.open_file(pa.BufferReader(pa.py_buffer(mapping)))
+                descriptor = os.dup(stream.fileno())
+            weakref.finalize(mapping, os.close, descriptor)
+            mapped = pa.py_buffer(mapping)
+            reader = pa.ipc.open_file(pa.BufferReader(mapped))
             described = {name.decode(): value.decode() for name, value in (reader.schema.metadata or {}).items()}
             check_version(path, described.get("format_version"))
             meta = TokenMeta(described["tokenizer_sha256"], int(described["vocabulary_size"]), int(described["delimiter_id"]))
@@ -258,6 +265,9 @@ class TokenShard:
         tokens = batch.column("tokens") if whole else None
         if tokens is None or (len(tokens), len(tokens.values)) != (int(described["documents"]), int(described["tokens"])):
             raise TokenStoreError(f"{path}: its columns are not those that it describes; run the pipeline again")
+        first_byte = tokens.values.buffers()[1].address - mapped.address
+        if not 0 <= first_byte <= len(mapping) - tokens.values.nbytes:
+            raise TokenStoreError(f"{path}: its tokens are compressed, and cannot be read in place; run the pipeline again")
         return cls(
             path,
             meta,
@@ -266,16 +276,9 @@ class TokenShard:
             doc_ids=batch.column("doc_id"),
             n_bytes=batch.column("n_bytes").to_numpy(),
             n_chars=batch.column("n_chars").to_numpy(),
-            mapping=mapping,
+            descriptor=descriptor,
+            first_byte=first_byte,
         )
-
-    def release(self) -> None:
-        """Give the pages that were read back to the system; the views stay valid and fetch them again where they are used.
-
-        The system takes the pages back by itself when memory is short, but counts them as this process's until then.
-        """
-        if hasattr(mmap, "MADV_DONTNEED"):  # not on Windows
-            self.mapping.madvise(mmap.MADV_DONTNEED)
 
 
 def open_shard(path: Path, info: ShardInfo, meta: TokenMeta) -> TokenShard:

@@ -2,11 +2,16 @@
 
 What a step trains on follows from the number of sequences consumed before it, so that the loader has no state to save:
 what it has made ahead when a run stops is made again when the run goes on. One thread is enough, as a hundred windows of
-1,024 tokens take one or two milliseconds; processes would cost memory and start-up, and on two cores time.
+1,024 tokens take less than a millisecond; processes would cost memory and start-up, and on two cores time.
 
-Shapes: N sequences of a rank in a step, B of a batch, T window length.
+Two things make that fast. Small steps are made several at a time, as to hand one over costs more than to fill it. And arrays
+are used again when nothing refers to them any more: memory fresh from the system costs a page fault for each 4 KiB, which
+takes longer than to fill it. A batch that is kept keeps its arrays, and never changes.
+
+Shapes: N sequences of a rank in steps made at once, M batches of them, B sequences of a batch, T window length.
 """
 
+import weakref
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,16 +19,19 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from model.cross_entropy import IGNORE
 from trainer.errors import TrainerError
 from trainer.order import Order, rank_slice
 from trainer.windows import PADDING, Windows
 
-# Steps made ahead: one to be ready when the present step ends, one for the time that a slow disk takes now and then.
+# Steps or, of small ones, groups of steps made ahead: one to be ready when the present one ends, one for the time that a slow
+# disk takes now and then.
 AHEAD = 2
-
-Arrays = tuple[np.ndarray, np.ndarray, np.ndarray]  # inputs_BT, targets_BT, starts_BT
+# Tokens from which on a step is made alone. Their arrays are 1.3 MB, about as much as the second cache of a processor holds,
+# and take some 0.1 ms, beside which handing over is a small part.
+TOKENS_AT_ONCE = 2**16
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,9 +40,9 @@ class Batch:
     sequences_B: int64, the global sequence numbers; in validation the windows' own numbers, -1 for a row of padding.
     sources_B: int64, the index of each sequence's source."""
 
-    inputs_BT: torch.Tensor
-    targets_BT: torch.Tensor
-    starts_BT: torch.Tensor
+    inputs_BT: Tensor
+    targets_BT: Tensor
+    starts_BT: Tensor
     sequences_B: np.ndarray
     sources_B: np.ndarray
 
@@ -66,6 +74,10 @@ class Loader:
         self.micro_batch = micro_batch
         self.rank = rank
         self.world_size = world_size
+        each, length = global_batch // world_size, windows[0].length
+        self._at_once = max(1, TOKENS_AT_ONCE // (each * length))
+        shape = self._at_once * each // micro_batch, micro_batch, length
+        self._pools = [_Pool(shape, np.dtype(dtype)) for dtype in (np.int64, np.int64, np.int32)]
 
     def steps(self, consumed: int, steps: int, end: int | None = None) -> Generator[list[Batch], None, None]:
         """The micro-batches of each of the `steps` steps that follow `consumed` sequences.
@@ -73,45 +85,76 @@ class Loader:
         end: the number of sequences that the whole run has. Where it is no multiple of the batch, the rows of the last step
         from there on have no targets, so that a run of one epoch trains on each target once and on none twice.
 
-        A thread makes `AHEAD` steps more than were asked for. What it raises is raised here, and it ends when the
-        iterator is exhausted, closed or collected.
+        A thread makes `AHEAD` steps, or groups of small steps, more than were asked for. What it raises is raised here, before
+        the first step of the group, and it ends when the iterator is exhausted, closed or collected.
         """
         executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="loader")
-        made: deque[Future[list[Batch]]] = deque()
+        made: deque[Future[list[list[Batch]]]] = deque()
+        groups = -(-steps // self._at_once)
         try:
-            for step in range(steps + AHEAD):
-                if step < steps:
-                    made.append(executor.submit(self._step, consumed + step * self.global_batch, end))
-                if step >= AHEAD:
-                    yield made.popleft().result()
+            for group in range(groups + AHEAD):
+                if group < groups:
+                    first = group * self._at_once
+                    count = min(self._at_once, steps - first)
+                    made.append(executor.submit(self._make, consumed + first * self.global_batch, count, end))
+                if group >= AHEAD:
+                    yield from made.popleft().result()
         finally:
             executor.shutdown(cancel_futures=True)
 
-    def _step(self, consumed: int, end: int | None) -> list[Batch]:
-        """The micro-batches of the step after `consumed` sequences."""
-        numbers = rank_slice(consumed, self.global_batch, self.rank, self.world_size)
-        sources_N, windows_N, _ = self.order.many(numbers.start, numbers.stop)
-        sequences_N = np.arange(numbers.start, numbers.stop, dtype=np.int64)
-        batches = []
-        for start in range(0, len(numbers), self.micro_batch):
-            rows = slice(start, start + self.micro_batch)
-            arrays = self._read(sources_N[rows], windows_N[rows])
-            if end is not None:
-                _, targets_BT, _ = arrays
-                targets_BT[sequences_N[rows] >= end] = IGNORE
-            batches.append(_batch(arrays, sequences_N[rows], sources_N[rows]))
-        return batches
+    def _make(self, consumed: int, steps: int, end: int | None) -> list[list[Batch]]:
+        """The micro-batches of each of `steps` steps after `consumed` sequences."""
+        own = rank_slice(0, self.global_batch, self.rank, self.world_size)
+        stop = consumed + steps * self.global_batch
+        sources, windows, _ = self.order.many(consumed, stop)
+        sequences_N, sources_N, windows_N = (
+            column.reshape(steps, self.global_batch)[:, own.start : own.stop].ravel()
+            for column in (np.arange(consumed, stop), sources, windows)
+        )
+        tensors_MBT = [pool.lend() for pool in self._pools]
+        arrays_NT = [tensor_MBT.numpy().reshape(-1, tensor_MBT.shape[2]) for tensor_MBT in tensors_MBT]
+        self._read(sources_N, windows_N, *arrays_NT)
+        if end is not None and end < stop:
+            _, targets_NT, _ = arrays_NT
+            targets_NT[: len(sequences_N)][sequences_N >= end] = IGNORE
+        columns = (column_N.reshape(-1, self.micro_batch) for column_N in (sequences_N, sources_N))
+        batches = list(map(Batch, *(tensor_MBT.unbind() for tensor_MBT in tensors_MBT), *columns))
+        a_step = len(batches) // steps
+        return [batches[first : first + a_step] for first in range(0, len(batches), a_step)]
 
-    def _read(self, sources_B: np.ndarray, windows_B: np.ndarray) -> Arrays:
-        """Windows of several sources, in their order."""
-        if len(self.windows) == 1:
-            return _read_and_release(self.windows[0], windows_B)
-        shape = len(windows_B), self.windows[0].length
-        inputs_BT, targets_BT, starts_BT = np.empty(shape, np.int64), np.empty(shape, np.int64), np.empty(shape, np.int32)
-        for index in np.unique(sources_B).tolist():
-            rows = sources_B == index
-            inputs_BT[rows], targets_BT[rows], starts_BT[rows] = _read_and_release(self.windows[index], windows_B[rows])
-        return inputs_BT, targets_BT, starts_BT
+    def _read(
+        self,
+        sources_N: np.ndarray,
+        windows_N: np.ndarray,
+        inputs_NT: np.ndarray,
+        targets_NT: np.ndarray,
+        starts_NT: np.ndarray,
+    ) -> None:
+        """Write window `windows_N[i]` of source `sources_N[i]` to row i of the arrays."""
+        for index, windows in enumerate(self.windows):
+            rows = np.flatnonzero(sources_N == index)
+            if rows.size:
+                windows.fill(inputs_NT, targets_NT, starts_NT, rows, windows_N[rows])
+
+
+class _Pool:
+    """Arrays of one shape and dtype, each lent until nothing refers to it, and then lent again.
+
+    There are never more than were in use at once. The one that came back last is lent first: the processor's cache has it.
+    """
+
+    def __init__(self, shape: tuple[int, ...], dtype: np.dtype) -> None:
+        self._shape = shape
+        self._dtype = dtype
+        self._free: list[np.ndarray] = []
+
+    def lend(self) -> Tensor:
+        """An array as a tensor, its values those of before. It comes back when the last tensor over its memory is gone."""
+        array = self._free.pop() if self._free else np.empty(self._shape, self._dtype)
+        # What the tensor's memory keeps alive is this view and no other object: numpy's own slices would refer to `array`.
+        view = array.view()
+        weakref.finalize(view, self._free.append, array)
+        return torch.from_numpy(view)
 
 
 def validation_batches(
@@ -128,31 +171,15 @@ def validation_batches(
     indices = np.arange(count, dtype=np.int64) * len(windows) // count
     for start in range(0, count, batch_size * world_size):
         own_B = indices[start + rank * batch_size : start + (rank + 1) * batch_size]
-        sources_B = np.zeros(max(1, len(own_B)), np.int64)
         if own_B.size:
-            yield _batch(_read_and_release(windows, own_B), own_B, sources_B)
+            arrays_BT = windows.read_many(own_B)
         else:
-            yield _batch(_padding(windows.length), np.array([-1], np.int64), sources_B)
+            own_B = np.array([-1], np.int64)
+            arrays_BT = _padding(windows.length)
+        inputs_BT, targets_BT, starts_BT = map(torch.from_numpy, arrays_BT)
+        yield Batch(inputs_BT, targets_BT, starts_BT, own_B, np.zeros(len(own_B), np.int64))
 
 
-def _read_and_release(windows: Windows, indices_B: np.ndarray) -> Arrays:
-    """The windows `indices_B`; the pages that they came from are given back.
-
-    Pages that were read count as the process's memory until then, and Linux maps more of them than were asked for: 64 KiB
-    around a read, or the piece in which the page cache holds it, in measurements 0.6 MiB for each window. To give them back
-    and map others costs a window some 3 microseconds.
-    """
-    arrays = windows.read_many(indices_B)
-    windows.split.release()
-    return arrays
-
-
-def _padding(length: int) -> Arrays:
-    """A row of padding alone."""
+def _padding(length: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A row of padding alone: inputs, targets and starts."""
     return np.full((1, length), PADDING, np.int64), np.full((1, length), IGNORE, np.int64), np.zeros((1, length), np.int32)
-
-
-def _batch(arrays: Arrays, sequences_B: np.ndarray, sources_B: np.ndarray) -> Batch:
-    """A batch over the arrays' own memory."""
-    inputs_BT, targets_BT, starts_BT = (torch.from_numpy(array) for array in arrays)
-    return Batch(inputs_BT, targets_BT, starts_BT, sequences_B, sources_B)

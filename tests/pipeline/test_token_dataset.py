@@ -64,23 +64,6 @@ def test_a_copy_of_a_window_can_be_changed_but_not_the_shard(tmp_path):
         split.shards[0].tokens[0] = 9
 
 
-def resident_file_pages() -> int:
-    """Kilobytes of mapped files that count as this process's."""
-    status = Path("/proc/self/status").read_text()
-    return int(status.split("RssFile:")[1].split()[0])
-
-
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system does not tell resident memory this way")
-def test_released_pages_no_longer_count_and_are_read_again(tmp_path):
-    split = build(tmp_path, [[[5] * 8_000_000]]).split("train")
-    opened = resident_file_pages()
-    assert int(split.read(0, split.tokens).sum()) == 40_000_001
-    assert resident_file_pages() - opened > 14_000  # the 16 MB of the shard, or nearly
-    split.release()
-    assert resident_file_pages() - opened < 1_000
-    assert split.read(0, 3).tolist() == [1, 5, 5]
-
-
 def test_an_empty_split_and_an_empty_dataset_can_be_read(tmp_path):
     dataset = build(tmp_path, [])
     for name in ("train", "val"):

@@ -124,6 +124,33 @@ def test_neither_writing_nor_reading_copies_the_tokens(tmp_path):
         assert not view.flags.writeable
 
 
+def test_the_tokens_lie_in_the_file_where_the_shard_says(tmp_path):
+    write_shard(tmp_path / "a.arrow", **columns())
+    shard = TokenShard.open(tmp_path / "a.arrow")
+    assert os.pread(shard.descriptor, shard.tokens.nbytes, shard.first_byte) == shard.tokens.tobytes()
+
+
+def test_the_file_is_closed_with_the_last_view_of_it(tmp_path):
+    write_shard(tmp_path / "a.arrow", **columns())
+    shard = TokenShard.open(tmp_path / "a.arrow")
+    descriptor, tokens = shard.descriptor, shard.tokens
+    del shard
+    assert os.fstat(descriptor).st_size == (tmp_path / "a.arrow").stat().st_size
+    del tokens
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(descriptor)
+
+
+def test_a_compressed_shard_is_refused(tmp_path):
+    path = tmp_path / "a.arrow"
+    write_documents(path, [[5] * 10_000])
+    table = pa.ipc.open_file(pa.memory_map(str(path))).read_all().combine_chunks()
+    with pa.ipc.new_file(tmp_path / "b.arrow", table.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as writer:
+        writer.write_batch(table.to_batches()[0])
+    with pytest.raises(TokenStoreError, match=r"b\.arrow: its tokens are compressed"):
+        TokenShard.open(tmp_path / "b.arrow")
+
+
 def test_equal_columns_make_equal_bytes(tmp_path):
     assert write_shard(tmp_path / "a.arrow", **columns()).sha256 == write_shard(tmp_path / "b.arrow", **columns()).sha256
 

@@ -16,6 +16,7 @@ from model.cross_entropy import IGNORE
 from pipeline.token_dataset import TokenDataset, TokenSplit
 from pipeline.token_store import TokenMeta, write_dataset, write_shard
 from tests.trainer.conftest import WriteTokens, random_documents
+from trainer import loader as loader_module
 from trainer.errors import TrainerError
 from trainer.loader import AHEAD, Batch, Loader, validation_batches
 from trainer.order import Order, Source
@@ -123,7 +124,54 @@ def test_each_sequence_is_the_window_that_the_order_names(
             assert batch.starts_BT[row].tolist() == window.starts_T.tolist()
 
 
+def test_steps_made_at_once_are_those_made_one_by_one(split: TokenSplit, monkeypatch: pytest.MonkeyPatch) -> None:
+    windows = [Windows(split, 16), Windows(split, 16)]
+
+    def made(at_once: int) -> list[Rows]:
+        monkeypatch.setattr(loader_module, "TOKENS_AT_ONCE", at_once * 4 * 16)
+        loader = loader_of(windows, 0.75, 0.25, batch=8, micro_batch=2, rank=1, world_size=2)
+        return [rows_of(step) for step in loader.steps(40, 11, end=40 + 10 * 8 + 5)]
+
+    expected = made(1)
+    assert [list(step) for step in expected] == [[40 + 8 * step + row for row in range(4, 8)] for step in range(11)]
+    assert {g for step in expected for g, (_, targets, _) in step.items() if set(targets) == {IGNORE}} == {125, 126, 127}
+    assert [made(at_once) == expected for at_once in (2, 3, 11, 100)] == [True] * 4
+
+
+# The arrays
+
+
+def test_a_batch_that_is_kept_never_changes(split: TokenSplit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whole, as one of its tensors, as a row, or as an array over a row: whatever is kept."""
+    monkeypatch.setattr(loader_module, "TOKENS_AT_ONCE", 2 * 4 * 16)
+    loader = loader_of([Windows(split, 16)], batch=4, micro_batch=2)
+    kept: list[tuple[torch.Tensor | np.ndarray, list]] = []
+    for number, step in enumerate(loader.steps(0, 40)):
+        batch = step[number % 2]
+        held = (batch.inputs_BT, batch.targets_BT[1], batch.starts_BT.numpy()[0], batch.sequences_B)[number % 4]
+        kept.append((held, held.tolist()))
+    del step, batch, held
+    expected = [rows_of(step) for step in loader.steps(160, 40)]
+    assert all(held.tolist() == values for held, values in kept)
+    assert expected == [rows_of(step) for step in loader_of([Windows(split, 16)], batch=4, micro_batch=2).steps(160, 40)]
+
+
+def test_arrays_are_used_again_when_nothing_refers_to_them(split: TokenSplit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loader_module, "TOKENS_AT_ONCE", 1)
+    loader = loader_of([Windows(split, 16)], batch=4, micro_batch=4)
+    # Those that wait, the one that is being made, and the one that is at hand while the next is asked for.
+    assert len({step[0].inputs_BT.data_ptr() for step in loader.steps(0, 100)}) <= AHEAD + 2
+    kept = [step[0].targets_BT for step in loader.steps(0, 20)]
+    assert len({targets_BT.data_ptr() for targets_BT in kept}) == 20
+
+
 # The thread
+
+
+@pytest.fixture
+def one_step_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it is for steps of many tokens."""
+    monkeypatch.setattr(loader_module, "TOKENS_AT_ONCE", 1)
 
 
 def loader_threads() -> list[threading.Thread]:
@@ -142,15 +190,16 @@ class Watched(Windows):
         super().__init__(split, length)
         self.enough = threading.Event()
 
-    def read_many(self, indices: Sequence[int] | np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def fill(self, *arguments: np.ndarray) -> None:
         self.reads += 1
         if self.reads == self.breaks_at:
             raise OSError("the disk is gone")
         if self.reads == self.awaited:
             self.enough.set()
-        return super().read_many(indices)
+        super().fill(*arguments)
 
 
+@pytest.mark.usefixtures("one_step_at_once")
 def test_what_was_read_ahead_when_a_consumer_stopped_is_read_again_by_the_next(split: TokenSplit) -> None:
     windows = Watched(split, 16)
     everything = [rows_of(step) for step in loader_of([windows], batch=4, micro_batch=4).steps(0, 12)]
@@ -164,6 +213,7 @@ def test_what_was_read_ahead_when_a_consumer_stopped_is_read_again_by_the_next(s
     assert found == everything
 
 
+@pytest.mark.usefixtures("one_step_at_once")
 def test_steps_are_made_before_they_are_asked_for_but_not_without_bound(split: TokenSplit) -> None:
     windows = Watched(split, 16)
     windows.awaited = 1 + AHEAD
@@ -174,6 +224,7 @@ def test_steps_are_made_before_they_are_asked_for_but_not_without_bound(split: T
     assert windows.reads == 1 + AHEAD
 
 
+@pytest.mark.usefixtures("one_step_at_once")
 def test_an_error_of_the_thread_reaches_the_consumer_at_its_step_and_ends_the_thread(split: TokenSplit) -> None:
     windows = Watched(split, 16)
     windows.breaks_at = 3
@@ -181,6 +232,14 @@ def test_an_error_of_the_thread_reaches_the_consumer_at_its_step_and_ends_the_th
     assert len(rows_of(next(stream))) == len(rows_of(next(stream))) == 4
     with pytest.raises(OSError, match="the disk is gone"):
         next(stream)
+    assert loader_threads() == []
+
+
+def test_an_error_in_a_group_of_small_steps_is_raised_and_ends_the_thread(split: TokenSplit) -> None:
+    windows = Watched(split, 16)
+    windows.breaks_at = 1
+    with pytest.raises(OSError, match="the disk is gone"):
+        next(loader_of([windows], batch=4, micro_batch=4).steps(0, 10))
     assert loader_threads() == []
 
 
@@ -258,7 +317,7 @@ def resident_file_bytes() -> int:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the kernel's own figures")
-def test_pages_that_were_read_are_given_back(tmp_path: Path) -> None:
+def test_no_page_of_a_shard_counts_as_the_process_s_own(tmp_path: Path) -> None:
     meta = TokenMeta("ab" * 32, 64, delimiter_id=0)
     tokens = np.ones(2**22, np.uint16)
     tokens[0] = 0
@@ -266,11 +325,11 @@ def test_pages_that_were_read_are_given_back(tmp_path: Path) -> None:
     info = write_shard(tmp_path / "large.arrow", ["0" * 32], tokens, np.array([0, len(tokens)]), one, one, meta)
     write_dataset(tmp_path, {"train": [info]}, meta)
     windows = Windows(TokenDataset.open(tmp_path).split("train"), 1024)
-    windows.split.release()
+    windows.read(0)  # loads the compiled code
     before = resident_file_bytes()
-    windows.read_many(range(len(windows)))
-    assert resident_file_bytes() - before > 0.75 * tokens.nbytes
-    for batches in (loader_of([windows], batch=64, micro_batch=32).steps(0, 8), validation_batches(windows, 32, 0, 1)):
+    for batches in (loader_of([windows], batch=64, micro_batch=32).steps(0, 64), validation_batches(windows, 32, 0, 1)):
         for _ in batches:
             pass
         assert resident_file_bytes() - before < 0.25 * tokens.nbytes
+    windows.split.read(0, len(tokens))
+    assert resident_file_bytes() - before > 0.75 * tokens.nbytes  # so that the figure would have shown them

@@ -1,5 +1,7 @@
 """Windows over the token stream: every target once, documents told apart, shards joined."""
 
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -122,7 +124,50 @@ def test_a_window_that_ends_with_a_shard_has_its_last_target_from_the_next(tmp_p
     assert windows.read(1).inputs_T.tolist() == [9, 2, 2]
 
 
-@pytest.mark.parametrize("index", [-1, 3])
+def test_rows_are_filled_where_asked_for_and_the_others_are_left_alone(write_tokens: WriteTokens, tmp_path: Path) -> None:
+    windows = Windows(split_of(write_tokens, tmp_path, [random_documents(9, seed=1), random_documents(7, seed=2)]), 16)
+    arrays = np.full((6, 16), -7, np.int64), np.full((6, 16), -7, np.int64), np.full((6, 16), -7, np.int32)
+    windows.fill(*arrays, np.array([4, 1]), np.array([3, 0]))
+    expected = [np.full((6, 16), -7) for _ in arrays]
+    for array, (first, fourth) in zip(expected, windows_of(windows, [0, 3]), strict=True):
+        array[1], array[4] = first, fourth
+    assert [array.tolist() for array in arrays] == [array.tolist() for array in expected]
+
+
+def windows_of(windows: Windows, indices: list[int]) -> list[tuple[np.ndarray, ...]]:
+    """Inputs, targets and starts, of each the windows `indices`, by the restatement."""
+    each = [restated(windows.split, windows.length, index) for index in indices]
+    return list(zip(*((window.inputs_T, window.targets_T, window.starts_T) for window in each), strict=True))
+
+
+def test_arrays_of_another_length_are_refused(write_tokens: WriteTokens, tmp_path: Path) -> None:
+    windows = Windows(split_of(write_tokens, tmp_path, [[[1] * 12]]), 4)
+    arrays = np.empty((1, 4), np.int64), np.empty((1, 5), np.int64), np.empty((1, 4), np.int32)
+    with pytest.raises(ValueError, match="windows of 4 tokens"):
+        windows.fill(*arrays, np.array([0]), np.array([0]))
+
+
+def test_a_shard_that_is_cut_while_it_is_in_use_is_named(write_tokens: WriteTokens, tmp_path: Path) -> None:
+    split = split_of(write_tokens, tmp_path, [random_documents(300, seed=1), random_documents(300, seed=2)])
+    windows = Windows(split, 16)
+    last = split.shards[1]
+    os.truncate(last.path, last.first_byte + 100)
+    windows.read(0)
+    with pytest.raises(
+        TrainerError, match=rf"{last.path}: ends before byte {last.first_byte + 2 * len(last.tokens)}, .*copy it again"
+    ):
+        windows.read_many([0, len(windows) - 1])
+
+
+def test_a_shard_that_cannot_be_read_is_named(write_tokens: WriteTokens, tmp_path: Path) -> None:
+    split = split_of(write_tokens, tmp_path, [[[1] * 12]])
+    with (tmp_path / "for-writing-alone").open("wb") as stream:
+        broken = replace(split, shards=(replace(split.shards[0], descriptor=stream.fileno()),))
+        with pytest.raises(TrainerError, match=rf"{split.shards[0].path}: cannot be read \(Bad file descriptor\)"):
+            Windows(broken, 4).read(0)
+
+
+@pytest.mark.parametrize("index", [-1, 3, 2**62])
 def test_a_window_that_there_is_not_is_refused(write_tokens: WriteTokens, tmp_path: Path, index: int) -> None:
     windows = Windows(split_of(write_tokens, tmp_path, [[[1] * 12]]), 4)
     with pytest.raises(IndexError, match="split train has 3"):
