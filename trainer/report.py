@@ -18,6 +18,8 @@ from trainer.parallel import Parallel
 from trainer.peak import measured_peak, operations_a_token
 from trainer.run import Run
 from trainer.step import StepResult
+from trainer.stretches import Stretch, TrainedSource, record_stretch
+from trainer.window_losses import WindowLosses
 
 
 class Reporter:
@@ -33,9 +35,12 @@ class Reporter:
         self._operations_a_token = operations_a_token(run.model, context / 2)
         self._peak = self._measured_peak()
         self._metrics: Metrics | None = None
+        self._losses: WindowLosses | None = None
         self._line: LiveLine | None = None
         if parallel.first:
             self._metrics = Metrics(self._output, run.config.tensorboard, run.config.wandb_project, resumed_step)
+            self._losses = WindowLosses(self._output, run.progress.sequences)
+            record_stretch(self._output, _stretch(run))
             self._line = LiveLine(run.steps, console)
 
     def __enter__(self) -> "Reporter":
@@ -45,10 +50,11 @@ class Reporter:
         return self
 
     def __exit__(self, *exception: Any) -> None:
-        if self._line is not None and self._metrics is not None:
+        if self._line is not None and self._metrics is not None and self._losses is not None:
             self._draw()
             self._line.__exit__(*exception)
             self._metrics.close()
+            self._losses.close()
 
     def _introduce(self) -> None:
         run = self._run
@@ -75,9 +81,11 @@ class Reporter:
 
     def step(self, result: StepResult, rate: float, seconds: float) -> None:
         """A step was taken, or skipped, at this learning rate in so many seconds."""
-        if self._metrics is None or self._line is None:
+        if self._metrics is None or self._losses is None or self._line is None:
             return
         progress, config = self._run.progress, self._run.config
+        # Rows beyond the run's end are no sequences of it.
+        self._losses.append(result.losses_G[: progress.sequences - self._losses.sequences])
         self._speed.add(result.tokens, seconds)
         speed = self._speed.tokens_per_second
         row = {
@@ -164,3 +172,20 @@ class Reporter:
         """Print a line."""
         if self._line is not None:
             self._line.say(text)
+
+
+def _stretch(run: Run) -> Stretch:
+    """Where the run stands as it is begun or gone on with, and what will follow."""
+    weights = run.loader.order.sources
+    return Stretch(
+        step=run.progress.step,
+        sequences=run.progress.sequences,
+        end=run.sequences,
+        batch_size=run.config.batch_size,
+        seed=run.config.seed,
+        context_length=run.model.config.context_length,
+        sources=tuple(
+            TrainedSource(str(dataset.folder.resolve()), dataset.fingerprint, source.windows, source.weight)
+            for dataset, source in zip(run.sources.datasets, weights, strict=True)
+        ),
+    )

@@ -21,12 +21,14 @@ from trainer.parallel import Parallel
 @dataclass(frozen=True)
 class StepResult:
     """What a step did. loss: nats a target, over all ranks. tokens: targets, over all ranks. gradient_norm: before clipping.
-    skipped: whether the parameters were left alone, as loss or gradient was not finite."""
+    skipped: whether the parameters were left alone, as loss or gradient was not finite. losses_G: float32, nats a target of
+    each of the step's sequences, over all ranks in their order; NaN for one without targets."""
 
     loss: float
     tokens: int
     gradient_norm: float
     skipped: bool
+    losses_G: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -66,16 +68,22 @@ def train_step(
 ) -> StepResult:
     """One step over this rank's micro-batches. A step with a non-finite loss or gradient on any rank changes no parameter
     and no moment on any rank."""
-    valid = sum(int((batch.targets_BT != IGNORE).sum()) for batch in batches)
-    tokens = int(parallel.sum(torch.tensor(valid, device=parallel.device)))
-    total = torch.zeros((), device=parallel.device)
+    valid_N = torch.cat([(batch.targets_BT != IGNORE).sum(1) for batch in batches]).to(parallel.device)
+    tokens = int(parallel.sum(valid_N.sum()))
+    total = torch.zeros(1, device=parallel.device)
+    sums = []
     for number, batch in enumerate(batches, start=1):
         with parallel.accumulate(model, last=number == len(batches)):
-            summed, _ = computation.loss(model, batch, parallel.device, training=True)
+            summed, losses_BT = computation.loss(model, batch, parallel.device, training=True)
             (summed * (parallel.gradient_scale / tokens)).backward()
         total += summed.detach()
+        sums.append(losses_BT.detach().sum(1))
     gradient_norm = float(parallel.clip(model, clip_norm))
-    loss = float(parallel.sum(total)) / tokens
+    # The loss and the rows' own losses travel together: each rank has zeros in place of the others' rows.
+    losses_G = torch.zeros(parallel.world_size, len(valid_N), device=parallel.device)
+    losses_G[parallel.rank] = torch.cat(sums) / valid_N
+    figures = parallel.sum(torch.cat([total, losses_G.flatten()])).cpu().numpy()
+    loss = float(figures[0]) / tokens
     # Both numbers are the same on every rank, so that all skip or none does.
     skipped = not (math.isfinite(loss) and math.isfinite(gradient_norm))
     if not skipped:
@@ -83,4 +91,4 @@ def train_step(
             group["lr"] = learning_rate
         optimizer.step()
     optimizer.zero_grad(set_to_none=True)
-    return StepResult(loss, tokens, gradient_norm, skipped)
+    return StepResult(loss, tokens, gradient_norm, skipped, figures[1:])

@@ -47,6 +47,7 @@ def main(strategy: Strategy, output: Path) -> None:
         unchanged = not parallel.any(not same)
         if parallel.first:
             seen["loss"] = torch.tensor(result.loss, dtype=torch.float64)
+            seen["losses"] = torch.from_numpy(result.losses_G.copy())
             seen["norm"] = torch.tensor(result.gradient_norm, dtype=torch.float64)
             seen["tokens"] = torch.tensor(result.tokens)
             seen["skipped"] = torch.tensor([skipped.skipped, unchanged])

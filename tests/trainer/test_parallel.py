@@ -40,6 +40,7 @@ def test_two_ranks_have_the_gradients_of_one_and_skip_together(strategy: str, tm
     result = train_step(model, [batch_of(range(8))], Recorder(model.parameters()), 0.1, 1e9, COMPUTATION, PARALLEL)
     assert int(found["tokens"]) == result.tokens
     assert float(found["loss"]) == pytest.approx(result.loss, abs=1e-6)
+    assert found["losses"].tolist() == pytest.approx(result.losses_G.tolist(), rel=1e-5)
     assert float(found["norm"]) == pytest.approx(result.gradient_norm, rel=1e-5)
     for name, gradient in gradients.items():
         assert float((found[name] - gradient).abs().max()) < 1e-6, name

@@ -9,6 +9,7 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -21,6 +22,7 @@ from tests.trainer.tokenizers import byte_tokenizer
 from trainer.checkpoint import checkpoints
 from trainer.metrics import read_metrics
 from trainer.pretrain import main
+from trainer.window_losses import LOSSES_FILE, read_losses
 
 SHAPE = """
 vocabulary_size: 300
@@ -118,6 +120,7 @@ def test_a_run_that_was_killed_goes_on_to_the_bit(shards: Path, whole: Path, tmp
     assert losses(killed) == losses(whole)
     ends = [(run / "checkpoints/step-00000020/model.safetensors").read_bytes() for run in (whole, killed)]
     assert ends[0] == ends[1]
+    assert (killed / LOSSES_FILE).read_bytes() == (whole / LOSSES_FILE).read_bytes()
 
 
 def wait_for_step(process: subprocess.Popen[str], run: Path, step: int) -> None:
@@ -145,6 +148,8 @@ def test_a_run_of_two_ranks_with_sharded_state_goes_on_with_one(shards: Path, wh
     for step, loss in losses(run).items():
         assert loss == pytest.approx(losses(whole)[step], abs=1e-5), step
         assert two_ranks[step] == pytest.approx(loss, abs=1e-5), step
+    sequences = np.arange(20 * 4)
+    assert read_losses(run, sequences).tolist() == pytest.approx(read_losses(whole, sequences).tolist(), abs=1e-4)
 
 
 def test_an_epoch_trains_on_every_target_once(shards: Path, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """One step against the whole batch at once, and what a broken number does to it."""
 
 import copy
+import math
 
 import numpy as np
 import pytest
@@ -81,6 +82,22 @@ def test_the_loss_is_the_mean_over_all_targets_of_the_step() -> None:
     assert result.tokens == sum(valid)
     assert valid[0] / 3 != valid[1] / 5
     assert result.loss == pytest.approx(float(sum(part.sum() for part in losses)) / sum(valid), rel=1e-6)
+
+
+def test_each_sequence_has_its_own_loss_whatever_the_way_that_the_step_is_cut() -> None:
+    """In the order of the sequences, and NaN for a row beyond the end of the run, which has no targets."""
+    batches = [batch_of(range(0, 3)), batch_of(range(3, 8))]
+    batches[1].targets_BT[4] = IGNORE
+    expected = []
+    for batch in batches:
+        losses_BT = COMPUTATION.loss(new_model(), batch, torch.device("cpu"), training=True)[1].detach()
+        expected += (losses_BT.sum(1) / (batch.targets_BT != IGNORE).sum(1)).tolist()
+    model = new_model()
+    result = train_step(model, batches, torch.optim.SGD(model.parameters()), 0.1, 1.0, COMPUTATION, PARALLEL)
+    assert result.losses_G.dtype == np.float32
+    assert result.losses_G.tolist()[:7] == pytest.approx(expected[:7], rel=1e-6)
+    assert len(result.losses_G) == 8
+    assert math.isnan(result.losses_G[7])
 
 
 def test_the_gradient_is_clipped_once_over_all_parameters() -> None:
