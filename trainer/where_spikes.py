@@ -1,0 +1,78 @@
+"""Steps whose loss or gradient norm is unusual among the steps before them.
+
+The rule is that of a Hampel filter (Hampel 1974; Pearson et al. 2016, "Generalized Hampel Filters", 2) looking back: a value is
+unusual when it exceeds the median of the 128 steps before it by more than six times their median absolute deviation, scaled
+to a standard deviation. 128 steps, six deviations and silence before 64 of them are known are those of the optimizer of
+OLMo-core that skips spikes (allenai/OLMo-core, src/olmo_core/optim/skip_step_optimizer.py); median and absolute deviation
+stand in for its mean and standard deviation, as a spike raises those for the steps that follow it and hides the second of
+two. Only rises count: a loss that falls fast is no fault. A value that is not finite is always unusual, and enters no median.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+BEFORE = 128
+AT_LEAST = 64
+DEVIATIONS = 6.0
+# Makes the median absolute deviation of normal values their standard deviation: 1 / (the normal's upper quartile).
+SCALE = 1.4826
+MEASURES = ("loss", "gradient_norm")
+
+# Rows of medians at once: 128 float64 each, so that a run of any length takes 32 MiB.
+_PIECE = 2**15
+
+
+@dataclass(frozen=True)
+class Spike:
+    """An unusual value. measure: of MEASURES. value: None where it was not finite; then nothing was compared. limit: what it
+    exceeds, for a median of the steps before."""
+
+    step: int
+    measure: str
+    value: float | None
+    median: float | None
+    limit: float | None
+
+
+def spikes(rows: Iterable[Mapping[str, Any]]) -> list[Spike]:
+    """The unusual values among the rows of a run's metrics, in the order of the steps."""
+    training = [row for row in rows if row.get("kind") == "train"]
+    found = []
+    for measure in MEASURES:
+        values_N = np.array([row.get(measure) for row in training], dtype=np.float64)  # None becomes NaN
+        medians_N, limits_N = limits(values_N)
+        finite_N = np.isfinite(values_N)
+        for index in np.flatnonzero((values_N > limits_N) | ~finite_N).tolist():
+            step = int(training[index]["step"])
+            if finite_N[index]:
+                compared = float(values_N[index]), float(medians_N[index]), float(limits_N[index])
+                found.append(Spike(step, measure, *compared))
+            else:
+                found.append(Spike(step, measure, None, None, None))
+    return sorted(found, key=lambda spike: (spike.step, MEASURES.index(spike.measure)))
+
+
+def limits(values_N: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The median of the finite values before each, and what it may be at most: float64 (N,), NaN where too few came before."""
+    medians_N, limits_N = np.full(len(values_N), np.nan), np.full(len(values_N), np.nan)
+    places = np.flatnonzero(np.isfinite(values_N))
+    finite = values_N[places]
+    for nth in range(AT_LEAST, min(BEFORE, len(finite))):
+        piece = places[nth : nth + 1]
+        medians_N[piece], limits_N[piece] = _limits(finite[None, :nth])
+    if len(finite) > BEFORE:
+        before = np.lib.stride_tricks.sliding_window_view(finite[:-1], BEFORE)
+        for start in range(0, len(before), _PIECE):
+            piece = places[BEFORE + start : BEFORE + start + _PIECE]
+            medians_N[piece], limits_N[piece] = _limits(before[start : start + _PIECE])
+    return medians_N, limits_N
+
+
+def _limits(before: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Median and limit of each row of values."""
+    medians = np.median(before, axis=1)
+    deviations = np.median(np.abs(before - medians[:, None]), axis=1)
+    return medians, medians + DEVIATIONS * SCALE * deviations
