@@ -14,7 +14,6 @@ from types import FrameType
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
@@ -305,9 +304,9 @@ def _is_html(record: Record) -> bool:
 
 
 def _require(rule: Rule, value: float, detail: str = "") -> None:
-    failed, threshold = rule.failures(np.array([value]))
-    if failed[0]:
-        raise Dropped(rule.name, float(value), float(threshold[0]), detail)
+    threshold = rule.broken_bound(value)
+    if threshold is not None:
+        raise Dropped(rule.name, float(value), threshold, detail)
 
 
 def _encodable(text: str) -> str:

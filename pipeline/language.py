@@ -56,6 +56,8 @@ _DECLARED = re.compile(
     rb"|<meta\b(?=[^<>]*content-language)[^<>]*\scontent\s*=\s*[\"']?\s*ja(?![a-z0-9])",
     re.IGNORECASE,
 )
+# What every such declaration holds. It begins with a fixed byte, which is sought several times as fast.
+_JA_VALUE = re.compile(rb"=\s*[\"']?\s*[jJ][aA](?![a-zA-Z0-9])")
 
 CLEAR_KANA_SHARE = 0.15  # of letters; of 4,000 labelled pages in other languages none has more than 0.13
 MIN_KANA_SHARE = 0.02  # of letters; below it a text has a name or a quotation in Japanese
@@ -107,7 +109,7 @@ def rapid_check(body: bytes, http_charset: str | None) -> RapidEvidence:
         decoded = decode(body, http_charset)
         charset = decoded.charset
         readable = html.unescape(decoded.text).encode("utf-8", "replace")
-    declared = _DECLARED.search(body, 0, DECLARATION_BYTES) is not None
+    declared = _declares_japanese(body)
     if utf_8 < FEW and readable is body and not declared:
         return RapidEvidence(0.0, "no kana in samples", None)
     letters = visible_letters(readable)
@@ -115,6 +117,12 @@ def rapid_check(body: bytes, http_charset: str | None) -> RapidEvidence:
     weight = min(1.0, max(0.0, (share - KANA_SHARE_NONE) / (KANA_SHARE_ALL - KANA_SHARE_NONE)))
     evidence = f"{letters.kana} kana, {letters.other} other letters beyond ASCII ({charset}){', lang=ja' * declared}"
     return RapidEvidence(letters.kana * weight, evidence, letters)
+
+
+def _declares_japanese(body: bytes) -> bool:
+    """Whether the head of a page says that it is in Japanese."""
+    is_possible = _JA_VALUE.search(body, 0, DECLARATION_BYTES) is not None
+    return is_possible and _DECLARED.search(body, 0, DECLARATION_BYTES) is not None
 
 
 def measure_language(text: str, title: str = "", page: VisibleLetters | None = None) -> LanguageNumbers:

@@ -4,8 +4,10 @@ A *measured number* is a column; a *rule* bounds one column; a *verdict* is what
 numbers are stored, a changed threshold judges again without reading a page.
 """
 
-from collections.abc import Mapping, Sequence
+import operator
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +22,14 @@ VERDICT_SCHEMA = pa.schema(
         pa.field("failed", pa.list_(pa.string()), nullable=False),  # every rule that failed, in the table's order
     ]
 )
+
+# Which comparison of a value with a bound keeps the value.
+HOLDS: dict[str, Callable[[Any, float], Any]] = {
+    "minimum": operator.ge,
+    "above": operator.gt,
+    "maximum": operator.le,
+    "below": operator.lt,
+}
 
 
 @dataclass(frozen=True)
@@ -58,16 +68,15 @@ class Rule:
         threshold = np.full(len(values), np.nan)
         failed = np.zeros(len(values), dtype=bool)
         for kind, bound in self.bounds():
-            holds = {
-                "minimum": values >= bound,
-                "above": values > bound,
-                "maximum": values <= bound,
-                "below": values < bound,
-            }[kind]
+            holds = HOLDS[kind](values, bound)
             newly = ~holds & ~failed
             threshold[newly] = bound
             failed |= ~holds
         return failed, threshold
+
+    def broken_bound(self, value: float) -> float | None:
+        """The threshold that one value breaks, None where the rule holds: `failures` of a single value, without arrays."""
+        return next((bound for kind, bound in self.bounds() if not HOLDS[kind](value, bound)), None)
 
 
 def judge(rules: Sequence[Rule], doc_ids: Sequence[str] | pa.Array, columns: Mapping[str, np.ndarray]) -> pa.Table:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import IO, NamedTuple
 
 import zstandard
-from fastwarc.warc import ArchiveIterator, WarcRecord
+from fastwarc.warc import ArchiveIterator, HeaderMap, WarcRecord
 
 _GZIP_MAGIC = b"\x1f\x8b\x08"
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
@@ -142,17 +142,17 @@ def _swallowed_a_header(raw: WarcRecord) -> bool:
 
 def _read_record(raw: WarcRecord, offset: int, max_bytes: int) -> Record:
     kind = str(raw.record_type)
-    headers = raw.headers
+    headers = _by_name(raw.headers)
     record = Record(
         kind=kind,
         offset=offset,
         length=raw.content_length,
-        url=(headers.get("WARC-Target-URI") or "").strip("<>"),
-        date=headers.get("WARC-Date") or "",
-        record_id=headers.get("WARC-Record-ID") or "",
-        truncated=headers.get("WARC-Truncated") or "",
+        url=headers.get("warc-target-uri", "").strip("<>"),
+        date=headers.get("warc-date", ""),
+        record_id=headers.get("warc-record-id", ""),
+        truncated=headers.get("warc-truncated", ""),
     )
-    if not (headers.get("Content-Length") or "").strip().isdigit():
+    if not headers.get("content-length", "").strip().isdigit():
         return record._replace(problem="corrupt_record", detail="no Content-Length; the file may end in its header")
     if kind not in ("response", "resource", "conversion") or record.truncated:
         return record
@@ -160,22 +160,28 @@ def _read_record(raw: WarcRecord, offset: int, max_bytes: int) -> Record:
         raw.parse_http(max_header_len=_MAX_HEADER_BYTES)
     http = raw.http_headers if raw.is_http_parsed else None
     if http is not None:
+        sent = _by_name(http)
         record = record._replace(
             length=raw.content_length,
             http_status=http.status_code,
-            content_type=(http.get("Content-Type") or "").lower(),
+            content_type=sent.get("content-type", "").lower(),
             http_charset=raw.http_charset,
-            content_encoding=(http.get("Content-Encoding") or "").lower(),
-            transfer_encoding=(http.get("Transfer-Encoding") or "").lower(),
+            content_encoding=sent.get("content-encoding", "").lower(),
+            transfer_encoding=sent.get("transfer-encoding", "").lower(),
         )
     else:
-        record = record._replace(content_type=(headers.get("Content-Type") or "").lower())
+        record = record._replace(content_type=headers.get("content-type", "").lower())
     if raw.content_length > max_bytes:
         return record._replace(problem="oversized_page")
     body = raw.reader.read(raw.content_length) if raw.content_length else b""
     if len(body) < raw.content_length:
         return record._replace(problem="corrupt_record", detail=f"the file ends after {len(body)} of {raw.content_length} bytes")
     return record._replace(body=body)
+
+
+def _by_name(headers: HeaderMap) -> dict[str, str]:
+    """The first value of each header, its name in lower case: one look-up of FastWARC's takes as long as all of this."""
+    return {name.lower(): value for name, value in reversed(headers.astuples())}
 
 
 def record_starts_after(stream: IO[bytes], position: int) -> int | None:

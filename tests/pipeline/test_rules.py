@@ -84,3 +84,12 @@ def test_judging_a_table_is_judging_each_row(rows: list[tuple[float, ...]]) -> N
         ]
         assert told["failed"] == broken
         assert told["rule"] == (broken[0] if broken else None)
+
+
+@given(
+    st.builds(Rule, st.just("r"), *(st.none() | st.sampled_from([0.0, 1.0, 2.5]) for _ in range(4))),
+    st.floats() | st.sampled_from([0, 1, 2.5]),
+)
+def test_one_value_breaks_what_it_breaks_in_an_array(rule: Rule, value: float) -> None:
+    failed, threshold = rule.failures(np.array([value]))
+    assert rule.broken_bound(value) == (threshold[0] if failed[0] else None)
