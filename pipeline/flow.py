@@ -54,7 +54,18 @@ FLOW: tuple[Stage, ...] = (
             "http_body",
             "inputs",
             "language",
+            "letters",
             "main_text",
+            "main_text_blocks",
+            "main_text_features",
+            "main_text_trees",
+            "lists/main_text_trees.tsv",
+            "block_texts",
+            "class_words",
+            "html_elements",
+            "html_references",
+            "html_tokens",
+            "markup",
             "nesting",
             "warc",
             "rules",
@@ -253,7 +264,7 @@ def code_version(stage: Stage) -> str:
 
 @functools.cache
 def _module_code(module: str) -> str:
-    if module.endswith(".txt"):
+    if module.endswith((".txt", ".tsv")):
         return (Path(__file__).parent / module).read_text(encoding="utf-8")
     specification = importlib.util.find_spec(f"pipeline.{module}")
     if specification is None or specification.origin is None:

@@ -1,94 +1,95 @@
 """The blocks of an HTML page: its paragraphs, headings, list items, rows of tables and lines of code, in the order of the page.
 
-One walk over the tree that libxml2 builds. A block is a run of text that no element other than inline ones interrupts; it
-knows the element that holds it, and each element its parent, its tag and the kinds of words in its class and id. What is
-never shown, what only controls the page (buttons, fields, navigation) and line numbers beside code give no text. A walk over
-the tree of resiliparse in Python costs three times as much, since each of its nodes is made anew.
+A block is a run of text that no element other than inline ones interrupts; it knows the element that holds it, and each element
+its parent, its tag and the kinds of words in its class and id. What is never shown, what only controls the page (buttons,
+fields, navigation) and line numbers beside code give no text.
+
+One pass over the page's tokens keeps the elements that are open, as a browser does, and no tree: an element is written down when
+a block in it is. Of the standard's rules those are left out that only move text or repeat formatting: text between the rows of a
+table stays there, and of the elements that go on in the next block when they were not closed (`b`, `font`, ...) only links do.
+Memory grows with the page and time too, whatever it holds: beyond MAX_DEPTH elements are not nested any deeper.
 """
 
 import functools
-import re
 from typing import NamedTuple
 
-from lxml import etree
+import numba
+import numpy as np
 
-# Elements whose content is not shown, or is no text; `rt` and `rp` would put the reading of a word into its sentence. Not
-# `head`: libxml2 leaves it open before an element that HTML 4 did not know.
+from pipeline.block_texts import BREAK, CELL, LINK, PLAIN, Pieces, write_texts
+from pipeline.class_words import COMMENTS, LEFT_OUT, words_of
+from pipeline.html_elements import (
+    ANCHOR,
+    CLASS,
+    CLOSES,
+    END_STOPS,
+    FOREIGN,
+    FORMATTING,
+    IN_TABLE,
+    INNERMOST,
+    KIND,
+    NAME,
+    NO_REOPENING,
+    ONCE,
+    SCOPE,
+    SPECIAL,
+    STOPS,
+    TABLE,
+    TOGGLE,
+    VOID,
+    P,
+    element_table,
+    pack_name,
+)  # fmt: skip
+from pipeline.html_references import decode_texts
+from pipeline.html_tokens import CODE, END, HAS_TARGET, HIDDEN, SELF_CLOSING, START, TITLE, read_tokens
+
+# Elements whose content is not shown, or is no text; `rt` and `rp` would put the reading of a word into its sentence.
 _WITHOUT_TEXT = frozenset((
     "title", "script", "style", "noscript", "template", "svg", "iframe", "object", "embed", "canvas", "audio", "video", "select",
     "option", "datalist", "textarea", "button", "input", "annotation", "rt", "rp", "map", "area", "applet", "frameset",
     "nav", "footer",
 ))  # fmt: skip
-# Elements that do not end a line; of all others the browser's own style sheet, or no one, says that they do.
+# Elements that do not end a line, by the browser's own style sheet or because they show nothing where they stand; of all
+# others the style sheet, or no one, says that they do.
 _INLINE = frozenset((
-    "a", "abbr", "acronym", "b", "bdi", "bdo", "big", "blink", "br", "cite", "code", "data", "del", "dfn", "em", "font", "i",
-    "img", "ins", "kbd", "label", "mark", "math", "nobr", "output", "picture", "q", "rb", "ruby", "s", "samp", "slot", "small",
-    "source", "span", "strike", "strong", "sub", "sup", "td", "th", "time", "tt", "u", "var", "wbr",
+    "a", "abbr", "acronym", "b", "base", "basefont", "bdi", "bdo", "bgsound", "big", "blink", "br", "cite", "code", "col", "data",
+    "del", "dfn", "em", "font", "frame", "i", "img", "ins", "kbd", "keygen", "label", "link", "mark", "math", "meta", "nobr",
+    "output", "param", "picture", "q", "rb", "ruby", "s", "samp", "slot", "small", "source", "span", "strike", "strong", "sub",
+    "sup", "td", "th", "time", "track", "tt", "u", "var", "wbr",
 ))  # fmt: skip
+# Inline elements before which there is a space: cells, and what stands for a value between two others.
+_SPACED = frozenset(["link", "meta", "td", "th"])
+_CODE = frozenset(["pre", "listing", "xmp"])
+# Elements of SVG and MathML in which HTML goes on.
+_HTML_INSIDE = frozenset(["annotation-xml", "desc", "foreignobject", "mi", "mn", "mo", "ms", "mtext"])
 # The tags that tell main text from the rest; the position in this list is the tag's number, 0 any other.
 TAGS = (
     "", "p", "li", "h1", "h2", "h3", "h4", "h5", "h6", "tr", "dd", "dt", "pre", "blockquote", "div", "figcaption", "td",
     "article", "main", "aside", "header", "form", "section", "ul", "ol", "dl", "table", "body", "figure",
     "address", "details", "center",
 )  # fmt: skip
-_TAG_NUMBER = {tag: number for number, tag in enumerate(TAGS)}
+# Blink does not nest elements deeper; of 12,473 real pages the deepest has 72.
+MAX_DEPTH = 512
 
-# Kinds of words in `class`, `id`, `role` and `itemprop`: what authors and publishing systems call the parts of a page.
-WORD_KINDS = {
-    "content": "article|body|content|entry|main|post|text|story|markdown|prose|document|blog",
-    "article_body": "article-?_?body|articlebody|entry-?_?content|post-?_?(content|body)|main-?_?(content|text)|story-?_?body|"
-    "markdown-body|article-?_?(content|text)|blog-?_?body|\\brst-content|\\bprose\\b|article__body|entry-body|\\bhonbun",
-    "navigation": "nav|menu|breadcrumb|crumb|pankuzu|topicpath|gnav|skip|sitemap",
-    "side": "side|aside|sub-?_?column|rail|widget|\\bleft\\b|\\bright\\b|secondary|complementary",
-    "foot": "foot|copyright|bottom|colophon|contentinfo",
-    "head": "head|masthead|banner|logo|\\btop\\b",
-    "comment": "comment|disqus|respond|reply|discuss|trackback|pingback",
-    "related": "relat|recommend|similar|popular|ranking|recent|latest|more|read-?_?next|teaser|outbrain|taboola|see-?_?also|"
-    "suggest|trending|kanren|osusume|card",
-    "share": "share|sharing|social|sns|tweet|twitter|facebook|follow|bookmark|hatena|like",
-    "advertisement": "\\bad\\b|\\bads\\b|advert|sponsor|promo|\\bpr\\b|affiliate|newsletter|subscri|signup|sign-up|campaign|cta|"
-    "paywall",
-    "meta": "meta|date|time|author|byline|posted|publish|info|credit|profile|bio\\b|avatar|user",
-    "tag": "tag|categor|label|topic|keyword|genre",
-    "pages": "pag(er|ination|e-?nav)|prev|next|older|newer|neighbor",
-    "contents": "toc|table-?of-?contents|index|mokuji",
-    "notice": "cookie|consent|modal|popup|overlay|alert|notice|gdpr|banner|toast|privacy",
-    "list": "list|archive|items|grid|feed|loop|carousel|slider|gallery",
-    "caption": "caption|figure|image|photo|media|wp-caption|thumb|video",
-    "title": "title|headline|heading|subject|lead|excerpt|summary|abstract|intro|dek",
-    "code": "highlight|code|source|syntax|hljs|prettyprint|console",
-    "hidden": "hidden|hide|collapse|sr-only|screen-reader|visually|invisible|print|d-none",
-    "form": "form|search|login|input|button|btn|contact|register",
-    "message": "message|thread|topic|forum|postbody|post_body|bbs|question|answer|\\bres\\b|review",
-}  # fmt: skip
-# Classes and ids of what is no main text wherever it stands: line numbers and anchors beside code and headings in Pygments,
-# Rouge, Chroma, Hexo and Sphinx; landmarks of ARIA; questions about cookies; readers' comments in WordPress, Movable Type and
-# Disqus, which are remarks in code where a `span` bears the class.
-_LEFT_OUT = re.compile(
-    r"gutter|rouge-gutter|linenos?|linenodiv|lnt|ln|line-numbers?|headerlink|navigation|contentinfo"
-    r"|cookie([-_]?(bar|banner|consent|notice|law|policy|popup|message|box|modal))*|(gdpr|consent)[-_]?(bar|banner|notice|popup|modal)"
-)
-_COMMENTS = frozenset((
-    "comments", "comment", "commentlist", "comment-respond", "respond", "disqus_thread", "dsq-brlink",
-))  # fmt: skip
-_CODE = frozenset(["pre", "listing", "xmp"])
-_TOP = frozenset(["html", "body"])  # hidden by style sheets until scripts show them
-_HIDING_STYLE = re.compile(r"display:\s*none|visibility:\s*hidden", re.IGNORECASE)
-_KIND_PATTERNS = [re.compile(pattern) for pattern in WORD_KINDS.values()]
-_SKIP = -1  # in place of an element's bits: it and all in it give no text
-# Links to a heading or back from a footnote.
-_ANCHOR_SIGNS = frozenset(["#", "¶", "§", "🔗", "^", "↑", "↩", "↩︎", "[編集]", "[edit]"])
-
-_SPACES = re.compile(r"[ \t\r\n\f]+")
-_CJK = "\u3000-\u30ff\u3400-\u9fff\uf900-\ufaff\uff00-\uffef"
-# A line break of the source between two characters of a script without spaces is no space.
-_BREAK_IN_CJK = re.compile(rf"(?<=[{_CJK}])[ \t\r\f]*\n[ \t\r\n\f]*(?=[{_CJK}])")
+# Properties of an element's name, as bits, beside those of `html_elements`.
+WITHOUT_TEXT, INLINE, CODE_TEXT, HTML_INSIDE, SPACED = 1, 2, 4, 8, 16
+_PROPERTIES = (
+    (WITHOUT_TEXT, _WITHOUT_TEXT), (INLINE, _INLINE), (CODE_TEXT, _CODE), (HTML_INSIDE, _HTML_INSIDE), (SPACED, _SPACED),
+)  # fmt: skip
+_BODY_NUMBER = TAGS.index("body")
+_BR, _BODY, _HTML, _SPAN = map(pack_name, ("br", "body", "html", "span"))
+# Columns of the stack of open elements, after NAME, KIND and CLASS. PLACE: the number of the element, -1 as long as no block in
+# it is known; ROLE: what it counts for while it is open.
+PROPERTIES, TAG, BITS, PLACE, ROLE = range(3, 8)
+A_LINK, IS_CODE, IS_FOREIGN = range(3)  # roles, the last also of what is left out
+NO_ROLE = 3
 
 
 class Page(NamedTuple):
-    """The blocks of a page, each with its text (lines separated by "\\n"), the number of the element that holds it and how many
-    of its characters are links'; and of each element the number of its parent, which is smaller (-1 for the first), of its tag
-    in TAGS, and the bits of its WORD_KINDS."""
+    """The blocks of a page, each with its text (lines separated by "\n"), the number of the element that holds it and how many
+    of its characters are links'; and of each element that holds one, or holds such an element, the number of its parent, which
+    is smaller (-1 for the first), of its tag in TAGS, and the bits of its WORD_KINDS."""
 
     title: str  # on one line, "" without one
     texts: list[str]
@@ -101,128 +102,247 @@ class Page(NamedTuple):
 
 def read_page(html: str) -> Page:
     """The blocks of a page and the elements that hold them. Never fails; a page without text has no blocks."""
-    parser = etree.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=True)
-    parser.feed(html.encode("utf-8", "replace"))
-    try:
-        root = parser.close()
-    except etree.XMLSyntaxError:  # there is nothing in it
-        root = None
-    if root is None:
-        return Page("", [], [], [], [], [], [])
-    title = next(root.iter("title"), None)
-    reader = _Reader("" if title is None else " ".join("".join(title.itertext()).split()))
-    reader.read(root)
-    return reader.page
+    page = np.frombuffer(html.encode("utf-8", "replace"), dtype=np.uint8)
+    tokens = read_tokens(page)
+    decoded = decode_texts(page, tokens)
+    title, holders, *elements, kinds, texts, are_code, ends = _build(
+        tokens.kinds, tokens.names, tokens.bits, words_of(page, tokens), *decoded, *_tables()
+    )
+    written = write_texts(Pieces(kinds, texts, are_code, ends), *decoded)
+    text = written.characters.tobytes().decode()
+    ends_B = written.ends_B.tolist()
+    blocks = [text[start:end] for start, end in zip([0, *ends_B], ends_B, strict=False)]
+    shown = [number for number, block in enumerate(blocks) if block]
+    parents, tags, words = (column.tolist() for column in elements)
+    title_text = "" if title < 0 else decoded.characters[decoded.starts[title] : decoded.ends[title]].tobytes().decode()
+    return Page(
+        " ".join(title_text.split()),
+        [blocks[number] for number in shown],
+        holders[shown].tolist(),
+        written.link_characters_B[shown].tolist(),
+        parents,
+        tags,
+        words,
+    )
 
 
-def _bits_of(element: etree._Element) -> int:
-    attributes = element.attrib
-    if not attributes:
-        return 0
-    style = attributes.get("style")
-    if "hidden" in attributes or (style is not None and _HIDING_STYLE.search(style)):
-        return _SKIP
-    bits = 0
-    for name in ("class", "id", "role", "itemprop"):
-        value = attributes.get(name)
-        if value:
-            for word in value.split():
-                if word in _COMMENTS and element.tag != "span":
-                    return _SKIP
-                bits |= _word_bits(word)
-    return _SKIP if bits < 0 else bits
+@functools.cache
+def _tables() -> tuple[np.ndarray, np.ndarray]:
+    """The table of elements, and by the same slots their PROPERTIES and their numbers in TAGS."""
+    table = element_table({*TAGS[1:], *(name for _, names in _PROPERTIES for name in names)})
+    properties = np.zeros((len(table), 2), dtype=np.int64)
+    for bit, names in _PROPERTIES:
+        for name in names:
+            properties[pack_name(name) % len(table), 0] |= bit
+    for number, tag in enumerate(TAGS[1:], 1):
+        properties[pack_name(tag) % len(table), 1] = number
+    return table, properties
 
 
-@functools.lru_cache(maxsize=50_000)
-def _word_bits(word: str) -> int:
-    word = word.lower()
-    if _LEFT_OUT.fullmatch(word):
-        return _SKIP
-    return sum(1 << bit for bit, pattern in enumerate(_KIND_PATTERNS) if pattern.search(word))
+@numba.njit(cache=True, nogil=True)
+def _outermost(stack: np.ndarray, size: int, first: int, closes: int, stops: int) -> int:
+    """The outermost open element of the classes `closes`, sought from the innermost outwards to `first` or to an element
+    of the classes `stops`; -1 for none."""
+    outermost = -1
+    for index in range(size - 1, max(first, 2) - 1, -1):
+        if stack[index, CLASS] & closes:
+            outermost = index
+        if stack[index, CLASS] & stops:
+            break
+    return outermost
 
 
-class _Reader:
-    """The walk: the elements that are open, and the pieces of text since the last block ended."""
+@numba.njit(cache=True, nogil=True)
+def _innermost(stack: np.ndarray, size: int, name: int, stops: int) -> int:
+    """The last open element of that name, up to the first of the classes `stops`; -1 for none."""
+    for index in range(size - 1, 1, -1):
+        if stack[index, NAME] == name:
+            return index
+        if stack[index, CLASS] & stops:
+            break
+    return -1
 
-    def __init__(self, title: str) -> None:
-        self.page = Page(title, [], [], [], [], [], [])
-        self.pieces: list[str] = []
-        self.links = 0
-        self.holder = -1
 
-    def read(self, root: etree._Element) -> None:
-        page = self.page
-        walk = etree.iterwalk(root, events=("start", "end"))
-        open_elements: list[tuple[int, int]] = []  # of each: its parent, and the element that holds its parent's text
-        current = holder = -1
-        link_depth = code_depth = 0
-        is_skipped = False
-        for event, element in walk:
-            tag = element.tag
-            if event == "start":
-                bits = _SKIP if tag in _WITHOUT_TEXT else _bits_of(element)
-                if tag in _TOP:
-                    bits = max(0, bits)
-                if bits == _SKIP:
-                    walk.skip_subtree()
-                    is_skipped = True
-                    continue
-                is_inline = tag in _INLINE
-                if not is_inline:
-                    self._end_block(code_depth > 0)
-                open_elements.append((current, holder))
-                page.parents.append(current)
-                page.tags.append(_TAG_NUMBER.get(tag, 0))
-                page.words.append(bits)
-                current = len(page.parents) - 1
-                if not is_inline:
-                    holder = current
-                link_depth += tag == "a"
-                code_depth += tag in _CODE
-                if self.pieces and tag == "br":
-                    self.pieces.append("\n" if code_depth else "\0")
-                elif self.pieces and tag in ("td", "th"):
-                    self.pieces.append(" ")
-                text = element.text
+@numba.njit(cache=True, nogil=True)
+def _outer_foreign(stack: np.ndarray, size: int) -> int:
+    """The outermost `svg` or `math` that an element of HTML ends; -1 for none, or inside an element in which HTML goes on."""
+    outermost = -1
+    for index in range(size - 1, 1, -1):
+        if stack[index, PROPERTIES] & HTML_INSIDE:
+            break
+        if stack[index, CLASS] & FOREIGN:
+            outermost = index
+    return outermost
+
+
+@numba.njit(cache=True, nogil=True)
+def _ends_block(stack: np.ndarray, size: int, index: int) -> bool:
+    """Whether an element that ends a line is among the open ones from `index` on."""
+    while index < size and stack[index, PROPERTIES] & INLINE:
+        index += 1
+    return index < size
+
+
+@numba.njit(cache=True, nogil=True)
+def _close(stack: np.ndarray, size: int, shown: int, index: int, roles: np.ndarray, open_names: np.ndarray) -> int:
+    """Close the open element at `index`: the new size of the stack, of which the first `shown` elements show their text.
+
+    What is inside closes too, but for a link, which begins anew. A formatting element closes nothing but itself.
+    """
+    is_formatting = stack[index, KIND] & FORMATTING and index < shown
+    ends_links = stack[index, CLASS] & NO_REOPENING
+    kept = index
+    for inner in range(index, size):
+        if inner > index and (is_formatting or (stack[inner, ROLE] == A_LINK and not ends_links)):
+            for column in range(stack.shape[1]):
+                stack[kept, column] = stack[inner, column]
+            if not is_formatting:
+                stack[kept, PLACE] = -1
+            kept += 1
+            continue
+        roles[stack[inner, ROLE]] -= 1
+        open_names[stack[inner, NAME] & 0xFF] -= 1
+    return kept
+
+
+@numba.njit(cache=True, nogil=True)
+def _build(
+    kinds: np.ndarray,
+    names: np.ndarray,
+    bits: np.ndarray,
+    words: np.ndarray,
+    characters: np.ndarray,
+    starts: np.ndarray,
+    ends: np.ndarray,
+    table: np.ndarray,
+    properties: np.ndarray,
+) -> tuple[
+    int, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray
+]:  # fmt: skip
+    """The token that is the title, -1 for none; of each block the element that holds it; of each element its parent, tag and
+    bits; and the Pieces of the blocks, field by field."""
+    count = len(kinds)
+    holders_B = np.empty(count + 1, dtype=np.int32)
+    are_code_B = np.empty(count + 1, dtype=np.bool_)
+    piece_ends_B = np.empty(count + 1, dtype=np.int32)
+    piece_kinds = np.empty(count, dtype=np.uint8)
+    piece_tokens = np.empty(count, dtype=np.int32)
+    parents_E = np.empty(2 * count + 2, dtype=np.int32)  # each tag begins or closes one element, and may begin a link anew
+    tags_E = np.empty(2 * count + 2, dtype=np.int16)
+    words_E = np.empty(2 * count + 2, dtype=np.int32)
+    blocks = pieces = elements = 0
+    first_piece = 0  # of the block that is being put together
+    title = -1
+
+    stack = np.zeros((MAX_DEPTH, 8), dtype=np.int64)
+    stack[0, NAME], stack[1, NAME], stack[1, TAG] = _HTML, _BODY, _BODY_NUMBER
+    stack[0, PLACE] = stack[1, PLACE] = -1
+    size = 2
+    left_out = MAX_DEPTH  # where on the stack the element is in which nothing is shown
+    roles = np.zeros(4, dtype=np.int64)
+    open_names = np.zeros(256, dtype=np.int64)  # by their last letters, to save looking for those that are not open
+
+    for token in range(count + 1):
+        kind = kinds[token] if token < count else END
+        if kind <= CODE:
+            if kind == TITLE:
+                if title < 0 and not roles[IS_FOREIGN]:
+                    title = token
+            elif left_out >= size:
+                is_blank = True
+                for position in range(starts[token], ends[token]):
+                    if characters[position] > 0x20:
+                        is_blank = False
+                        break
+                if not is_blank or pieces > first_piece or roles[IS_CODE]:
+                    piece_kinds[pieces], piece_tokens[pieces] = LINK if roles[A_LINK] else PLAIN, token
+                    pieces += 1
+            continue
+        name = names[token] if token < count else _HTML
+        slot = name % len(table)
+        is_known = table[slot, NAME] == name
+        own_kind = table[slot, KIND] if is_known else 0
+        own_class = table[slot, CLASS] if is_known else 0
+        own_properties = properties[slot, 0] if is_known else 0
+        if kind == START and own_kind & ONCE:
+            if name in (_HTML, _BODY):
+                place = 0 if name == _HTML else 1
+                more = words[token] & ~(LEFT_OUT | COMMENTS)  # style sheets hide a page until its scripts show it
+                stack[place, BITS] |= more
+                if stack[place, PLACE] >= 0:
+                    words_E[stack[place, PLACE]] |= more
+            continue
+        if kind == START and own_kind & IN_TABLE and _outermost(stack, size, 2, TABLE, TABLE) < 0:
+            continue
+        is_left_out = kind == START and (
+            own_properties & WITHOUT_TEXT
+            or bits[token] & HIDDEN
+            or words[token] & LEFT_OUT
+            or (words[token] & COMMENTS and name != _SPAN)
+        )
+        opens = kind == START
+        for step in range(3):
+            closed = -1
+            ends_block = False
+            if step == 0:  # an element of HTML ends what is foreign to it
+                if opens and roles[IS_FOREIGN] and own_class & SPECIAL & ~SCOPE:
+                    closed = _outer_foreign(stack, size)
+            elif step == 1:
+                if opens and is_known and table[slot, CLOSES]:
+                    first = size - 1 if own_kind & INNERMOST else 2
+                    closed = _outermost(stack, size, first, table[slot, CLOSES], table[slot, STOPS])
+                    opens = closed < 0 or not own_kind & TOGGLE
+                elif not opens and open_names[name & 0xFF]:
+                    closed = _innermost(stack, size, name, table[slot, END_STOPS] if is_known else SPECIAL)
+                if closed < 0 and not opens and own_class == P:  # that stands for an empty one
+                    ends_block = left_out >= size
             else:
-                if is_skipped:
-                    is_skipped = False
-                else:
-                    if tag not in _INLINE:
-                        self._end_block(code_depth > 0)
-                    current, holder = open_elements.pop()
-                    link_depth -= tag == "a"
-                    code_depth -= tag in _CODE
-                text = element.tail
-            if text:
-                self._add(text, holder, link_depth > 0)
-        self._end_block(False)
-
-    def _add(self, text: str, holder: int, is_link: bool) -> None:
-        if is_link:
-            bare = text.strip()
-            if bare in _ANCHOR_SIGNS:
-                return
-            self.links += len(bare)
-        if not self.pieces:
-            self.holder = holder
-        self.pieces.append(text)
-
-    def _end_block(self, is_code: bool) -> None:
-        if not self.pieces:
-            return
-        text = "".join(self.pieces)
-        if is_code:
-            text = text.strip("\r\n").rstrip()
-        else:
-            if "\n" in text:
-                text = _BREAK_IN_CJK.sub("", text)
-            text = _SPACES.sub(" ", text).strip()
-            if "\0" in text:
-                text = "\n".join(line for line in map(str.strip, text.split("\0")) if line)
-        if text and not text.isspace():
-            self.page.texts.append(text)
-            self.page.holders.append(self.holder)
-            self.page.link_characters.append(self.links)
-        self.pieces.clear()
-        self.links = 0
+                ends_block = token == count or (left_out >= size and opens and not is_left_out and not own_properties & INLINE)
+            shown = min(left_out, size)
+            if closed >= 0 and not stack[closed, KIND] & FORMATTING:
+                ends_block = _ends_block(stack, shown, closed)
+            if ends_block and pieces > first_piece:
+                holder = shown - 1
+                while stack[holder, PROPERTIES] & INLINE:
+                    holder -= 1
+                known = holder
+                while known >= 0 and stack[known, PLACE] < 0:
+                    known -= 1
+                for index in range(known + 1, holder + 1):
+                    parents_E[elements] = stack[index - 1, PLACE] if index else -1
+                    tags_E[elements], words_E[elements] = stack[index, TAG], stack[index, BITS]
+                    stack[index, PLACE] = elements
+                    elements += 1
+                holders_B[blocks], are_code_B[blocks] = stack[holder, PLACE], roles[IS_CODE] > 0
+                piece_ends_B[blocks] = first_piece = pieces
+                blocks += 1
+            if closed >= 0:
+                if closed <= left_out < size:
+                    is_around = stack[closed, KIND] & FORMATTING and closed < left_out
+                    left_out = left_out - 1 if is_around else MAX_DEPTH
+                size = _close(stack, size, shown, closed, roles, open_names)
+        if left_out >= size and not is_left_out and pieces > first_piece and (name == _BR or (opens and own_properties & SPACED)):
+            piece_kinds[pieces], piece_tokens[pieces] = BREAK if name == _BR else CELL, token
+            pieces += 1
+        if not opens or own_kind & VOID or size == MAX_DEPTH:
+            continue
+        if bits[token] & SELF_CLOSING and (roles[IS_FOREIGN] or own_class & FOREIGN):
+            continue
+        role = IS_FOREIGN if own_class & FOREIGN else NO_ROLE
+        if left_out >= size and not is_left_out:
+            if own_class & ANCHOR and bits[token] & HAS_TARGET:
+                role = A_LINK
+            elif own_properties & CODE_TEXT:
+                role = IS_CODE
+        elif left_out >= size:
+            left_out = size
+        stack[size, NAME], stack[size, KIND], stack[size, CLASS] = name, own_kind, own_class
+        stack[size, PROPERTIES], stack[size, TAG] = own_properties, properties[slot, 1] if is_known else 0
+        stack[size, BITS], stack[size, PLACE], stack[size, ROLE] = words[token], -1, role
+        roles[role] += 1
+        open_names[name & 0xFF] += 1
+        size += 1
+    return (
+        title, holders_B[:blocks], parents_E[:elements], tags_E[:elements], words_E[:elements],
+        piece_kinds[:pieces], piece_tokens[:pieces], are_code_B[:blocks], piece_ends_B[:blocks],
+    )  # fmt: skip

@@ -16,6 +16,27 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
+from pipeline.html_elements import (
+    CLASS,
+    CLOSES,
+    END_STOPS,
+    FOREIGN,
+    FORMATTING,
+    IN_TABLE,
+    INNERMOST,
+    KIND,
+    NAME,
+    NO_REOPENING,
+    ONCE,
+    RAW,
+    SPECIAL,
+    STOPS,
+    TABLE,
+    TOGGLE,
+    VOID,
+    element_table,
+    pack_name,
+)  # fmt: skip
 from pipeline.rules import Rule
 
 NESTING_RULE = Rule(
@@ -42,51 +63,8 @@ NESTING_RULES = (
 
 MAX_STACK = 1_024  # where the pass ends: beyond what the rule keeps
 
-# Classes of elements, as bits: what closes them, and what stops a search for them.
-P, LI, DD, OPTION, CELL, ROW, ROWS, TABLE = 1, 2, 4, 8, 16, 32, 64, 128
-SELECT, SCOPE, ANCHOR, BUTTON, RUBY, FOREIGN, BLOCK, LIST, DIVISION = 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536
-# Kinds of elements, as bits of another number. INNERMOST: closes the innermost open element only. IN_TABLE: is ignored
-# outside of tables. TOGGLE: closes the open one instead of opening another.
-VOID, RAW, FORMATTING, ONCE, INNERMOST, IN_TABLE, TOGGLE = 1, 2, 4, 8, 16, 32, 64
-NO_REOPENING = CELL | ROW | ROWS | TABLE | SCOPE  # formatting elements inside these end with them
-BOUNDARY = TABLE | CELL | SCOPE
-SPECIAL = BOUNDARY | ROW | ROWS | P | LI | DD | SELECT | BUTTON | BLOCK | DIVISION
-
-# (names, kind, class, classes that a start tag closes, classes that stop it), after section 13.2.6.4 of the standard
-ELEMENTS: tuple[tuple[str, int, int, int, int], ...] = (
-    ("area base basefont bgsound br col embed frame hr img input keygen link meta param source track wbr", VOID, 0, 0, 0),
-    ("script style textarea title xmp iframe noembed noframes", RAW, 0, 0, 0),
-    ("html head body", ONCE, 0, 0, 0),
-    ("b big code em font i nobr s small strike strong tt u", FORMATTING, 0, 0, 0),
-    ("a", FORMATTING, ANCHOR, ANCHOR, BOUNDARY),
-    ("p", 0, P, P, BOUNDARY | BUTTON),
-    ("address div", 0, DIVISION, P, BOUNDARY | BUTTON),
-    (
-        "article aside blockquote center details dialog dir dl fieldset figcaption figure footer form h1 h2 h3 h4 h5 h6"
-        " header hgroup listing main menu nav pre search section summary",
-        0,
-        BLOCK,
-        P,
-        BOUNDARY | BUTTON,
-    ),
-    ("ol ul", 0, BLOCK | LIST, P, BOUNDARY | BUTTON),
-    ("li", 0, LI, LI | P, BLOCK | DD | SELECT | BUTTON | BOUNDARY),
-    ("dd dt", 0, DD, DD | P, BLOCK | LI | SELECT | BUTTON | BOUNDARY),
-    ("table", 0, TABLE, P, BOUNDARY | BUTTON),
-    ("caption colgroup tbody thead tfoot", IN_TABLE, ROWS, ROWS | ROW | CELL, TABLE),
-    ("tr", IN_TABLE, ROW, ROW | CELL, TABLE),
-    ("td th", IN_TABLE, CELL, CELL, TABLE | ROW),
-    ("select", TOGGLE, SELECT, SELECT, BOUNDARY),
-    ("option optgroup", INNERMOST, OPTION, OPTION, 0),
-    ("button", 0, BUTTON, BUTTON, BOUNDARY),
-    ("rt rp", INNERMOST, RUBY, RUBY, 0),
-    ("applet marquee object template", 0, SCOPE, 0, 0),
-    ("svg math", 0, FOREIGN, 0, 0),
-)
-# Columns: of the table of elements, and of the stack of open ones.
-NAME, KIND, CLASS, CLOSES, STOPS = range(5)
-TAG, REOPENED = 3, 4
-P_NAME = ord("p")
+TAG, REOPENED = 3, 4  # columns of the stack of open elements, after NAME, KIND and CLASS
+P_NAME = pack_name("p")
 
 
 class Nesting(NamedTuple):
@@ -100,7 +78,7 @@ class Nesting(NamedTuple):
 
 def measure_nesting(page: str) -> Nesting:
     """What `page`, HTML, would make the parser do. Never fails; some nanoseconds a byte."""
-    return Nesting(*_measure(np.frombuffer(page.encode("utf-8", "replace"), dtype=np.uint8), _element_table()))
+    return Nesting(*_measure(np.frombuffer(page.encode("utf-8", "replace"), dtype=np.uint8), _table()))
 
 
 def nesting_depth(page: str) -> int:
@@ -109,37 +87,22 @@ def nesting_depth(page: str) -> int:
 
 
 @cache
-def _element_table() -> np.ndarray:
-    """`ELEMENTS` as a hash table, int64 (slots, 5): packed name, kind, class, closes, stops.
-
-    The slot of a name is its remainder by the number of slots, the first number that gives every name one of its own.
-    """
-    rows = {_pack(name): properties for names, *properties in ELEMENTS for name in names.split()}
-    slots = len(rows)
-    while len({name % slots for name in rows}) < len(rows):
-        slots += 1
-    table = np.zeros((slots, 5), dtype=np.int64)
-    for name, properties in rows.items():
-        table[name % slots] = [name, *properties]
-    return table
-
-
-def _pack(name: str) -> int:
-    """The first eight letters of a name as a number, which tells all names of `ELEMENTS` apart."""
-    return int.from_bytes(name[:8].encode(), "big")
+def _table() -> np.ndarray:
+    return element_table()
 
 
 @numba.njit(cache=True, nogil=True)
 def _name_at(page: np.ndarray, position: int) -> tuple[int, int]:
-    """The packed name of the tag whose name begins at `position`, in lower case, and where the name ends."""
+    """The packed name of the tag whose name begins at `position`, and where the name ends."""
     name = 0
     length = 0
     while position < len(page):
-        byte = int(page[position])
+        byte = page[position]
         if byte <= 0x20 or byte == 0x2F or byte == 0x3E:
             break
-        if length < 8:
-            name = (name << 8) | (byte | 0x20 if 0x41 <= byte <= 0x5A else byte)
+        if 0x41 <= byte <= 0x5A:
+            byte |= 0x20
+        name = (name << 8) | byte if length < 8 else name * 31 + byte
         length += 1
         position += 1
     return name, position
@@ -209,18 +172,6 @@ def _outermost(stack: np.ndarray, size: int, first: int, closes: int, stops: int
         if stack[index, CLASS] & stops:
             break
     return outermost
-
-
-@numba.njit(cache=True, nogil=True)
-def _stops_end_tag(kind: int, own_class: int) -> int:
-    """The classes of elements that an end tag does not reach across."""
-    if own_class & (NO_REOPENING & ~SCOPE):
-        return TABLE
-    if own_class & LI:
-        return BOUNDARY | LIST
-    if own_class & SPECIAL or kind & FORMATTING:
-        return BOUNDARY
-    return SPECIAL
 
 
 @numba.njit(cache=True, nogil=True)
@@ -300,7 +251,7 @@ def _measure(page: np.ndarray, table: np.ndarray) -> tuple[int, int, int]:
         if is_end:
             index = -1
             if open_by_slot[slot]:
-                index = _innermost(stack, size, name, _stops_end_tag(kind, own_class))
+                index = _innermost(stack, size, name, table[slot, END_STOPS] if known else SPECIAL)
             if index >= 0:
                 size, more = _close(stack, size, index)
                 reopened += more

@@ -3,8 +3,10 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from resiliparse.parse.html import HTMLTree, NodeType
 
-from pipeline.main_text_blocks import TAGS, WORD_KINDS, read_page
+from pipeline.class_words import WORD_KINDS
+from pipeline.main_text_blocks import TAGS, Page, read_page
 
 
 @pytest.mark.parametrize(
@@ -22,9 +24,21 @@ from pipeline.main_text_blocks import TAGS, WORD_KINDS, read_page
         ("<h2>見出し<a href=#a>¶</a></h2>", ["見出し"]),
         ("<p>見える</p><p hidden>隠す</p><p style='display: none'>隠す</p><script>x</script><button>押す</button>", ["見える"]),
         ("<body style='display:none'><p>後で見せる</p>", ["後で見せる"]),
-        ("<td class=gutter>101</td><pre>x = 1</pre>", ["x = 1"]),
+        ("<table><td class=gutter>101</td><td><pre>x = 1</pre></table>", ["x = 1"]),
         ("<div id=comments>いいね</div><pre>x <span class=comment># 註</span></pre><footer>奥付</footer>", ["x # 註"]),
         ("<p>navは古い<nav>目次</nav>", ["navは古い"]),
+        ("<table><tr><td>甲</td>\n<td>乙</td></table>", ["甲 乙"]),
+        ("<p>上<br>&nbsp;<br> 下&nbsp; <br></p>", ["上\n下"]),
+        ("<pre>  a\r\n<br><br>b\r </pre>", ["  a\n\n\nb"]),
+        ("<p>10時<meta content=a>場所</p><hr>末", ["10時 場所", "末"]),
+        ("<html><head></head></html><body><p>後の本文</p></body></html>末", ["後の本文", "末"]),
+        ("<svg><title/><path d=a><p>絵の後</p>", ["絵の後"]),
+        ("<svg><foreignobject><p>絵の中</p></foreignobject></svg><p>外", ["外"]),
+        ("<h2>題<a class=headerlink href=#>¶</h2><p>本文</p><nav>閉じない", ["題", "本文"]),
+        ("<select><option>一<option>二</select>後<select>三<select>四", ["後四"]),
+        ("前<span hidden>隠<b>す</span>後</b>", ["前後"]),
+        ("</p>前</p>後<!-- <p> -->も</div>なお", ["前", "後もなお"]),
+        ("<p>&lt;p&gt;&amp;amp;&#9312;</p>", ["<p>&amp;①"]),
         ("", []),
         ("<!-- 何も -->", []),
     ],
@@ -45,13 +59,74 @@ def test_a_block_knows_its_element_its_links_and_the_kinds_of_words_around_it() 
 
 
 def test_what_is_not_shown_ends_no_block_and_no_link() -> None:
-    page = read_page("<div>前<svg><text>図</text></svg>後<a>リ<script>x</script>ンク</a>末</div>")
+    page = read_page("<div>前<svg><text>図</text></svg>後<a href=/>リ<script>x</script>ンク</a>末</div>")
     assert page.texts == ["前後リンク末"]
     assert page.link_characters == [3]
 
 
+@pytest.mark.parametrize(
+    ("html", "links"),
+    [
+        ("<p>前<a href=/>中 の</a>後", 3),
+        ("<p><a href=/> 前 </a><a href=/>後</a>", 2),
+        ("<p><a name=top>印", 0),
+        ("<p><a href=/>閉じない<p>次も</a>終", 4),
+        ("<p><a href=/>一<!-- -->二</a>", 2),
+        ("<p>註<a href=#>#<!-- --></a>", 0),
+    ],
+)
+def test_characters_of_links_are_counted_without_the_spaces_around_them(html: str, links: int) -> None:
+    assert read_page(html).link_characters[0] == links
+
+
+def test_a_link_left_open_goes_on_in_the_next_block_and_in_no_other_cell() -> None:
+    assert read_page("<div><p><a href=/>甲<p>乙<p>丙</a><p>丁").link_characters == [1, 1, 1, 0]
+    assert read_page("<table><tr><td><a href=/>甲<tr><td>乙</table>").link_characters == [1, 0]
+
+
+def chain(page: Page, block: int) -> list[str]:
+    """The tags of the elements around a block, from the inside, as far as TAGS names them."""
+    tags, element = [], page.holders[block]
+    while element >= 0:
+        tags.append(TAGS[page.tags[element]])
+        element = page.parents[element]
+    return [tag for tag in tags if tag]
+
+
+def restated_chains(html: str) -> dict[str, list[str]]:
+    """By letter the same of the tree that lexbor builds."""
+    found = {}
+    body = HTMLTree.parse(html).body
+    assert body is not None
+    for node in body:
+        if node.type == NodeType.TEXT:
+            above, parent = [], node.parent
+            while parent is not None:
+                above.append(parent.tag)
+                parent = parent.parent
+            found.update({letter: [tag for tag in above if tag in TAGS] for letter in node.text or ""})
+    return found
+
+
+NESTED = ("div", "p", "ul", "ol", "li", "dl", "dt", "dd", "blockquote", "section", "span", "pre", "button", "x-y")
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(st.sampled_from([*(f"<{name}>" for name in NESTED), *(f"</{name}>" for name in NESTED)]), max_size=20))
+def test_elements_nest_as_in_a_browser_however_their_tags_are_left_out(tags: list[str]) -> None:
+    html = "".join(tag + chr(0x4E00 + number) for number, tag in enumerate(tags))
+    page, chains = read_page(html), restated_chains(html)
+    for block, text in enumerate(page.texts):
+        for letter in text:
+            assert chain(page, block) == chains[letter]
+
+
 @settings(deadline=None, max_examples=60)
-@given(st.lists(st.sampled_from(["<div>", "</div>", "<p>", "<a>", "</a>", "<br>", "<td>", "<pre>", "</pre>", "字", " ", "\n"])))
+@given(
+    st.lists(
+        st.sampled_from(["<div>", "</div>", "<p>", "<a href=b>", "</a>", "<br>", "<td>", "<pre>", "</pre>", "字", " ", "\n"])
+    )
+)
 def test_parents_come_before_children_and_no_letter_is_lost(pieces: list[str]) -> None:
     page = read_page("".join(pieces))
     assert all(parent < number for number, parent in enumerate(page.parents))
