@@ -146,6 +146,15 @@ def _divide_text(
     for index in range(len(codes) + 1):
         code = codes[index] if index < len(codes) else np.uint32(_LINE_END)
         sign = signs[min(code, last_known)]
+        if sign == 0:  # nearly every character: what follows would do the same for it, but slower
+            letters[written] = code
+            written += 1
+            sentence_hash = (sentence_hash ^ code) * _HASH_PRIME
+            ends_in_ellipsis = False
+            last_visible, signs_of_last = index, sign
+            if first_visible < 0:
+                first_visible, signs_of_first = index, sign
+            continue
         if code != _LINE_END:
             if not sign & Sign.SPACE:
                 last_visible, signs_of_last = index, sign
@@ -155,11 +164,11 @@ def _divide_text(
                 letters[written] = code
                 written += 1
                 sentence_hash = (sentence_hash ^ code) * _HASH_PRIME
-                line_hash = (line_hash ^ code) * _HASH_PRIME
                 if not sign & Sign.SPACE:
                     ends_in_ellipsis = sign & Sign.ELLIPSIS != 0
         if written > sentence_start and (code == _LINE_END or sign & Sign.ENDS_SENTENCE):
             sentence_ends[sentences], sentence_hashes[sentences] = written, sentence_hash
+            line_hash = (line_hash ^ sentence_hash) * _HASH_PRIME
             sentences += 1
             longest_sentence = max(longest_sentence, written - sentence_start)
             cut_sentences += ends_in_ellipsis
