@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
 
+from model import generation
 from model.config import ModelConfig, ModelError
 from model.generation import Sampling, beam_search, choose, draws, generate
 from model.gpt import GPT
@@ -191,6 +192,31 @@ def test_a_temperature_near_zero_is_greedy() -> None:
     logits = torch.tensor([[0.0, 1.0, 0.9999]])
     for temperature in (1e-5, 1e-7, 1e-45):
         assert int(choose(logits, Sampling(temperature=temperature), draws(0, 0, 1))) == 1
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    logits=st.lists(st.lists(st.integers(-3, 3), min_size=9, max_size=9), min_size=1, max_size=3),
+    first_look=st.integers(1, 9),
+    top_p=st.floats(0.01, 1.0),
+    draw=st.floats(2**-24, 1, width=32),
+)
+def test_a_first_look_at_the_likeliest_chooses_what_a_whole_sort_chooses(
+    logits: list[list[int]], first_look: int, top_p: float, draw: float
+) -> None:
+    logits_BV, draws_B = torch.tensor(logits, dtype=torch.float32), torch.full((len(logits),), draw)
+    chosen = []
+    for looked_at in (first_look, 9):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(generation, "_FIRST_LOOK", looked_at)
+            chosen.append(choose(logits_BV, Sampling(top_p=top_p), draws_B).tolist())
+    assert chosen[0] == chosen[1]
+
+
+def test_a_first_look_that_does_not_reach_p_is_followed_by_a_whole_sort() -> None:
+    uniform_BV = torch.zeros(1, 5000)
+    ids = [int(choose(uniform_BV, Sampling(top_p=0.9), torch.tensor([draw]))) for draw in (0.1, 0.5, 1.0)]
+    assert ids == pytest.approx([0.1 * 4500, 0.5 * 4500, 4500], abs=2)
 
 
 @FAMILIES
