@@ -1,4 +1,4 @@
-"""The command line: run, status, yield, explain, sql, export.
+"""The command line: run, status, yield, what-if, explain, sql, export.
 
 Exit status 0: done; 1: done, but units failed (they are listed), or the run had to stop; 2: wrong use. What a command needs
 is imported when it is called, so that `--help` answers at once.
@@ -44,10 +44,14 @@ def _plain_errors() -> Iterator[None]:
         from pipeline.runner import RunError
         from pipeline.token_store import TokenStoreError
         from pipeline.tokenizer import TokenizerError
+        from pipeline.what_if_columns import WhatIfError
 
         try:
             yield
-        except (ManifestError, InputError, NoCorpusError, ExpressionListError, HostListError, TokenizerError) as error:
+        except (
+            *(ManifestError, InputError, NoCorpusError, ExpressionListError, HostListError, TokenizerError),
+            WhatIfError,
+        ) as error:
             raise WrongUse(str(error)) from error
         except (RunError, LedgerError, TokenStoreError) as error:
             raise Stopped(str(error)) from error
@@ -130,6 +134,41 @@ def yield_(output: str, as_json: bool) -> None:
                 click.echo(json.dumps(row, ensure_ascii=False))
         else:
             click.echo(yield_table(ledger))
+
+
+@main.command(name="what-if")
+@click.argument("output")
+@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Such as quality.num_letters.min=300.")
+@click.option("--sweep", metavar="KEY=START:STOP:STEP", help="A row for each value, both ends included.")
+@click.option("--sample", type=click.IntRange(min=1), metavar="N", help="Show N pages that come in and N that go out.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object for each alternative.")
+def what_if(output: str, changes: tuple[str, ...], sweep: str | None, sample: int | None, as_json: bool) -> None:
+    """What the corpus in OUTPUT would be under other thresholds, from stored numbers alone; nothing is changed."""
+    with _plain_errors(), _ledger(output) as ledger:
+        from pipeline import what_if_table
+        from pipeline.manifest import read_manifest
+        from pipeline.what_if import read_present, remade_stages, sweep_changes, what_if
+        from pipeline.what_if_sample import sample_pages
+
+        if not changes and not sweep:
+            raise WrongUse("name what would be different: --set quality.num_letters.min=300, or --sweep KEY=START:STOP:STEP")
+        if sweep and sample:
+            raise WrongUse("--sample shows the pages of one alternative; leave --sweep out")
+        alternatives = [(*changes, value) for value in sweep_changes(sweep)] if sweep else [changes]
+        path = str(Path(output) / "manifest.yaml")
+        present = read_present(ledger, read_manifest(path))
+        wanted = [read_manifest(path, each) for each in alternatives]
+        if remade := remade_stages(ledger, present.manifest):
+            click.echo(f"not exact: made by other code or lists than now, so a run redoes it: {', '.join(remade)}", err=True)
+        pages, outcomes = what_if(present, wanted)
+        shown = sample_pages(present, pages, outcomes[0].fates, wanted[0], sample) if sample else []
+        if as_json:
+            for settings, outcome in zip(alternatives, outcomes, strict=True):
+                click.echo(json.dumps(what_if_table.what_if_data(settings, outcome, shown), ensure_ascii=False))
+        elif sweep:
+            click.echo(what_if_table.sweep_text([settings[-1] for settings in alternatives], outcomes))
+        else:
+            click.echo(what_if_table.what_if_text(outcomes[0], shown))
 
 
 @main.command()

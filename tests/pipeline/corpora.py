@@ -1,0 +1,34 @@
+"""Copies of the sample's corpus, built again under other settings."""
+
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from pipeline.executor import Outcome, Perform
+from pipeline.manifest import read_manifest
+from pipeline.runner import Listener, run
+
+
+class InThisProcess:
+    """An executor without processes: to start them would take longer than the work on the sample."""
+
+    name = "in this process"
+    workers = 1
+
+    def run(self, perform: Perform, tasks: Iterable[Any], patience: float) -> Iterator[Outcome]:
+        """Do the tasks in order."""
+        for task in tasks:
+            yield Outcome(task, perform(task, lambda position: None))
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def copy_of(corpus: Path, target: Path, *changes: str) -> Path:
+    """A copy of a corpus in the folder `target`, its manifest run again with `changes` over it where there are some."""
+    shutil.copytree(corpus, target)
+    if changes:
+        manifest = read_manifest(str(target / "manifest.yaml"), changes, output=str(target))
+        assert run(manifest, Listener(), InThisProcess()).failed == []
+    return target
