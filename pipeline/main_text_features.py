@@ -14,12 +14,14 @@ import numpy as np
 
 from pipeline.class_words import WORD_KINDS
 from pipeline.main_text_blocks import TAGS, Page
+from pipeline.main_text_cues import CUE_FEATURES, measure_cues
+from pipeline.main_text_layout import LAYOUT, depth_of_common, measure_layout
 
 # Of the block's own text, in the order in which `_measure_texts` writes them.
 _TEXT = (
     "tokens", "letters", "hiragana_share", "kanji_share", "digit_share", "capital_share", "sentence_ends", "commas",
     "separators", "lines", "link_share", "ends_a_sentence", "ends_with_colon", "brackets", "symbol_share",
-    "characters_per_token",
+    "characters_per_token", "characters_before_colon",
 )  # fmt: skip
 _TOKENS, _HIRAGANA, _SENTENCE_ENDS, _LINK_SHARE = map(_TEXT.index, ("tokens", "hiragana_share", "sentence_ends", "link_share"))
 _PLACE = (
@@ -41,28 +43,38 @@ FEATURES = (
     *(f"{name}_of_element_{level}" for level in _LEVELS for name in _OF_ELEMENT),
     *(f"levels_to_{tag}" for tag in TAGS[1:]),
     *(f"levels_to_{kind}_word" for kind in WORD_KINDS),
+    *LAYOUT,
+    *CUE_FEATURES,
+    "share_in_title",
 )
 _FAR = 30  # levels to an element that is not there; more than there are to any that matters, and fits 8 bits
+_NO_LABEL = 60  # characters before a colon that are too many for a label, such as "Read also:"
+_TITLE_CHARACTERS = 200  # of a block that are sought in the title: headings are shorter
 _LONG_AGO = 100  # blocks to one that is not there
-_PROSE_TOKENS = 20  # a block of so many tokens, with the end of a sentence and few links, is prose
+_PROSE_TOKENS, _PROSE_LINK_SHARE = 20, 0.3  # so many tokens, the end of a sentence and a smaller share of links make prose
 
 
 def measure_blocks(page: Page) -> np.ndarray:
     """The FEATURES of every block of a page, float32, shape (B, C)."""
     if not page.texts:
         return np.zeros((0, len(FEATURES)), dtype=np.float32)
-    codes = np.frombuffer("".join(page.texts).encode("utf-32-le"), dtype=np.uint32)
+    codes, title = (np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32) for text in ("".join(page.texts), page.title))
     ends_B = np.cumsum([len(text) for text in page.texts])
     text_BC = _measure_texts(codes, ends_B, np.array(page.link_characters))
-    holders_B, parents_E, tags_E = np.array(page.holders), np.array(page.parents), np.array(page.tags)
-    depths_E, levels_ET = _levels_to_ancestors(parents_E, tags_E, np.array(page.words), len(TAGS) - 1, len(WORD_KINDS))
+    holders_B, parents_E, tags_E, words_E = map(np.array, (page.holders, page.parents, page.tags, page.words))
+    depths_E, levels_ET = _levels_to_ancestors(parents_E, tags_E, words_E, len(TAGS) - 1, len(WORD_KINDS))
+    values_BC = text_BC[:, [_TOKENS, _LINK_SHARE, _SENTENCE_ENDS]]
+    is_prose_B = (values_BC[:, 0] >= _PROSE_TOKENS) & (values_BC[:, 1] < _PROSE_LINK_SHARE) & (values_BC[:, 2] >= 1)
     columns = [
         *text_BC.T,
-        *_place(page, text_BC, tags_E[holders_B], depths_E[holders_B]),
+        *_place(page, text_BC, is_prose_B, tags_E[holders_B], depths_E[holders_B]),
         *_around(text_BC),
         *_neighbours(text_BC, holders_B, parents_E, tags_E, depths_E),
         *_elements(text_BC, holders_B, parents_E),
         *levels_ET[holders_B].T,
+        *measure_layout(values_BC, is_prose_B, holders_B, parents_E, words_E * len(TAGS) + tags_E, depths_E),
+        *measure_cues(page.texts).T,
+        _share_in_title(codes, ends_B, title),
     ]
     table_BC = np.empty((len(holders_B), len(FEATURES)), dtype=np.float32)
     for number, column_B in enumerate(columns):
@@ -70,7 +82,7 @@ def measure_blocks(page: Page) -> np.ndarray:
     return table_BC
 
 
-def _place(page: Page, text_BC: np.ndarray, tags_B: np.ndarray, depths_B: np.ndarray) -> list[np.ndarray]:
+def _place(page: Page, text_BC: np.ndarray, is_prose_B: np.ndarray, tags_B: np.ndarray, depths_B: np.ndarray) -> list[np.ndarray]:
     """The columns of _PLACE."""
     tokens_B, ends_B, links_B = text_BC[:, _TOKENS], text_BC[:, _SENTENCE_ENDS], text_BC[:, _LINK_SHARE]
     blocks, tokens = len(tokens_B), max(1.0, tokens_B.sum())
@@ -78,7 +90,6 @@ def _place(page: Page, text_BC: np.ndarray, tags_B: np.ndarray, depths_B: np.nda
     title = page.title.casefold()
     is_h1_B = tags_B == TAGS.index("h1")
     is_heading_B = (tags_B >= TAGS.index("h1")) & (tags_B <= TAGS.index("h6"))
-    is_prose_B = (ends_B >= 1) & (tokens_B >= _PROSE_TOKENS) & (links_B < 0.3)
     ended_B = np.cumsum(ends_B)
     ended_before_heading_B = np.maximum.accumulate(np.where(is_heading_B, ended_B - ends_B, 0))
     of_page = (
@@ -133,7 +144,7 @@ def _neighbours(
         exists_B = (others_B >= 0) & (others_B < blocks)
         others_B = np.clip(others_B, 0, blocks - 1)
         other_holders_B = holders_B[others_B]
-        common_B = _depth_of_common(holders_B, other_holders_B, parents_E, depths_E)
+        common_B = depth_of_common(holders_B, other_holders_B, parents_E, depths_E)
         columns += [
             np.where(exists_B, text_BC[others_B, _TOKENS], 0),
             np.where(exists_B, text_BC[others_B, _LINK_SHARE], 1),
@@ -203,35 +214,22 @@ def _sums_of_elements(values_BC: np.ndarray, holders_B: np.ndarray, parents_E: n
 
 
 @numba.njit(cache=True, nogil=True)
-def _depth_of_common(left_B: np.ndarray, right_B: np.ndarray, parents_E: np.ndarray, depths_E: np.ndarray) -> np.ndarray:
-    """The depth of the innermost element that holds both. An element's number is greater than that of its parent."""
-    found_B = np.zeros(len(left_B), dtype=np.int64)
-    for block in range(len(left_B)):
-        left = left_B[block]
-        right = right_B[block]
-        while left != right:
-            if left > right:
-                left = parents_E[left]
-            else:
-                right = parents_E[right]
-        found_B[block] = depths_E[left] if left >= 0 else 0
-    return found_B
-
-
-@numba.njit(cache=True, nogil=True)
 def _measure_texts(codes: np.ndarray, ends_B: np.ndarray, link_characters_B: np.ndarray) -> np.ndarray:
     """The columns of _TEXT, shape (B, C), for the texts whose code points follow each other in `codes`."""
-    table = np.zeros((len(ends_B), 16), dtype=np.float32)
+    table = np.zeros((len(ends_B), len(_TEXT)), dtype=np.float32)
     start = 0
     for row in range(len(ends_B)):
         end = ends_B[row]
         tokens = letters = hiragana = kanji = digits = capitals = sentence_ends = commas = separators = brackets = symbols = 0
         lines = 1
+        label = _NO_LABEL
         in_word = False
         last = 0
         for position in range(start, end):
             code = codes[position]
             is_word = False
+            if code in (0x3A, 0xBB, 0xFF1A):  # : » ：
+                label = min(label, position - start)
             if code < 0x80:
                 if 0x61 <= (code | 0x20) <= 0x7A:
                     letters += 1
@@ -298,5 +296,44 @@ def _measure_texts(codes: np.ndarray, ends_B: np.ndarray, link_characters_B: np.
         table[row, 13] = brackets
         table[row, 14] = symbols / size
         table[row, 15] = size / max(1, tokens)
+        table[row, 16] = label
         start = end
     return table
+
+
+@numba.njit(cache=True, nogil=True)
+def _share_in_title(codes: np.ndarray, ends_B: np.ndarray, title: np.ndarray) -> np.ndarray:
+    """The share of the tokens at each block's start that the page's title has too, by case of ASCII letters alike."""
+    is_in_title = np.zeros(1 << 16, dtype=np.bool_)  # by hash: one of 65,536 for the dozen tokens of a title
+    for token in _hashed_tokens(title):
+        is_in_title[token] = True
+    shares_B = np.zeros(len(ends_B))
+    start = 0
+    for block in range(len(ends_B)):
+        tokens = _hashed_tokens(codes[start : min(ends_B[block], start + _TITLE_CHARACTERS)])
+        shares_B[block] = is_in_title[tokens].sum() / max(1, len(tokens))
+        start = ends_B[block]
+    return shares_B
+
+
+@numba.njit(cache=True, nogil=True)
+def _hashed_tokens(codes: np.ndarray) -> np.ndarray:
+    """A hash of 16 bits of each token: of each kana, Chinese character or hangul, and of each run of other letters and digits."""
+    tokens = np.empty(len(codes), dtype=np.int64)
+    count = word = 0
+    for code in codes:
+        is_capital = 0x41 <= code <= 0x5A
+        if is_capital or 0x30 <= code <= 0x39 or 0x61 <= code <= 0x7A or 0xC0 <= code < 0x2000:
+            word = (31 * word + code + 32 * is_capital + 1) & 0xFFFF
+            continue
+        if word:
+            tokens[count] = word
+            count += 1
+            word = 0
+        if code >= 0x3041:
+            tokens[count] = code & 0xFFFF
+            count += 1
+    if word:
+        tokens[count] = word
+        count += 1
+    return tokens[:count]

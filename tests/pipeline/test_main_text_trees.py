@@ -41,6 +41,8 @@ def feature(name: str) -> list[float]:
         ("share_of_linked_blocks_of_element_2", [1, 1, 0.3333, 0.3333, 0.3333, 0.3333]),
         ("levels_to_aside", [2, 2, 30, 30, 30, 30]),
         ("levels_to_main", [30, 30, 1, 1, 1, 30]),
+        ("characters_before_colon", [60] * 6),
+        ("share_in_title", [0, 0, 1, 0.1111, 0, 0]),
     ],
 )
 def test_features_are_what_their_names_say(name: str, values: list[float]) -> None:
@@ -84,3 +86,13 @@ def test_the_sums_before_and_after_reach_five_blocks() -> None:
     table = measure_blocks(read_page("<p>語" * 8))
     for name, values in (("tokens_before", [0, 1, 2, 3, 4, 5, 5, 5]), ("tokens_after", [5, 5, 5, 4, 3, 2, 1, 0])):
         assert table[:, FEATURES.index(name)].tolist() == values
+
+
+def test_a_label_is_counted_to_its_first_colon() -> None:
+    table = measure_blocks(read_page("<p>Read also: one: two<p>写真：川<p>" + "語" * 61 + ":"))
+    assert table[:, FEATURES.index("characters_before_colon")].tolist() == [9, 2, 60]
+
+
+def test_the_share_in_the_title_is_of_words_and_of_japanese_characters() -> None:
+    table = measure_blocks(read_page("<title>The Old mill</title><p>old MILLS<p>old, old mill<p>語" + "<p>...<p>mill" * 2))
+    assert table[:, FEATURES.index("share_in_title")].tolist() == [0.5, 1, 0, 0, 1, 0, 1]
