@@ -4,6 +4,7 @@ Text is read by one of them alone, the training of the tokenizer, and of a sampl
 part, so that the maps behind it again see one part and nothing else.
 """
 
+import hashlib
 import itertools
 import json
 import shutil
@@ -24,6 +25,7 @@ from pipeline.files import Output, TableWriter, file_digest, sync, temporary_nam
 from pipeline.ledger import Ledger
 from pipeline.maps import signature_settings
 from pipeline.quality import PROFILES
+from pipeline.removals import removed_ids
 from pipeline.rules import VERDICT_SCHEMA, judge
 from pipeline.tables import aligned, batches, documents, numbers, read, survivors
 from pipeline.tasks import Result, Task
@@ -257,7 +259,10 @@ _HOST_NUMBERS = ["doc_id", "num_letters", "num_ng_letters_not_allowed", "has_dat
 
 
 def order_shards(task: Task, mark: Mark) -> Result:
-    """order: where the token stream is cut, into `order.parquet`."""
+    """order: where the token stream is cut, into `order.parquet`, and a digest of what was removed of each shard's range.
+
+    It is cut as if nothing had been removed, so that a removal moves no boundary.
+    """
     numbers, counts = [np.empty((0, 2), dtype=np.uint64)], [np.empty(0, dtype=np.int64)]
     for part in task.parts:
         verdicts = read(task.folder, f"verdicts/pii/{part}.parquet", ["doc_id", "kept", "n_tokens"])
@@ -268,19 +273,34 @@ def order_shards(task: Task, mark: Mark) -> Result:
     rows = [{"name": f"{cut.split}-{cut.ordinal:05d}", **cut._asdict()} for cut in cuts]
     with TableWriter(task.folder, "order.parquet", ORDER_SCHEMA) as writer:
         writer.write(pa.Table.from_pylist(rows, schema=ORDER_SCHEMA))
-        return Result(len(rows), (writer.finish(),))
+        return Result(len(rows), (writer.finish(),), _removed_of_shards(task, cuts))
+
+
+def _removed_of_shards(task: Task, cuts: list[Cut]) -> dict[str, str]:
+    removed = np.array(sorted(removed_ids(task.folder, task.parts)), dtype=object)
+    numbers = id_numbers(removed.tolist())
+    digests = {}
+    for cut in cuts:
+        inside = "".join(removed[cut.holds(numbers, task.manifest.tokenize)])
+        digests[f"removed/{cut.split}-{cut.ordinal:05d}"] = hashlib.blake2b(inside.encode(), digest_size=16).hexdigest()
+    return digests
 
 
 def write_one_shard(task: Task, mark: Mark) -> Result:
-    """shards: one token shard. Its name carries its digest, so that a new dataset never changes a file of the old."""
+    """shards: one token shard, none where all of it was removed.
+
+    Its name carries its digest, so that a new dataset never changes a file of the old.
+    """
     row = next(row for row in read(task.folder, "order.parquet", ORDER_SCHEMA.names).to_pylist() if row.pop("name") == task.part)
     cut = Cut(**row)
     tokenizer = load_tokenizer(task.folder / "tokens" / "tokenizer")
     meta = token_store.TokenMeta.of(tokenizer)
     paths = [task.folder / f"encoded/{part}.arrow" for part in task.parts]
-    gathered = gather(paths, cut, task.manifest.tokenize, meta.dtype)
+    gathered = gather(paths, cut, task.manifest.tokenize, meta.dtype, removed_ids(task.folder, task.parts))
+    if not gathered.doc_ids:
+        return Result(0, ())
     temporary = temporary_name(task.folder / "tokens" / f"{task.part}.arrow")
     info = token_store.write_shard(temporary, *gathered, meta)
     final = f"tokens/{task.part}-{info.sha256[:8]}.arrow"
-    output = Output(str(temporary), final, info.sha256, temporary.stat().st_size, cut.documents)
-    return Result(cut.documents, (output,))
+    output = Output(str(temporary), final, info.sha256, temporary.stat().st_size, info.documents)
+    return Result(info.documents, (output,))

@@ -4,6 +4,7 @@ Exit status 0: done; 1: done, but units failed (they are listed), or the run had
 is imported when it is called, so that `--help` answers at once.
 """
 
+import getpass
 import json
 import sys
 from collections.abc import Iterator
@@ -42,6 +43,7 @@ def _plain_errors() -> Iterator[None]:
         from pipeline.ledger import LedgerError, NoCorpusError
         from pipeline.manifest import ManifestError
         from pipeline.runner import RunError
+        from pipeline.takedown import RemovalError
         from pipeline.token_store import TokenStoreError
         from pipeline.tokenizer import TokenizerError
         from pipeline.what_if_columns import WhatIfError
@@ -50,7 +52,7 @@ def _plain_errors() -> Iterator[None]:
             yield
         except (
             *(ManifestError, InputError, NoCorpusError, ExpressionListError, HostListError, TokenizerError),
-            WhatIfError,
+            *(WhatIfError, RemovalError),
         ) as error:
             raise WrongUse(str(error)) from error
         except (RunError, LedgerError, TokenStoreError) as error:
@@ -185,6 +187,45 @@ def explain(output: str, url_or_doc_id: str, as_json: bool) -> None:
             raise WrongUse(f'{output} has no record of {url_or_doc_id!r}; try `sql {output} "SELECT url FROM records"`')
         for story in found:
             click.echo(json.dumps(story, ensure_ascii=False, default=str) if as_json else story_text(story))
+
+
+@main.command()
+@click.argument("output", type=click.Path(path_type=Path))
+@click.option("--urls", type=click.Path(path_type=Path), metavar="FILE", help="Addresses of pages, one a line.")
+@click.option("--hosts", type=click.Path(path_type=Path), metavar="FILE", help="Hosts, with all below them, one a line.")
+@click.option("--reason", required=True, help="Why; kept in the ledger with who asked and when.")
+@click.option("--who", default=getpass.getuser, help="Who asks for it; default: the user's name.")
+@click.option("--undo", is_flag=True, help="Take the removal of these back.")
+@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+@click.option(
+    "--runs", multiple=True, type=click.Path(path_type=Path), metavar="DIR", help="A training run to ask; may be repeated."
+)
+def remove(
+    output: Path,
+    urls: Path | None,
+    hosts: Path | None,
+    reason: str,
+    who: str,
+    undo: bool,
+    dry_run: bool,
+    runs: tuple[Path, ...],
+) -> None:
+    """Take pages out of the corpus in OUTPUT and keep them out; only shards that hold one are written anew."""
+    with _plain_errors():
+        from pipeline import takedown
+        from pipeline.progress import listener_for
+
+        entries = takedown.read_request(urls, hosts)
+        with _ledger(str(output)) as ledger:
+            touched = takedown.affected(ledger, entries)
+        click.echo(takedown.affected_text(touched))
+        if touched.in_shards and not undo:
+            click.echo(takedown.training_text(runs, touched.in_shards))
+        if dry_run:
+            return
+        with listener_for(False) as listener:
+            applied = takedown.apply(output, entries, "restore" if undo else "remove", reason, who, listener)
+        click.echo(takedown.applied_text(applied, undo))
 
 
 @main.command()

@@ -18,6 +18,7 @@ _BEFORE = {
     "hosts": "extracted_sizes",
     "clean": "extracted_sizes",
     "pii": "(SELECT part, doc_id, n_chars, n_bytes, n_tokens FROM stage_verdicts WHERE stage = 'clean')",
+    "removals": "(SELECT part, doc_id, n_chars, n_bytes, n_tokens FROM stage_verdicts WHERE stage = 'pii')",
 }
 # Which stages of the flow a row of the counts stands for, as to seconds.
 _WORK = {
@@ -27,6 +28,7 @@ _WORK = {
     "hosts": ("hosts",),
     "clean": ("clean",),
     "pii": ("pii",),
+    "removals": ("removals",),
     "tokenize": ("tokenizer", "count", "encode", "order", "shards"),
 }
 
@@ -60,7 +62,12 @@ def _extract_sums(ledger: Ledger) -> tuple[int | None, ...]:
 def _sums(ledger: Ledger, stage: str) -> tuple[int | None, ...]:
     if stage == "tokenize":
         sums = "count(*), sum(n_chars)::BIGINT, sum(n_bytes)::BIGINT, sum(n_tokens)::BIGINT"
-        docs, chars, n_bytes, tokens = ledger.rows(f"SELECT {sums} FROM stage_verdicts WHERE stage = 'pii' AND kept")[0]
+        docs, chars, n_bytes, tokens = ledger.rows(
+            f"""
+            SELECT {sums} FROM {_BEFORE["removals"]}
+            JOIN (SELECT part, doc_id FROM stage_verdicts WHERE stage = 'removals' AND kept) USING (part, doc_id)
+            """
+        )[0]
         out = ledger.rows("SELECT coalesce(sum(documents), 0)::BIGINT, coalesce(sum(tokens), 0)::BIGINT FROM token_shards")
         return (docs, out[0][0], chars, chars, n_bytes, n_bytes, tokens, out[0][1])
     edited = stage in ("clean", "pii")

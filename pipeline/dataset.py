@@ -33,11 +33,12 @@ def publish(root: Path, ledger: Ledger) -> str:
     splits: dict[str, list[ShardInfo]] = {split: [] for split in SPLITS}
     rows = []
     for row in _order(root):
-        ((file, digest),) = units[("shards", row["name"])].output.items()
-        doc_ids = TokenShard.open(root / file).doc_ids
-        ends = (doc_ids[0].as_py(), doc_ids[-1].as_py())
-        splits[row["split"]].append(ShardInfo(Path(file).name, row["documents"], row["tokens"], digest, *ends))
-        rows.append((Path(file).name, row["split"], row["documents"], row["tokens"], digest, *ends))
+        for file, digest in units[("shards", row["name"])].output.items():  # one; none where all its documents were removed
+            shard = TokenShard.open(root / file)
+            ends = (shard.doc_ids[0].as_py(), shard.doc_ids[-1].as_py())
+            info = ShardInfo(Path(file).name, len(shard.doc_ids), len(shard.tokens), digest, *ends)
+            splits[row["split"]].append(info)
+            rows.append((info.file, row["split"], info.documents, info.tokens, digest, *ends))
     fingerprint = write_dataset(folder, splits, meta)
     ledger.replace_rows("token_shards", rows)
     named = {file for file, *_ in rows}

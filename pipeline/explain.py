@@ -33,7 +33,7 @@ def _story(ledger: Ledger, record: dict[str, Any]) -> dict[str, Any]:
     story["verdicts"] += _mappings(
         ledger,
         "SELECT stage, kept, rule, value, threshold, failed FROM stage_verdicts WHERE part = ? AND doc_id = ? "
-        "ORDER BY list_position(['quality', 'dedup', 'hosts', 'clean', 'pii'], stage)",
+        "ORDER BY list_position(['quality', 'dedup', 'hosts', 'clean', 'pii', 'removals'], stage)",
         *here,
     )
     story["duplicates"] = _first(ledger, "SELECT * FROM duplicates WHERE doc_id = ?", record["doc_id"])

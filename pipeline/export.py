@@ -25,7 +25,7 @@ def export_texts(ledger: Ledger, target: Path, form: str) -> tuple[int, int]:
     parts = [part for (part,) in ledger.rows("SELECT part FROM units WHERE stage = 'pii' AND status = 'done' ORDER BY part")]
     target.mkdir(parents=True, exist_ok=True)
     for part in parts:
-        kept = survivors(ledger.root, "pii", part)
+        kept = survivors(ledger.root, "removals", part)
         settled = edits_of(ledger.root, part, ["clean", "pii"])
         final = (_final(batch, settled) for batch in documents(ledger.root, part, _COLUMNS, kept))
         if form == "parquet":

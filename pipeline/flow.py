@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from pipeline import barriers, maps
+from pipeline import barriers, maps, removals
 from pipeline.hosts import HostLists
 from pipeline.manifest import Manifest
 from pipeline.tasks import Perform
@@ -28,8 +28,8 @@ class Stage:
 
     scope: `input` works on an input of the run, `part` on one part of the corpus, `corpus` on all of it, `shard` on one
     token shard. reads: what the result depends on, `{part}` standing for the unit's part, or, for a stage that is no map,
-    for every part. settings: what of the manifest (and of the lists it names) the result depends on. modules and
-    libraries: the code that it runs.
+    for every part, `{shard}` for the unit's shard. settings: what of the manifest (and of the lists it names) the result
+    depends on. modules and libraries: the code that it runs.
     """
 
     name: str
@@ -178,6 +178,15 @@ FLOW: tuple[Stage, ...] = (
         settings=lambda manifest: manifest.pii,
     ),
     Stage(
+        "removals",
+        "part",
+        maps.judge_removals,
+        reads=("documents/{part}.parquet", "survivors/pii/{part}"),
+        modules=("removals", "hosts", "rules"),
+        libraries=("publicsuffixlist",),
+        settings=lambda manifest: removals.in_force(Path(manifest.output)).digest(),
+    ),
+    Stage(
         "encode",
         "part",
         maps.encode_part,
@@ -195,21 +204,21 @@ FLOW: tuple[Stage, ...] = (
         "order",
         "corpus",
         barriers.order_shards,
-        reads=("encoded/{part}.arrow",),
-        modules=("tokenize",),
+        reads=("encoded/{part}.arrow", "survivors/removals/{part}"),
+        modules=("removals", "tokenize"),
         settings=lambda manifest: manifest.tokenize,
     ),
     Stage(
         "shards",
         "shard",
         barriers.write_one_shard,
-        reads=("encoded/{part}.arrow", "order.parquet", "tokenizer"),
-        modules=("tokenize", "token_store"),
+        reads=("encoded/{part}.arrow", "order.parquet", "removed/{shard}", "tokenizer"),
+        modules=("removals", "tokenize", "token_store"),
     ),
 )
 
 # The stages that decide about documents, in the order of the ledger's counts; `tokenize` stands for encode to shards.
-COUNTED = ("extract", "quality", "dedup", "hosts", "clean", "pii", "tokenize")
+COUNTED = ("extract", "quality", "dedup", "hosts", "clean", "pii", "removals", "tokenize")
 JUDGING = COUNTED[:-1]
 
 
@@ -220,9 +229,9 @@ class Fixed(NamedTuple):
     settings: Any
 
 
-def fixed_ingredients(manifest: Manifest) -> dict[str, Fixed]:
+def fixed_ingredients(manifest: Manifest, stages: Sequence[Stage] = FLOW) -> dict[str, Fixed]:
     """By stage. Reads every list, model and earlier corpus that the manifest names, so it fails where one is not there."""
-    return {stage.name: Fixed(code_version(stage), _plain(stage.settings(manifest))) for stage in FLOW}
+    return {stage.name: Fixed(code_version(stage), _plain(stage.settings(manifest))) for stage in stages}
 
 
 def ingredients(stage: Stage, fixed: Fixed, digests: Mapping[str, str], part: str, parts: Sequence[str]) -> dict[str, Any]:
@@ -233,7 +242,7 @@ def ingredients(stage: Stage, fixed: Fixed, digests: Mapping[str, str], part: st
     reads = {}
     for template in stage.reads:
         if stage.scope == "part" or "{part}" not in template:
-            name = template.format(part=part)
+            name = template.format(part=part, shard=part)
             reads[name] = digests.get(name, "absent")
         else:
             names = [template.format(part=each) for each in parts]

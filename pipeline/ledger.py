@@ -49,7 +49,7 @@ _DOCUMENT_COLUMNS = (
     "kana_share DOUBLE, japanese_share DOUBLE, warc_file VARCHAR, warc_offset BIGINT"
 )
 # The stages whose verdicts have no columns of a record, in the order of the flow.
-_JUDGING = ("quality", "dedup", "hosts", "clean", "pii")
+_JUDGING = ("quality", "dedup", "hosts", "clean", "pii", "removals")
 
 
 class _FileView(NamedTuple):
@@ -77,6 +77,11 @@ _FILE_VIEWS = {
         ("edits/clean/*.parquet", "edits/pii/*.parquet"),
         'doc_id VARCHAR, start INTEGER, "end" INTEGER, kind VARCHAR, replacement VARCHAR',
         has_stage=True,
+    ),
+    "removals": _FileView(
+        ("removals.parquet",),
+        "kind VARCHAR, entry VARCHAR, action VARCHAR, reason VARCHAR, who VARCHAR, requested TIMESTAMP",
+        has_part=False,
     ),
 }
 _DERIVED_VIEWS = """

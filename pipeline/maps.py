@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline import clean, edits, minhash, pii, quality
+from pipeline import clean, edits, minhash, pii, quality, removals
 from pipeline.dedup import DedupConfig
 from pipeline.edits import EDIT_SCHEMA, Edit
 from pipeline.executor import Mark
@@ -216,6 +216,17 @@ def _edit_rows(doc_ids: Sequence[str], found: Sequence[Sequence[Edit]]) -> pa.Ta
     rows = [(doc_id, *edit) for doc_id, of_document in zip(doc_ids, found, strict=True) for edit in of_document]
     columns: list[Sequence[object]] = list(zip(*rows, strict=True)) if rows else [[] for _ in EDIT_SCHEMA]
     return pa.table([pa.array(column, field.type) for column, field in zip(columns, EDIT_SCHEMA, strict=True)], EDIT_SCHEMA)
+
+
+def judge_removals(task: Task, mark: Mark) -> Result:
+    """removals: which documents someone asked to take down, by their URLs and hosts."""
+    asked = removals.in_force(Path(task.folder))
+    kept = survivors(task.folder, "pii", task.part)
+    with TableWriter(task.folder, f"verdicts/removals/{task.part}.parquet", VERDICT_SCHEMA) as verdicts:
+        for batch in documents(task.folder, task.part, ["doc_id", "url", "host"], kept):
+            named = asked.match(batch["url"].to_pylist(), batch["host"].to_pylist())
+            verdicts.write(judge(removals.RULES, batch["doc_id"].to_pylist(), {"taken_down": named.astype(np.float64)}))
+        return _finished(task, verdicts)
 
 
 def encode_part(task: Task, mark: Mark) -> Result:

@@ -11,7 +11,7 @@ import fcntl
 import hashlib
 import platform
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,7 +24,7 @@ from pipeline import counts, dataset
 from pipeline.executor import Executor, LocalExecutor, Outcome, describe
 from pipeline.files import commit, remove_temporary_files, write_text
 from pipeline.flow import FLOW, Fixed, Stage, fixed_ingredients, unit_key
-from pipeline.inputs import resolve_inputs
+from pipeline.inputs import Source, resolve_inputs
 from pipeline.ledger import Ledger, UnitRow
 from pipeline.manifest import Manifest
 from pipeline.plan import Plan, Unit, is_file_name
@@ -87,24 +87,47 @@ def locked(root: Path) -> Iterator[None]:
 def run(manifest: Manifest, listener: Listener, executor: Executor | None = None) -> Report:
     """Build the corpus that `manifest` describes, doing only what is not done. Raises RunError, InputError, LedgerError."""
     sources = resolve_inputs(manifest.input, manifest.paths_prefix, manifest.paths_limit)
-    fixed = fixed_ingredients(manifest)
+    with locked(Path(manifest.output)), Ledger(Path(manifest.output)) as ledger:
+        return _run(manifest, sources, ledger, FLOW, listener, executor)
+
+
+def rerun_removals(manifest: Manifest, ledger: Ledger, listener: Listener) -> Report:
+    """Do what is not done of `removals` and the stages behind it; those before it are taken as they lie, stale or not.
+
+    Inputs are not looked at: a take-down must neither need the crawl nor wait for it to be read again. `ledger` is open to
+    write, under `locked`. Raises RunError, LedgerError.
+    """
+    position = [stage.name for stage in FLOW].index("removals")
+    query = "SELECT uri, start_byte, end_byte FROM inputs JOIN units USING (part) WHERE stage = 'pii' AND units.status = 'done'"
+    sources = [Source(uri, start, end, identity="") for uri, start, end in ledger.rows(query)]
+    return _run(manifest, sources, ledger, FLOW[position:], listener, None)
+
+
+def _run(
+    manifest: Manifest,
+    sources: list[Source],
+    ledger: Ledger,
+    stages: Sequence[Stage],
+    listener: Listener,
+    executor: Executor | None,
+) -> Report:
     root = Path(manifest.output)
-    with locked(root), Ledger(root) as ledger:
+    fixed = fixed_ingredients(manifest, stages)
+    remove_temporary_files(root)
+    run_id = _begin(ledger, manifest, fixed)
+    executor = executor or LocalExecutor(manifest.workers)
+    status = "interrupted"
+    try:
+        plan = Plan(root, manifest, ledger, sources, fixed)
+        report = _Run(plan, ledger, listener, executor, stages).walk(run_id)
+        status = "failed" if report.failed else "done"
+    except OSError as error:
+        status = "stopped"
+        raise RunError(f"the run stopped: {describe(error)}; what is done stays done, `run` again to go on") from error
+    finally:
+        executor.close()
+        ledger.rows("UPDATE runs SET finished = now()::TIMESTAMP, status = ? WHERE run_id = ? RETURNING 1", status, run_id)
         remove_temporary_files(root)
-        run_id = _begin(ledger, manifest, fixed)
-        executor = executor or LocalExecutor(manifest.workers)
-        status = "interrupted"
-        try:
-            plan = Plan(root, manifest, ledger, sources, fixed)
-            report = _Run(plan, ledger, listener, executor).walk(run_id)
-            status = "failed" if report.failed else "done"
-        except OSError as error:
-            status = "stopped"
-            raise RunError(f"the run stopped: {describe(error)}; what is done stays done, `run` again to go on") from error
-        finally:
-            executor.close()
-            ledger.rows("UPDATE runs SET finished = now()::TIMESTAMP, status = ? WHERE run_id = ? RETURNING 1", status, run_id)
-            remove_temporary_files(root)
     return report
 
 
@@ -112,7 +135,7 @@ def _begin(ledger: Ledger, manifest: Manifest, fixed: dict[str, Fixed]) -> str:
     """Record that a run began, and the resolved manifest with the versions it runs under."""
     run_id = f"{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
     content = manifest.model_dump(mode="json")
-    versions = {name: of_stage.code for name, of_stage in fixed.items()}
+    versions = {**_recorded_versions(ledger.root), **{name: of_stage.code for name, of_stage in fixed.items()}}
     code = hashlib.blake2b(repr(sorted(versions.items())).encode(), digest_size=8).hexdigest()
     resolved = {
         **content,
@@ -127,11 +150,20 @@ def _begin(ledger: Ledger, manifest: Manifest, fixed: dict[str, Fixed]) -> str:
     return run_id
 
 
-class _Run:
-    """One walk through the flow."""
+def _recorded_versions(root: Path) -> dict[str, str]:
+    """Under what the stages that are not walked now were built."""
+    path = root / "manifest.yaml"
+    recorded = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else None
+    versions = recorded.get("versions", {}) if isinstance(recorded, dict) else {}
+    return {stage.name: versions[stage.name] for stage in FLOW if stage.name in versions}
 
-    def __init__(self, plan: Plan, ledger: Ledger, listener: Listener, executor: Executor) -> None:
+
+class _Run:
+    """One walk through the flow, or its last `stages`."""
+
+    def __init__(self, plan: Plan, ledger: Ledger, listener: Listener, executor: Executor, stages: Sequence[Stage]) -> None:
         self.plan = plan
+        self.stages = stages
         self.root = plan.root
         self.ledger = ledger
         self.listener = listener
@@ -141,10 +173,11 @@ class _Run:
 
     def walk(self, run_id: str) -> Report:
         """All stages in order, then the counts and the check that they add up."""
-        self.ledger.replace_rows("inputs", [(s.uri, s.start, s.end, part) for part, s in sorted(self.plan.inputs.items())])
-        self._forget_parts_but(self.plan.parts, list(FLOW))
+        if self.stages is FLOW:
+            self.ledger.replace_rows("inputs", [(s.uri, s.start, s.end, part) for part, s in sorted(self.plan.inputs.items())])
+        self._forget_parts_but(self.plan.parts, self.stages)
         reached_the_end = False
-        for position, stage in enumerate(FLOW):
+        for position, stage in enumerate(self.stages):
             units = self.plan.of(stage)
             todo = [unit for unit in units if not self.plan.is_done(unit)]
             self.listener.stage(stage.name, len(units), len(todo))
@@ -152,7 +185,7 @@ class _Run:
             self._perform(stage, todo)
             lost = {part for _, part, _ in self.failed[before:]}
             self.plan.parts = [part for part in self.plan.parts if part not in lost]
-            self._forget_parts_but(self.plan.parts, list(FLOW[position + 1 :]))
+            self._forget_parts_but(self.plan.parts, self.stages[position + 1 :])
             if (lost and stage.scope in ("corpus", "shard")) or not self.plan.parts:
                 break
         else:
@@ -161,7 +194,8 @@ class _Run:
         if reached_the_end and (self.done or fingerprint is None):
             fingerprint = dataset.publish(self.root, self.ledger)
         counts.refresh(self.ledger, run_id, self.done > 0)
-        counts.check(self.ledger, whole=reached_the_end and not self.failed)
+        has_failed = any(unit.status == "failed" for unit in self.plan.units.values())
+        counts.check(self.ledger, whole=reached_the_end and not has_failed)
         return Report(self.done, self.failed, fingerprint)
 
     def _perform(self, stage: Stage, todo: list[Unit]) -> None:
@@ -233,7 +267,7 @@ class _Run:
         self.plan.units[(row.stage, row.part)] = row
         return False
 
-    def _forget_parts_but(self, parts: list[str], stages: list[Stage]) -> None:
+    def _forget_parts_but(self, parts: list[str], stages: Sequence[Stage]) -> None:
         """Remove what `stages` made of parts that are no input any more, or failed, so that no view shows it."""
         names = {stage.name for stage in stages}
         for (stage, part), row in list(self.plan.units.items()):

@@ -39,6 +39,11 @@ class Cut(NamedTuple):
     documents: int
     tokens: int
 
+    def holds(self, numbers: np.ndarray, config: "TokenizeConfig") -> np.ndarray:
+        """Which documents (rows of `id_numbers`) belong to the shard, bool (N,)."""
+        inside = (numbers[:, 0] >= np.uint64(self.first)) & (numbers[:, 0] <= np.uint64(self.last))
+        return inside & (is_validation(numbers, config.validation_share) == (self.split == "val"))
+
 
 def id_numbers(doc_ids: Sequence[str]) -> np.ndarray:
     """The ids as pairs of 64-bit numbers, shape (N, 2): the first and the last 16 of their 32 hex digits."""
@@ -155,28 +160,33 @@ class Gathered(NamedTuple):
     n_chars: np.ndarray
 
 
-def gather(paths: Sequence[Path], cut: Cut, config: TokenizeConfig, dtype: np.dtype) -> Gathered:
-    """Collect the documents of `cut` from the encoded parts. Raises ValueError when there are not as many as planned."""
+def gather(
+    paths: Sequence[Path], cut: Cut, config: TokenizeConfig, dtype: np.dtype, removed: frozenset[str] = frozenset()
+) -> Gathered:
+    """Collect the documents of `cut` from the encoded parts, without those whose ids are in `removed`.
+
+    Raises ValueError when there are not as many as planned, the removed ones included.
+    """
     found: list[tuple[str, np.ndarray, int, int]] = []
     for path in paths:
         for batch in encoded_batches(path):
             doc_ids = batch["doc_id"].to_pylist()
-            ids = id_numbers(doc_ids)
-            inside = (ids[:, 0] >= np.uint64(cut.first)) & (ids[:, 0] <= np.uint64(cut.last))
-            inside &= is_validation(ids, config.validation_share) == (cut.split == "val")
+            inside = cut.holds(id_numbers(doc_ids), config)
             starts, values = batch["tokens"].offsets.to_numpy(), batch["tokens"].values.to_numpy()
             for row in np.flatnonzero(inside):
                 tokens = values[starts[row] : starts[row + 1]]
                 found.append((doc_ids[row], tokens, batch["n_bytes"][row].as_py(), batch["n_chars"][row].as_py()))
     found.sort(key=lambda document: document[0])
-    offsets = np.zeros(len(found) + 1, dtype=np.int64)
-    np.cumsum([len(tokens) for _, tokens, _, _ in found], out=offsets[1:])
-    if (len(found), offsets[-1]) != (cut.documents, cut.tokens):
+    n_tokens = sum(len(tokens) for _, tokens, _, _ in found)
+    if (len(found), n_tokens) != (cut.documents, cut.tokens):
         raise ValueError(
-            f"{cut.split} shard {cut.ordinal}: {len(found)} documents with {offsets[-1]} tokens found, "
+            f"{cut.split} shard {cut.ordinal}: {len(found)} documents with {n_tokens} tokens found, "
             f"{cut.documents} with {cut.tokens} planned"
         )
-    stream = np.empty(cut.tokens, dtype=dtype)
+    found = [document for document in found if document[0] not in removed]
+    offsets = np.zeros(len(found) + 1, dtype=np.int64)
+    np.cumsum([len(tokens) for _, tokens, _, _ in found], out=offsets[1:])
+    stream = np.empty(offsets[-1], dtype=dtype)
     for start, (_, tokens, _, _) in zip(offsets, found, strict=False):
         stream[start : start + len(tokens)] = tokens
     sizes = np.array([(n_bytes, n_chars) for _, _, n_bytes, n_chars in found], dtype=np.int64).reshape(-1, 2)
