@@ -53,8 +53,8 @@ def find_edits(text: str, config: CleanConfig) -> list[Edit]:
     """The edits that clean `text`, ordered, without overlaps; their kinds are the names of the steps.
 
     Cleaning a cleaned text changes nothing, with two exceptions: a footer is looked for at the end of what is left, so of one
-    that is longer than `footer_lines` a second run would cut more, and of two lists of contents the first goes. The pipeline
-    runs it once.
+    that is longer than `footer_lines` a second run would cut more, and a second run sees repetitions that stood behind others.
+    The pipeline runs it once.
     """
     return _find(
         text,
@@ -77,30 +77,35 @@ def _find(text: str, finders: Sequence[Callable[[str], list[Edit]]]) -> list[Edi
     return merge(original_spans(_find(apply(text, found), finders[1:]), found), found)
 
 
-# Navigation is looked for again behind the repetitions, which shorten the head of the page.
-_LINE_FINDERS: tuple[tuple[Step, Callable[[Sequence[str]], list[int]]], ...] = (
-    ("navigation", navigation_lines),
-    ("repeat", repeated_lines),
-    ("navigation", navigation_lines),
-)
-
-
 def _line_edits(text: str, config: CleanConfig) -> list[Edit]:
     """The edits of whole lines, white space and punctuation; `text` needs no character edits."""
     lines = text.split("\n")
     removed: dict[int, str] = {}
-    for kind, find in _LINE_FINDERS:
-        if kind in config.steps:
-            left = [index for index, line in enumerate(lines) if index not in removed and line and not line.isspace()]
-            removed |= {left[index]: kind for index in find([lines[index] for index in left])}
+    if "navigation" in config.steps:
+        _remove(lines, removed, "navigation", navigation_lines)
+    # Navigation is looked for again behind repetitions, which lengthen the head of the page.
+    if "repeat" in config.steps and _remove(lines, removed, "repeat", repeated_lines) and "navigation" in config.steps:
+        _remove(lines, removed, "navigation", navigation_lines)
     if "footer" in config.steps:
         kept = _last_lines(lines, removed, config.footer_lines)
         start = footer_start([lines[index] for index in kept], config.footer_lines, config.footer_share)
         removed |= dict.fromkeys(kept[start:], "footer")
-    if "whitespace" in config.steps:
+    if "whitespace" in config.steps and not all(map(str.strip, lines)):
         removed |= dict.fromkeys(_superfluous_blanks(lines, removed), "whitespace")
-    edits = _removals(lines, removed, strip="whitespace" in config.steps)
+    strip = "whitespace" in config.steps and list(map(str.rstrip, lines)) != lines
+    edits = _removals(lines, removed, strip) if removed or strip else []
     return merge(edits, _punctuation_edits(text, edits)) if "punctuation" in config.steps else edits
+
+
+def _remove(lines: Sequence[str], removed: dict[int, str], kind: Step, find: Callable[[Sequence[str]], list[int]]) -> bool:
+    """Whether `find` finds any among the lines that are neither blank nor removed; those are added to `removed`."""
+    if not removed and all(map(str.strip, lines)):
+        found = find(lines)
+    else:
+        left = [index for index, line in enumerate(lines) if index not in removed and line.strip()]
+        found = [left[index] for index in find([lines[index] for index in left])]
+    removed |= dict.fromkeys(found, kind)
+    return bool(found)
 
 
 def _last_lines(lines: Sequence[str], removed: dict[int, str], count: int) -> list[int]:

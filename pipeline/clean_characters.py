@@ -11,6 +11,9 @@ import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 
+import numba
+import numpy as np
+
 from pipeline.edits import Edit, merge
 
 # U+2028 and U+2029 end no line in a browser, so they go like the other control characters.
@@ -38,8 +41,9 @@ _COMPOSABLE = "".join(
 _HALF_WIDTH = "\uff61-\uff9d"
 # A sound mark that follows no kana stays as it is: the half-width ones are drawn in faces such as (ﾟ∀ﾟ).
 _KANA = re.compile(f"[{_HALF_WIDTH}{_COMPOSABLE}][{_ALWAYS_INVISIBLE}{_JOINERS}]*[{_SOUND_MARKS}]|[{_HALF_WIDTH}][\uff9e\uff9f]?")
-# One pass over the text tells most documents that they need no character edit.
 _CANDIDATE = re.compile(f"[{_ALWAYS_INVISIBLE}{_JOINERS}{_HALF_WIDTH}{_SOUND_MARKS}]")
+# By UTF-16 code unit: tag characters are known by the first unit of their pair.
+_IS_CANDIDATE = np.array([_CANDIDATE.match(chr(unit)) is not None or unit == 0xDB40 for unit in range(0x10000)])
 
 
 def character_edits(text: str, invisible: bool = True, kana: bool = True) -> list[Edit]:
@@ -48,7 +52,8 @@ def character_edits(text: str, invisible: bool = True, kana: bool = True) -> lis
     A zero-width joiner stays between two emoji, and a joiner or non-joiner between two characters of a script that shapes
     its letters with it. Flags made of tag characters (England, Scotland, Wales) become a plain black flag.
     """
-    if not _CANDIDATE.search(text):
+    # One pass over the text tells most documents that they need no character edit.
+    if not _holds_candidate(code_units(text), _IS_CANDIDATE):
         return []
     composed = ((match.start(), match.end(), _compose(match.group())) for match in _KANA.finditer(text) if kana)
     removed = (Edit(match.start(), match.end(), "invisible", "") for match in _INVISIBLE.finditer(text) if invisible)
@@ -56,6 +61,20 @@ def character_edits(text: str, invisible: bool = True, kana: bool = True) -> lis
         (Edit(start, end, "kana", new) for start, end, new in composed if new != text[start:end]),
         removed,
     )
+
+
+def code_units(text: str) -> np.ndarray:
+    """UTF-16 code units of `text`, uint16 of shape (units,), read-only; half a pair alone stays what it is."""
+    return np.frombuffer(text.encode("utf-16-le", "surrogatepass"), dtype=np.uint16)
+
+
+@numba.njit(cache=True, nogil=True)
+def _holds_candidate(units: np.ndarray, is_candidate: np.ndarray) -> bool:
+    # Without a way out of the loop, which costs more than it saves: most texts have no candidate.
+    found = False
+    for unit in units:
+        found |= is_candidate[unit]
+    return found
 
 
 def _compose(kana: str) -> str:

@@ -57,7 +57,8 @@ def navigation_sections() -> tuple[Section, ...]:
             continue
         head = re.fullmatch(r"\[([a-z][a-z :]+)\](.*)", line)
         if head:
-            sections.append(Section(head[1], tuple(head[2].split()), ()))
+            words = (word.replace("{space}", " ") for word in head[2].split(" ") if word)
+            sections.append(Section(head[1], tuple(words), ()))
             continue
         for name, pattern in _MACROS.items():
             line = line.replace(name, pattern)
@@ -66,7 +67,7 @@ def navigation_sections() -> tuple[Section, ...]:
 
 
 class _Matcher(NamedTuple):
-    words: ahocorasick_rs.AhoCorasick
+    words: ahocorasick_rs.BytesAhoCorasick  # in UTF-8: on str the library spends most of its time on counting characters
     patterns: list[re.Pattern[str]]  # of each word of `words`
     head: re.Pattern[str]
 
@@ -77,7 +78,9 @@ def _matcher() -> _Matcher:
     rows = {section.name: re.compile("|".join(section.rows)) for section in sections if section.words}
     words = [(word, rows[section.name]) for section in sections for word in section.words]
     head = re.compile("|".join(row for section in sections if not section.words for row in section.rows))
-    return _Matcher(ahocorasick_rs.AhoCorasick([word for word, _ in words]), [pattern for _, pattern in words], head)
+    encoded = [word.encode("utf-8") for word, _ in words]
+    finder = ahocorasick_rs.BytesAhoCorasick(encoded, implementation=ahocorasick_rs.Implementation.DFA)
+    return _Matcher(finder, [pattern for _, pattern in words], head)
 
 
 def navigation_lines(lines: Sequence[str]) -> list[int]:
@@ -86,13 +89,22 @@ def navigation_lines(lines: Sequence[str]) -> list[int]:
     Rows of the head of the page hold for a line that at most `HEAD_LINES - 1` lines of text precede, furniture not counted.
     """
     matcher = _matcher()
-    text = "\n".join(lines)
-    found = set()
+    text = "\n".join(lines).encode("utf-8", "surrogatepass")
+    found: set[int] = set()
+    index = past = 0  # line `index` holds the byte `past`
+    tried: list[re.Pattern[str]] = []  # on this line
     for word, position, _ in matcher.words.find_matches_as_indexes(text, overlapping=True):
-        start, end = text.rfind("\n", 0, position) + 1, text.find("\n", position)
-        line = text[start : end if end >= 0 else len(text)]
-        if len(line) <= _LONGEST_LINE and matcher.patterns[word].fullmatch(_bare(line)):
-            found.add(text.count("\n", 0, position))
+        if position > past:
+            line_feeds = text.count(b"\n", past, position)
+            past = position
+            if line_feeds:
+                index += line_feeds
+                tried = []
+        pattern = matcher.patterns[word]
+        if len(lines[index]) <= _LONGEST_LINE and pattern not in tried:
+            tried.append(pattern)
+            if pattern.fullmatch(_bare(lines[index])):
+                found.add(index)
     lines_of_text = 0
     for index, line in enumerate(lines):
         if lines_of_text == HEAD_LINES:

@@ -20,14 +20,23 @@ class Shape(NamedTuple):
     pattern: re.Pattern[str]
     is_valid: Callable[[re.Match[str]], bool]
     words: tuple[str, ...] = ()  # a text without any of them has no match; looking for them costs less than the pattern
+    screens: tuple[re.Pattern[str], ...] = ()  # nor has one in which none of these is found; as cheap, they begin with a letter
     anchor: re.Pattern[str] | None = None  # where to try the pattern: its end, when its start is costly to find
+    not_behind: re.Pattern[str] | None = None  # what must not end where the value begins, unless it belongs to the match before
 
     def matches(self, searched: str) -> Iterator[re.Match[str]]:
         """The valid matches in a shadow, from left to right, without overlaps."""
-        if self.words and not any(word in searched for word in self.words):
+        if not self.may_match(searched):
             return
         candidates = self.pattern.finditer(searched) if self.anchor is None else self._anchored(searched, self.anchor)
-        yield from filter(self.is_valid, candidates)
+        valid = filter(self.is_valid, candidates)
+        yield from valid if self.not_behind is None else self._apart(valid, self.not_behind)
+
+    def may_match(self, searched: str) -> bool:
+        """Whether a shadow holds what every match needs."""
+        if self.words and not any(word in searched for word in self.words):
+            return False
+        return not self.screens or any(screen.search(searched) for screen in self.screens)
 
     def _anchored(self, searched: str, anchor: re.Pattern[str]) -> Iterator[re.Match[str]]:
         past = 0
@@ -35,6 +44,15 @@ class Shape(NamedTuple):
             match = self.pattern.match(searched, written.start_of_local_part(searched, past, found.start()))
             if match:
                 past = match.end()
+                yield match
+
+    def _apart(self, valid: Iterator[re.Match[str]], not_behind: re.Pattern[str]) -> Iterator[re.Match[str]]:
+        """The matches that stand alone, and those directly behind one of these."""
+        past = 0
+        for match in valid:
+            start = match.start("value")
+            if not not_behind.search(match.string, max(past, start - 2), start):
+                past = match.end("value")
                 yield match
 
 
@@ -57,8 +75,8 @@ KINDS = (
         "［メールアドレス］",
         check.is_role_address,
         (
-            Shape(written.EMAIL, check.is_email, ("@", "★", "☆"), written.AT_AND_LABEL),
-            Shape(written.EMAIL_WITH_WORD, check.is_email, (), written.AT_WORD_AND_LABEL),
+            Shape(written.EMAIL, check.is_email, ("@", "★", "☆"), anchor=written.AT_AND_LABEL),
+            Shape(written.EMAIL_WITH_WORD, check.is_email, screens=written.AT_WORDS, anchor=written.AT_WORD_AND_LABEL),
         ),
     ),
     Kind(
@@ -66,7 +84,7 @@ KINDS = (
         "［カード番号］",
         context.is_never_business,
         (
-            Shape(written.CARD_IN_GROUPS, check.is_card),
+            Shape(written.CARD_IN_GROUPS, check.is_card, not_behind=written.NUMBER_AND_SEPARATOR),
             Shape(
                 written.CARD_WITH_LABEL,
                 check.is_card,
@@ -127,8 +145,8 @@ KINDS = (
         "［番地］",
         context.is_near_business,
         (
-            Shape(written.HOUSE_NUMBER, check.is_house_number),
-            Shape(written.HOUSE_NUMBER_IN_KANJI, check.is_house_number_in_kanji),
+            Shape(written.HOUSE_NUMBER, check.is_house_number, written.ENDS_OF_PLACES),
+            Shape(written.HOUSE_NUMBER_IN_KANJI, check.is_house_number_in_kanji, ("丁目",)),
         ),
     ),
     Kind(
@@ -136,8 +154,8 @@ KINDS = (
         "［IPアドレス］",
         context.is_never_business,
         (
-            Shape(written.IPV4, check.is_global_ipv4),
-            Shape(written.IPV6, check.is_global_ipv6),
+            Shape(written.IPV4, check.is_global_ipv4, screens=(written.THREE_DOTS_BETWEEN_DIGITS,)),
+            Shape(written.IPV6, check.is_global_ipv6, screens=(written.FIRST_GROUP_OF_IPV6,)),
         ),
     ),
 )

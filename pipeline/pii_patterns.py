@@ -41,6 +41,9 @@ AT_WORD_AND_LABEL = re.compile(
     f"[\\[(［<ア](?:(?<!ア) ?(?:at|AT|@|アットマーク|アット|あっと) ?{_CLOSE} ?|(?<=ア)ットマーク){_FIRST_LABEL}"
 )
 
+# Each is found wherever AT_WORD_AND_LABEL is; a search for them skips to their first letter.
+AT_WORDS = tuple(re.compile(word) for word in ("アット", "あっと", f"at ?{_CLOSE}", f"AT ?{_CLOSE}", f"@ ?{_CLOSE}"))
+
 
 def start_of_local_part(searched: str, first: int, end: int) -> int:
     """Where the characters of a local part that reach up to `end`, a space aside, begin; not before `first`."""
@@ -52,6 +55,18 @@ def start_of_local_part(searched: str, first: int, end: int) -> int:
 
 # What most texts lack and all numbers have: seven digits, the fewest of a postal code or an account, close together.
 SEVEN_DIGITS = re.compile("[0-9](?:[^0-9\n]{0,5}+[0-9]){6}")
+
+
+def lines_with_numbers(searched: str) -> str:
+    """The lines of a shadow that hold `SEVEN_DIGITS`."""
+    lines = []
+    position = 0
+    while match := SEVEN_DIGITS.search(searched, position):
+        start, end = searched.rfind("\n", 0, match.start()) + 1, searched.find("\n", match.end())
+        position = end if end >= 0 else len(searched)
+        lines.append(searched[start:position])
+    return "\n".join(lines)
+
 
 # --- telephone ------------------------------------------------------------------------------------------------------------
 
@@ -71,15 +86,21 @@ TELEPHONE_ABROAD = re.compile(
 
 # --- numbers with labels or check digits ----------------------------------------------------------------------------------
 
-_NOT_IN_GROUPS = "(?<![0-9A-Za-z].{5})(?<![0-9][- ].{5})(?<![A-Za-z]-.{5})"
+_NOT_IN_WORD = "(?<![0-9A-Za-z].{5})(?<![A-Za-z]-.{5})"
+_NOT_IN_GROUPS = f"{_NOT_IN_WORD}(?<![0-9][- ].{{5}})"
 _UP_TO_NUMBER = "[^0-9\n［］]{0,20}+"
 MY_NUMBER_WITH_LABEL = re.compile(
     f"(?:マイナンバー|個人番号|My Number|my number|MyNumber){_UP_TO_NUMBER}(?:12桁[^0-9\n［］]{{0,5}}+)?"
     "(?P<value>[0-9]{4}([- ]?)[0-9]{4}\\2[0-9]{4})(?![0-9]|\\2[0-9]{4}(?![0-9年]))"
 )
-MY_NUMBER_IN_GROUPS = re.compile(f"(?P<value>[0-9][0-9]{{3}}([- ]){_NOT_IN_GROUPS}[0-9]{{4}}\\2[0-9]{{4}})(?![0-9]|\\2[0-9])")
+MY_NUMBER_IN_GROUPS = re.compile(
+    f"(?P<value>[0-9](?<![0-9].)[0-9]{{3}}([- ]){_NOT_IN_GROUPS}[0-9]{{4}}\\2[0-9]{{4}})(?![0-9]|\\2[0-9])"
+)
+# That a card stands in no longer row of groups is left to NUMBER_AND_SEPARATOR: in a row of cards each sets the next one free,
+# and a pattern that looked back would find one a round.
+NUMBER_AND_SEPARATOR = re.compile("[0-9][- ]$")
 CARD_IN_GROUPS = re.compile(
-    f"(?P<value>[2-6][0-9]{{3}}([- ]){_NOT_IN_GROUPS}"
+    f"(?P<value>[2-6](?<![0-9].)[0-9]{{3}}([- ]){_NOT_IN_WORD}"
     "(?:[0-9]{4}\\2[0-9]{4}\\2[0-9]{4}(?:\\2[0-9]{3})?|[0-9]{6}\\2[0-9]{4,5}))(?!-?[0-9])"
 )
 CARD_WITH_LABEL = re.compile(
@@ -130,9 +151,14 @@ HOUSE_NUMBER_IN_KANJI = re.compile(f"丁目(?P<value>{_KANJI_NUMBER}番地?(?:�
 BEFORE_HOUSE_NUMBER = re.compile(
     f"(?P<prefecture>{PREFECTURES}|{KNOWN_CITIES})(?P<town>[{_TOWN} ]{{0,30}}(?:[0-9]{{1,2}}(?:条(?:[東西南北]|通)?|地割))?)$"
 )
+# Every prefecture and city of BEFORE_HOUSE_NUMBER ends in one of these.
+ENDS_OF_PLACES = ("市", "区", "県", "都", "府", "道")
 
 # --- addresses of machines ------------------------------------------------------------------------------------------------
 
+# Found wherever IPV4 and IPV6 are; a search for a point or colon costs a tenth of one for a digit.
+THREE_DOTS_BETWEEN_DIGITS = re.compile("\\.(?<=[0-9]\\.)[0-9]{1,3}+\\.[0-9]{1,3}+\\.[0-9]")
+FIRST_GROUP_OF_IPV6 = re.compile(":(?<=[23][0-9A-Fa-f]{3}:)")
 IPV4 = re.compile("(?P<value>[0-9](?<![0-9.].)[0-9]{0,2}+\\.[0-9]{1,3}+\\.[0-9]{1,3}+\\.[0-9]{1,3}+)(?!\\.?[0-9A-Za-z_])")
 # Global unicast addresses begin with 2 or 3 (RFC 4291); std::dec and times of day do not.
 IPV6 = re.compile(

@@ -35,8 +35,7 @@ def is_telephone(match: re.Match[str]) -> bool:
     groups = national_groups(value)
     number = "".join(groups)
     lengths = tuple(map(len, groups))
-    separators = set(re.findall("[^0-9+]+", value))
-    if not separators <= _SEPARATORS or ("." in separators and len(separators) > 1):
+    if not _are_separators(value.translate(_WITHOUT_DIGITS)):
         return False
     # 080-0000-0000 is a mobile, 0800-000-0000 is not.
     if number.startswith(_SERVICE) and len(groups[0]) != 3:
@@ -60,6 +59,17 @@ def national_groups(value: str) -> list[str]:
         groups = [group for group in groups if group not in ("", "0")]
         groups[0] = "0" + groups[0].removeprefix("0")
     return groups
+
+
+_WITHOUT_DIGITS = {ord(digit): "0" for digit in "123456789"}
+
+
+# Bounded; numbers with zeros for digits are written in some dozens of ways.
+@functools.lru_cache(maxsize=4096)
+def _are_separators(written: str) -> bool:
+    """Whether the signs between the groups go together; `written` has zeros for all digits."""
+    separators = set(re.findall("[^0+]+", written))
+    return separators <= _SEPARATORS and not ("." in separators and len(separators) > 1)
 
 
 def is_business_telephone(match: re.Match[str]) -> bool:

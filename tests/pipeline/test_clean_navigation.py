@@ -149,7 +149,10 @@ Hugo で構築されています。
 カテゴリー: 峠
 Tags: Raspberry Pi
 Tagged with キーボード
+[hash tags]
 #blog #python #旅
+#峠　#川
+#峠、#川
 [labelled dates]
 更新日：2016年11月09日
 公開日: 2022-02-17   最終更新日: 2022-02-17

@@ -5,20 +5,18 @@ import re
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.pii import PiiConfig, find_personal_data
 from pipeline.pii_kinds import KINDS
-from pipeline.pii_patterns import AT_AND_LABEL, AT_WORD_AND_LABEL, SEVEN_DIGITS
+from pipeline.pii_patterns import AT_AND_LABEL, AT_WORD_AND_LABEL, SEVEN_DIGITS, lines_with_numbers
 from pipeline.pii_shadow import shadow
+from tests.pipeline.pii_cases import CASES
 
 BYTES = 100_000
-LIMIT = 0.010  # seconds for one pattern on 100 kB (issue 4)
-# The least that a search costs, an attempt at each of 100,000 digits, takes about a quarter of the limit on an idle core. Where
-# other work slows the machine, this yardstick slows with it.
-YARDSTICK = re.compile("[0-9]x")
-YARDSTICKS_IN_LIMIT = 4
+LIMIT = 0.010  # seconds of a processor for one pattern on 100 kB (issue 4)
+# Other work on the machine slows a processor's caches and clock, but not in all of so many attempts.
 ATTEMPTS = 40
 
 UNITS = (
@@ -52,6 +50,24 @@ UNITS = (
     ),
     *("1234 5678 ", "4111-1111-1111-", "カード ", "カード" + "あ" * 20, "12345678901234567890", "255.", "1.1.", "10.0.0.1/"),
     *("2:", "2001:", "2001:0:", "3fff::", "12:34:56 "),
+    *(
+        "taro@example.com ",
+        "a@b.jp ",
+        "taro[at]example[dot]com ",
+        "090-1234-5678 ",
+        "(03)1234-5678 ",
+        "0312345678 ",
+        "+1 650 253 0000 ",
+    ),
+    *(
+        "4111 1111 1111 1111 ",
+        "カード4111111111111111 ",
+        "1234 5678 9018 ",
+        "個人番号123456789018 ",
+        "〒100-0001",
+        "100-0001 東京都",
+    ),
+    *("東京都港区1-2-3 ", "港区丁目一番", "203.104.209.7 ", "2400:4050:1::1 "),
 )
 _random = random.Random(4)
 MIXTURES = tuple("".join(_random.choices(UNITS, k=_random.randint(2, 6))) for _ in range(12))
@@ -65,59 +81,105 @@ def of_size(unit: str) -> str:
     return unit * (BYTES // len(unit.encode("utf-8")))
 
 
-def seconds(pattern: re.Pattern[str], text: str) -> float:
-    start = time.perf_counter()
-    for _ in pattern.finditer(text):
-        pass
-    return time.perf_counter() - start
+def is_slow(pattern: re.Pattern[str], text: str) -> bool:
+    """Whether a search for all matches takes more than the limit each time."""
+    for _ in range(ATTEMPTS):
+        start = time.process_time()
+        for _ in pattern.finditer(text):
+            pass
+        if time.process_time() - start < LIMIT:
+            return False
+    return True
 
 
 @pytest.mark.parametrize("pattern", PATTERNS.values(), ids=PATTERNS.keys())
-def test_no_text_makes_a_pattern_slow(pattern):
-    slow = []
-    for unit in UNITS + MIXTURES:
-        text = shadow(of_size(unit))
-        best = LIMIT
-        for _ in range(ATTEMPTS):
-            best = seconds(pattern, text)
-            if best < LIMIT or best < YARDSTICKS_IN_LIMIT * seconds(YARDSTICK, "9" * BYTES):
-                break
-        else:
-            slow.append((unit, best))
-    assert not slow
+def test_no_text_makes_a_pattern_slow(pattern: re.Pattern[str]) -> None:
+    assert [unit for unit in UNITS + MIXTURES if is_slow(pattern, shadow(of_size(unit)))] == []
+
+
+@given(
+    st.lists(
+        st.one_of(st.sampled_from(UNITS), st.text("09aA@.-( ):\n区番丁目〒ー", min_size=1, max_size=8)), min_size=1, max_size=5
+    )
+)
+@settings(max_examples=15, deadline=None)
+def test_no_mixture_makes_a_pattern_slow(units: list[str]) -> None:
+    text = shadow(of_size("".join(units)))
+    assert [name for name, pattern in PATTERNS.items() if is_slow(pattern, text)] == []
+
+
+def test_a_row_of_numbers_that_set_each_other_free_takes_linear_time() -> None:
+    # A round for each card would take minutes.
+    row = of_size("4111 1111 1111 1111 ")
+    start = time.process_time()
+    edits = find_personal_data(row, PiiConfig())
+    assert time.process_time() - start < 2
+    assert len(edits) == row.count("4111")
+
+
+TEXTS = st.lists(
+    st.one_of(
+        st.sampled_from([text for text, _ in CASES]),
+        st.sampled_from(UNITS),
+        st.text("0123456789-.:@ at()[]ー市区\n", max_size=12),
+    ),
+    max_size=6,
+).map("".join)
+
+
+@given(TEXTS)
+@settings(max_examples=150, deadline=None)
+def test_what_saves_a_search_hides_no_match(text: str) -> None:
+    searched = shadow(text)
+    numbers = lines_with_numbers(searched)
+    for kind in KINDS:
+        for shape in kind.shapes:
+            # The restatement: a search that starts at every place, with no word, screen or anchor before it.
+            valid = [match for match in shape.pattern.finditer(searched) if shape.is_valid(match)]
+            if valid:
+                assert shape.may_match(searched), kind.name
+            if valid and kind.is_number:
+                assert shape.may_match(numbers), kind.name
+                assert shape.pattern.search(numbers), kind.name
+
+
+@given(TEXTS)
+def test_the_lines_with_numbers_are_those_in_which_seven_digits_stand_close_together(text: str) -> None:
+    close = [line for line in text.split("\n") if re.search("[0-9](?:[^0-9]{0,5}[0-9]){6}", line)]
+    assert lines_with_numbers(text) == "\n".join(close)
 
 
 @pytest.mark.parametrize("unit", ["a@", "a@a", "a@b.", "a.a@", "a[at]", "a (at) ", "a★b", "アットマーク", "a@b[", "a@b ド"])
-def test_no_address_is_attempted_where_no_domain_follows(unit):
+def test_no_address_is_attempted_where_no_domain_follows(unit: str) -> None:
     for anchor in (AT_AND_LABEL, AT_WORD_AND_LABEL):
         assert anchor.search(shadow(unit * 50)) is None
 
 
-def test_a_search_grows_with_the_length_of_the_text_and_not_faster():
+def test_a_search_grows_with_the_length_of_the_text_and_not_faster() -> None:
     # Twice the text may take three times as long, not four: timing on a shared machine is rough.
     for unit in ("090-1234-567 12:34:1番", "taro@example.com ", "口座番号", "a.a@", "東京都港区1-1 "):
         text = of_size(unit)
         for _ in range(ATTEMPTS):
-            start = time.perf_counter()
+            start = time.process_time()
             find_personal_data(text[: len(text) // 2], PiiConfig())
-            half = time.perf_counter() - start
+            half = time.process_time() - start
             find_personal_data(text, PiiConfig())
-            if time.perf_counter() - start - half < 3 * half:
+            if time.process_time() - start - half < 3 * half:
                 break
         else:
             pytest.fail(f"{unit!r} takes more than linear time")
 
 
-def test_full_width_forms_and_hyphens_become_ascii():
+def test_full_width_forms_and_hyphens_become_ascii() -> None:
     assert shadow("ＡＢｃ＠０９．／（）：＋　‐‑‒–—―−－ｰ─") == "ABc@09./():+ ----------"
 
 
-def test_a_long_vowel_mark_is_a_hyphen_only_between_digits():
+def test_a_long_vowel_mark_is_a_hyphen_only_between_digits() -> None:
     assert shadow("センター03ー1234ー５６ー") == "センター03-1234-56ー"
 
 
 @given(st.text(st.one_of(st.characters(), st.sampled_from("０９ＡＺａｚ＠．／ー‐－　"))))
-def test_the_shadow_has_the_length_of_the_text_and_is_its_own_shadow(text):
+def test_the_shadow_has_the_length_of_the_text_and_is_its_own_shadow(text: str) -> None:
     once = shadow(text)
     assert len(once) == len(text)
     assert shadow(once) == once
