@@ -22,7 +22,7 @@ from tests.trainer.tokenizers import byte_tokenizer
 from trainer.checkpoint import checkpoints
 from trainer.metrics import read_metrics
 from trainer.pretrain import main
-from trainer.window_losses import LOSSES_FILE, read_losses
+from trainer.window_losses import LOSSES_FILE, read_losses, recorded_sequences
 
 SHAPE = """
 vocabulary_size: 300
@@ -156,7 +156,13 @@ def test_an_epoch_trains_on_every_target_once(shards: Path, tmp_path: Path) -> N
     options = [option for option in arguments(shards, tmp_path / "epoch") if option not in ("--steps", "20")]
     pretrain(*options, "--epochs", "1", "--batch-size", "7")
     last = read_metrics(tmp_path / "epoch")[-1]
-    assert last["tokens"] == TokenDataset.open(shards).split("train").tokens - 1
+    targets = TokenDataset.open(shards).split("train").tokens - 1
+    assert last["tokens"] == targets
+    # The last batch is not full, and what it lacks are no sequences of the run.
+    windows = -(-targets // 16)
+    assert windows % 7
+    assert recorded_sequences(tmp_path / "epoch") == windows
+    assert np.isfinite(read_losses(tmp_path / "epoch", np.arange(windows))).all()
 
 
 def test_a_signal_saves_and_ends_well(shards: Path, tmp_path: Path) -> None:
