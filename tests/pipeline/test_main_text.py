@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.main_text import Extractor, MainText, extract_main_text, normal_form
+from pipeline.main_text import MOST_TAGS, Extractor, MainText, extract_main_text, normal_form
 
 PARAGRAPHS = [
     "川沿いの道を歩いていると、古い水車小屋が見えてきた。屋根は苔におおわれ、水の音だけが響いていた。",
@@ -45,6 +45,21 @@ def test_auto_asks_the_reference_where_the_blocks_hold_too_little() -> None:
     found = extract_main_text(page, "auto")
     assert found.extractor == "trafilatura"
     assert PARAGRAPHS[0] in found.text
+
+
+def test_auto_asks_both_where_the_reference_finds_nothing_either() -> None:
+    # The article stands in what the blocks take for a question about cookies, after an end of the page at which libxml2 stops.
+    page = f"<html><head><title>水車小屋</title></head></html><body><div id=gdpr-box>{ARTICLE * 4}</div></body>"
+    assert extract_main_text(page, "blocks").text == extract_main_text(page, "trafilatura").text == ""
+    found = extract_main_text(page, "auto")
+    assert (found.title, found.extractor) == ("水車小屋", "resiliparse")
+    assert PARAGRAPHS[0] in found.text
+
+
+def test_auto_asks_nobody_about_pages_that_would_cost_them_seconds() -> None:
+    page = f"<div role=navigation>{ARTICLE * 4}</div>"
+    assert extract_main_text(page, "auto").extractor == "trafilatura"
+    assert extract_main_text(page + "<br>" * MOST_TAGS, "auto").extractor == "blocks"
 
 
 def test_auto_does_not_ask_twice_about_pages_that_show_little() -> None:
