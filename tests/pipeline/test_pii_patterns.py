@@ -127,9 +127,7 @@ TEXTS = st.lists(
 ).map("".join)
 
 
-@given(TEXTS)
-@settings(max_examples=150, deadline=None)
-def test_what_saves_a_search_hides_no_match(text: str) -> None:
+def check_that_nothing_is_hidden(text: str) -> None:
     searched = shadow(text)
     numbers = lines_with_numbers(searched)
     for kind in KINDS:
@@ -141,6 +139,17 @@ def test_what_saves_a_search_hides_no_match(text: str) -> None:
             if valid and kind.is_number:
                 assert shape.may_match(numbers), kind.name
                 assert shape.pattern.search(numbers), kind.name
+
+
+def test_what_saves_a_search_hides_no_labelled_case() -> None:
+    for text, _ in CASES:
+        check_that_nothing_is_hidden(text)
+
+
+@given(TEXTS)
+@settings(max_examples=100, deadline=None)
+def test_what_saves_a_search_hides_no_match_in_a_mixture(text: str) -> None:
+    check_that_nothing_is_hidden(text)
 
 
 @given(TEXTS)
