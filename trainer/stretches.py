@@ -25,6 +25,7 @@ from trainer.errors import TrainerError
 from trainer.order import Order, Source
 
 STRETCHES_FILE = "stretches.jsonl"
+_REMEDY = "copy the file again, or remove it: the record then begins where the run is resumed"
 
 
 @dataclass(frozen=True)
@@ -90,9 +91,9 @@ def _read(path: Path) -> list[Stretch]:
             sources = tuple(TrainedSource(**source) for source in content.pop("sources"))
             stretches.append(Stretch(**content, sources=sources))
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise TrainerError(f"{path}: line {number} is no stretch of a run ({error!r}); copy the file again") from error
+            raise TrainerError(f"{path}: line {number} is no stretch of a run ({error!r}); {_REMEDY}") from error
     if not stretches:
-        raise TrainerError(f"{path}: is empty; copy it again")
+        raise TrainerError(f"{path}: is empty; {_REMEDY}")
     return stretches
 
 

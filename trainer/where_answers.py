@@ -17,7 +17,7 @@ from pipeline.ledger import FILE_NAME
 from trainer.errors import TrainerError
 from trainer.metrics import read_metrics
 from trainer.where_documents import document_spans
-from trainer.where_pages import Page, Pages
+from trainer.where_pages import Fate, Page, Pages
 from trainer.where_run import TrainedRun, TrainedWindow
 from trainer.where_spikes import AT_LEAST, spikes
 from trainer.window_losses import read_losses
@@ -48,18 +48,16 @@ class Answers:
         """The document, with every place at which training reads it. Raises TrainerError, saying why, when there is none."""
         if not _DOC_ID.fullmatch(doc_id):
             raise TrainerError(f"{doc_id!r} is no doc_id, which has 32 hex digits in lower case; --url finds a page by its URL")
-        fates = [fate for found in self._ask(lambda pages: pages.fates("doc_id", doc_id)) for fate in found]
-        return self._documents(self._read(doc_id, [doc_id], [str(fate) for fate in fates if not fate.kept]))
+        return self._documents(self._read(doc_id, [doc_id], self._fates("doc_id", doc_id)))
 
     def page(self, url: str) -> list[Answer]:
         """The documents of the page with this URL, one for each time it was crawled; as `document`."""
-        fates = [fate for found in self._ask(lambda pages: pages.fates("url", url)) for fate in found]
-        reasons = [str(fate) for fate in fates if not fate.kept]
+        fates = self._fates("url", url)
         if not fates:
             known = [nearest for nearest in self._ask(lambda pages: pages.nearest_url(url)) if nearest is not None]
             asked = "no ledger could be asked" if not self._ledgers else "no corpus of the run has this URL"
             raise TrainerError(f"{url}: {asked}{f'; the nearest is {known[0]}' if known else ''}{self._unasked()}")
-        return self._documents(self._read(url, [fate.doc_id for fate in fates if fate.kept], reasons))
+        return self._documents(self._read(url, [fate.doc_id for fate in fates if fate.kept], fates))
 
     def spikes(self) -> list[Answer]:
         """The unusual values, each with the step's windows of highest loss; windows whose loss is not known come first."""
@@ -72,9 +70,12 @@ class Answers:
         windows = self._windows([(step, window) for step in steps for window in _worst(self._run.step(step))])
         return [{**asdict(spike), "windows": [window for window in windows if window["step"] == spike.step]} for spike in found]
 
-    def _read(self, asked: str, doc_ids: Sequence[str], reasons: list[str]) -> list[str]:
-        """Those of the documents that training reads. `reasons` say why others are not; they are notes, or, when training reads
-        none, the TrainerError that is raised."""
+    def _fates(self, column: str, value: str) -> list[Fate]:
+        return [fate for found in self._ask(lambda pages: pages.fates(column, value)) for fate in found]
+
+    def _read(self, asked: str, doc_ids: Sequence[str], fates: Sequence[Fate]) -> list[str]:
+        """Those of the documents that training reads. Why others are not is a note, or, when training reads none, the
+        TrainerError that is raised."""
         datasets = [source.dataset for source in self._run.sources if source.dataset is not None]
         if not datasets:
             raise TrainerError(f"{asked}: {self.notes[0]}")
@@ -84,6 +85,9 @@ class Answers:
             return any(document_spans(data, split, [doc_id])[0][0] >= 0 for data in own)
 
         distinct = list(dict.fromkeys(doc_ids))
+        # Of a record that was read twice, one is kept: the other is no other page.
+        kept = {fate.doc_id for fate in fates if fate.kept}
+        reasons = [str(fate) for fate in fates if fate.doc_id not in kept]
         read = [doc_id for doc_id in distinct if inside("train", doc_id)]
         if read:
             self.notes += reasons

@@ -47,9 +47,7 @@ class Fate:
     survivor: str | None
 
     def __str__(self) -> str:
-        """Why no run saw the page, in half a sentence."""
-        if self.kept:
-            return f"{self.doc_id} was kept"
+        """How a record was dropped, in half a sentence."""
         compared = ", ".join(
             f"{name} {number:g}" for name, number in (("value", self.value), ("threshold", self.threshold)) if number is not None
         )
@@ -78,10 +76,10 @@ class Pages:
 
     def of(self, doc_ids: Sequence[str]) -> dict[str, Page]:
         """The pages of documents, by doc_id; without those that the corpus has no text of."""
-        # A document can have been read in two parts; the shards hold one of them, and content decides which.
+        # A record that was crawled into two inputs has a row in both parts, and dedup keeps one of them.
         rows = self._rows(
-            "SELECT DISTINCT ON (doc_id) doc_id, url, host, date, warc_file, warc_offset FROM documents "
-            "WHERE doc_id IN (SELECT unnest(?)) ORDER BY doc_id, part",
+            "SELECT DISTINCT ON (doc_id) doc_id, d.url, d.host, d.date, d.warc_file, d.warc_offset FROM documents d "
+            "JOIN fates f USING (part, doc_id) WHERE doc_id IN (SELECT unnest(?)) ORDER BY doc_id, f.kept DESC, part",
             sorted(set(doc_ids)),
         )
         return {row[0]: Page(*row) for row in rows}

@@ -14,8 +14,14 @@ from pipeline.token_store import ShardInfo, TokenMeta, write_dataset, write_shar
 from tests.trainer.tokenizers import byte_tokenizer
 
 Columns = Mapping[str, Sequence[object]]
-TYPES = {"rule": pa.string(), "value": pa.float64(), "threshold": pa.float64(), "detail": pa.string()}
-TYPES["failed"] = pa.list_(pa.string())
+TYPES = {
+    "rule": pa.string(),
+    "value": pa.float64(),
+    "threshold": pa.float64(),
+    "detail": pa.string(),
+    "failed": pa.list_(pa.string()),
+}
+PART = "part-00001"
 
 
 @dataclass(frozen=True)
@@ -90,25 +96,31 @@ def _write_ledger(folder: Path, urls: Mapping[str, str], twin: str, of: str) -> 
         "warc_offset": [100 * nth for nth in range(len(ids))],
     }
     _write(folder / "documents", places)
+    # Page 0 was crawled into an earlier input too, and dedup dropped that record.
+    before: Columns = {**{name: values[:1] for name, values in places.items()}, "warc_file": ["earlier.warc.gz"]}
+    _write(folder / "documents", before, "part-00000")
     nothing: Columns = {name: [None] * len(ids) for name in ("rule", "value", "threshold", "detail")}
     record: Columns = {"record_type": ["response"] * len(ids), "record_bytes": [1] * len(ids)}
     kept: Columns = {"kept": [True] * len(ids), "failed": [[] for _ in ids]}
-    _write(folder / "verdicts/extract", {**places, **nothing, **record, **kept})
+    whole = {**places, **nothing, **record, **kept}
+    _write(folder / "verdicts/extract", whole)
+    _write(folder / "verdicts/extract", {**{name: values[:1] for name, values in whole.items()}, **before}, "part-00000")
     short = next(doc_id for doc_id, url in urls.items() if url.endswith("short"))
-    for stage, doc_id, rule, value, threshold in (
-        ("quality", short, "num_letters", 12.0, 400.0),
-        ("dedup", twin, "near_duplicate", 0.9, 0.77),
+    for stage, part, doc_id, rule, value, threshold in (
+        ("quality", PART, short, "num_letters", 12.0, 400.0),
+        ("dedup", PART, twin, "near_duplicate", 0.9, 0.77),
+        ("dedup", "part-00000", of, "same_record", None, None),
     ):
         verdict: Columns = {"doc_id": [doc_id], "kept": [False], "rule": [rule], "value": [value], "threshold": [threshold]}
-        _write(folder / "verdicts" / stage, {**verdict, "failed": [[rule]]})
+        _write(folder / "verdicts" / stage, {**verdict, "failed": [[rule]]}, part)
     duplicates = {"doc_id": [twin], "cluster_id": [of], "survivor_id": [of], "similarity": [0.9], "cluster_size": [2]}
     pq.write_table(pa.table(duplicates), folder / "duplicates.parquet")
     with Ledger(folder):
         pass
 
 
-def _write(folder: Path, columns: Columns) -> None:
+def _write(folder: Path, columns: Columns, part: str = PART) -> None:
     """A part of a table; columns of nulls keep the type that they have in a real one."""
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     table = pa.table({name: pa.array(values, TYPES.get(name)) for name, values in columns.items()})
-    pq.write_table(table, folder / "part-00000.parquet")
+    pq.write_table(table, folder / f"{part}.parquet")

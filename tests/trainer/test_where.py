@@ -217,6 +217,15 @@ def test_a_step_names_pages_and_a_page_names_its_steps(case: Case, told: list[Ro
     assert windows[0]["loss"] in [place["loss"] for place in by_url["seen"]]
 
 
+def test_a_record_that_was_crawled_twice_is_told_by_the_one_that_was_kept(case: Case) -> None:
+    corpus = case.corpora[0]
+    result = ask(case.run, "--url", corpus.url_of(0), "--json")
+    (document,) = [json.loads(line) for line in result.stdout.splitlines()]
+    assert document["doc_id"] == doc_id_of(corpus.url_of(0))
+    assert document["warc_file"] == "ja.warc.gz"
+    assert result.stderr == ""
+
+
 def test_people_read_the_same(case: Case) -> None:
     text = ask(case.run, "--step", "8").stdout
     (first, *_) = objects(case.run, "--step", "8")
