@@ -1,4 +1,4 @@
-"""The command line: run, status, yield, what-if, explain, sql, export.
+"""The command line: run, status, yield, what-if, diff, explain, sql, export.
 
 Exit status 0: done; 1: done, but units failed (they are listed), or the run had to stop; 2: wrong use. What a command needs
 is imported when it is called, so that `--help` answers at once.
@@ -171,6 +171,23 @@ def what_if(output: str, changes: tuple[str, ...], sweep: str | None, sample: in
             click.echo(what_if_table.sweep_text([settings[-1] for settings in alternatives], outcomes))
         else:
             click.echo(what_if_table.what_if_text(outcomes[0], shown))
+
+
+@main.command()
+@click.argument("output_a")
+@click.argument("output_b")
+@click.option("--sample", type=click.IntRange(min=1), metavar="N", help="Show N pages of each group.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def diff(output_a: str, output_b: str, sample: int | None, as_json: bool) -> None:
+    """What differs between the corpora in OUTPUT_A and OUTPUT_B: figures, settings, pages, texts, hosts."""
+    with _plain_errors(), _ledger(output_a) as a, _ledger(output_b) as b:
+        from dataclasses import asdict
+
+        from pipeline.diff import difference
+        from pipeline.diff_table import diff_text
+
+        found = difference(a, b, sample or 0)
+        click.echo(json.dumps(asdict(found), ensure_ascii=False) if as_json else diff_text(found))
 
 
 @main.command()

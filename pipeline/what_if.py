@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +22,7 @@ from pipeline.ledger import Ledger
 from pipeline.manifest import Manifest
 from pipeline.manifest_changes import changed_settings
 from pipeline.rules import Rule
+from pipeline.sizes import Size, sizes_by_stage
 from pipeline.what_if_barriers import judge_dedup, judge_hosts, read_places
 from pipeline.what_if_columns import Pages, WhatIfError, parts_of
 from pipeline.what_if_quality import judge_parts
@@ -33,14 +33,6 @@ JUDGES_AGAIN = ("quality", "dedup.minimum_similarity", "dedup.survivor", "dedup.
 _JUDGED = ("quality", "dedup", "hosts")
 # A table of more rows is read by nobody; a range of a million values is a slip of the pen.
 MOST_VALUES = 100
-
-
-class Size(NamedTuple):
-    """How much text."""
-
-    documents: int
-    characters: int
-    tokens: int
 
 
 @dataclass(frozen=True)
@@ -118,8 +110,7 @@ def sweep_changes(sweep: str) -> list[str]:
 def read_present(ledger: Ledger, manifest: Manifest) -> Present:
     """The corpus of an open ledger, built by `manifest`. Raises WhatIfError where it is not built to the end."""
     last = ledger.rows("SELECT status FROM runs ORDER BY started DESC LIMIT 1")
-    query = "SELECT stage, docs_out, chars_out, tokens_out FROM stage_counts ORDER BY ordinal"
-    counts = {stage: Size(*(number or 0 for number in numbers)) for stage, *numbers in ledger.rows(query)}
+    counts = sizes_by_stage(ledger)
     if not counts or last[0][0] not in ("done", "failed"):
         state = last[0][0] if last else "not begun"
         raise WhatIfError(f"the last run into {ledger.root} is {state!r} and not done; `run` its manifest to the end first")
@@ -143,7 +134,7 @@ def what_if(present: Present, wanted: Sequence[Manifest]) -> tuple[Pages, list[O
     Raises WhatIfError where a manifest changes more than what judges stored columns, or the corpus is not whole.
     """
     for manifest in wanted:
-        for key in changed_settings(present.manifest, manifest):
+        for key in changed_settings(present.manifest.model_dump(mode="json"), manifest.model_dump(mode="json")):
             if not any(key == name or key.startswith(f"{name}.") for name in JUDGES_AGAIN):
                 raise WhatIfError(
                     f"{key} changes what is stored, or nothing that is counted, so what-if cannot judge it; "

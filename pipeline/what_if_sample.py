@@ -16,6 +16,7 @@ from pipeline import dedup, hosts, quality
 from pipeline.manifest import Manifest
 from pipeline.rules import Rule
 from pipeline.tables import read
+from pipeline.terminal import printable
 from pipeline.what_if import Fates, Present
 from pipeline.what_if_columns import Pages
 
@@ -89,7 +90,7 @@ def _page(
         name, threshold = rule.name, float(rule.failures(np.array([value]))[1][0])
     else:
         name = rule.name
-    lines = tuple(_printable(line[:_LINE_CHARACTERS]) for line in document["text"].split("\n", _LINES)[:_LINES])
+    lines = tuple(printable(line[:_LINE_CHARACTERS]) for line in document["text"].split("\n", _LINES)[:_LINES])
     return SamplePage(change, document["doc_id"], document["url"], stage, name, value, threshold, is_duplicate_unknown, lines)
 
 
@@ -102,8 +103,3 @@ def _row(path: Path, row: int, columns: list[str]) -> dict[str, str]:
             group += 1
         found: dict[str, str] = parquet.read_row_group(group, columns=columns).slice(row, 1).to_pylist()[0]
         return found
-
-
-def _printable(text: str) -> str:
-    """A line from the Web for a terminal: what would steer it, such as an escape, becomes a space."""
-    return "".join(character if character.isprintable() else " " for character in text)

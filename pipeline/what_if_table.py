@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from pipeline.what_if import Outcome, Size, StageFigures
+from pipeline.sizes import Size
+from pipeline.terminal import printable
+from pipeline.what_if import Outcome, StageFigures
 from pipeline.what_if_sample import SamplePage
 from pipeline.yields import aligned_text
 
@@ -83,5 +85,5 @@ def _page_text(page: SamplePage) -> str:
     value = "" if page.value is None else f" = {page.value:g}, threshold {page.threshold:g}"
     when = "comes in; dropped now" if page.change == "in" else "goes out; dropped then"
     unknown = "; whether it repeats another page is not known" if page.is_duplicate_unknown else ""
-    head = f"\n{page.url}  {page.doc_id}\n  {when} by {page.stage}: {page.rule}{value}{unknown}"
+    head = f"\n{printable(page.url)}  {page.doc_id}\n  {when} by {page.stage}: {page.rule}{value}{unknown}"
     return "\n".join([head, *(f"  | {line}" for line in page.lines)])

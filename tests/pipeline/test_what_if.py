@@ -18,7 +18,8 @@ from pipeline.flow import COUNTED
 from pipeline.manifest import read_manifest
 from pipeline.rules import Rule, judge
 from pipeline.runner import read_ledger
-from pipeline.what_if import Outcome, Size, StageFigures, read_present, sweep_changes, what_if
+from pipeline.sizes import Size, sizes_by_stage
+from pipeline.what_if import Outcome, StageFigures, read_present, sweep_changes, what_if
 from pipeline.what_if_columns import Part, WhatIfError
 from pipeline.what_if_quality import first_failures, moved_rules
 from tests.pipeline.conftest import OTHER_SETTINGS
@@ -45,12 +46,12 @@ def stages_of(outcome: Outcome) -> dict[str, StageFigures]:
 def counted(corpus: Path) -> tuple[dict[str, Size], dict[tuple[str, str], Size]]:
     """What the ledger counts behind each stage, and of what each rule is the first to drop."""
     with read_ledger(corpus) as ledger:
-        stages = ledger.rows("SELECT stage, docs_out, chars_out, tokens_out FROM stage_counts ORDER BY ordinal")
+        stages = sizes_by_stage(ledger)
         rules = ledger.rows(
             "SELECT stage, rule, sum(docs)::BIGINT, sum(chars)::BIGINT, sum(tokens)::BIGINT FROM rule_counts "
             "WHERE stage != 'extract' GROUP BY stage, rule"
         )
-    return {stage: Size(*sizes) for stage, *sizes in stages}, {(stage, rule): Size(*sizes) for stage, rule, *sizes in rules}
+    return stages, {(stage, rule): Size(*sizes) for stage, rule, *sizes in rules}
 
 
 # A run gives what was promised
