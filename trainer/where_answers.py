@@ -6,6 +6,7 @@ asked is a note, and the rest is answered without it.
 
 import math
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -67,8 +68,10 @@ class Answers:
             self.notes.append(f"{recorded} steps are recorded; a step is compared with the {AT_LEAST} or more before it")
         found = spikes(rows)
         steps = sorted({spike.step for spike in found if spike.step >= self._run.history.first_step})
-        windows = self._windows([(step, window) for step in steps for window in _worst(self._run.step(step))])
-        return [{**asdict(spike), "windows": [window for window in windows if window["step"] == spike.step]} for spike in found]
+        by_step: dict[int, list[Answer]] = defaultdict(list)
+        for window in self._windows([(step, window) for step in steps for window in _worst(self._run.step(step))]):
+            by_step[window["step"]].append(window)
+        return [{**asdict(spike), "windows": by_step[spike.step]} for spike in found]
 
     def _fates(self, column: str, value: str) -> list[Fate]:
         return [fate for found in self._ask(lambda pages: pages.fates(column, value)) for fate in found]
