@@ -65,21 +65,18 @@ def measure_blocks(page: Page) -> np.ndarray:
     depths_E, levels_ET = _levels_to_ancestors(parents_E, tags_E, words_E, len(TAGS) - 1, len(WORD_KINDS))
     values_BC = text_BC[:, [_TOKENS, _LINK_SHARE, _SENTENCE_ENDS]]
     is_prose_B = (values_BC[:, 0] >= _PROSE_TOKENS) & (values_BC[:, 1] < _PROSE_LINK_SHARE) & (values_BC[:, 2] >= 1)
-    columns = [
-        *text_BC.T,
-        *_place(page, text_BC, is_prose_B, tags_E[holders_B], depths_E[holders_B]),
-        *_around(text_BC),
-        *_neighbours(text_BC, holders_B, parents_E, tags_E, depths_E),
-        *_elements(text_BC, holders_B, parents_E),
-        *levels_ET[holders_B].T,
-        *measure_layout(values_BC, is_prose_B, holders_B, parents_E, words_E * len(TAGS) + tags_E, depths_E),
-        *measure_cues(page.texts).T,
-        _share_in_title(codes, ends_B, title),
+    parts = [
+        text_BC,
+        np.column_stack(_place(page, text_BC, is_prose_B, tags_E[holders_B], depths_E[holders_B])),
+        np.column_stack(_around(text_BC)),
+        _neighbours(values_BC, holders_B, parents_E, tags_E, depths_E),
+        _elements(values_BC, values_BC[:, 0].sum(), holders_B, parents_E),
+        levels_ET[holders_B],
+        np.column_stack(measure_layout(values_BC, is_prose_B, holders_B, parents_E, words_E * len(TAGS) + tags_E, depths_E)),
+        measure_cues(page.texts),
+        _share_in_title(codes, ends_B, title)[:, None],
     ]
-    table_BC = np.empty((len(holders_B), len(FEATURES)), dtype=np.float32)
-    for number, column_B in enumerate(columns):
-        table_BC[:, number] = column_B
-    return table_BC
+    return np.concatenate(parts, axis=1, dtype=np.float32, casting="same_kind")
 
 
 def _place(page: Page, text_BC: np.ndarray, is_prose_B: np.ndarray, tags_B: np.ndarray, depths_B: np.ndarray) -> list[np.ndarray]:
@@ -133,51 +130,65 @@ def _around(text_BC: np.ndarray) -> list[np.ndarray]:
     return [*before_BC.T, *after_BC.T]
 
 
+@numba.njit(cache=True, nogil=True)
+def _sums_of_elements(values_BC: np.ndarray, holders_B: np.ndarray, parents_E: np.ndarray) -> np.ndarray:
+    """Of every element the sums of `values_BC` over the blocks in it, shape (E, C). Parents come before children."""
+    sums_EC = np.zeros((len(parents_E), values_BC.shape[1]))
+    for block in range(len(holders_B)):
+        sums_EC[holders_B[block]] += values_BC[block]
+    for element in range(len(parents_E) - 1, 0, -1):
+        if parents_E[element] >= 0:
+            sums_EC[parents_E[element]] += sums_EC[element]
+    return sums_EC
+
+
+@numba.njit(cache=True, nogil=True)
 def _neighbours(
-    text_BC: np.ndarray, holders_B: np.ndarray, parents_E: np.ndarray, tags_E: np.ndarray, depths_E: np.ndarray
-) -> list[np.ndarray]:
-    """The columns of _OF_NEIGHBOUR for each of _NEIGHBOURS."""
-    columns = []
+    values_BC: np.ndarray, holders_B: np.ndarray, parents_E: np.ndarray, tags_E: np.ndarray, depths_E: np.ndarray
+) -> np.ndarray:
+    """The columns of _OF_NEIGHBOUR for each of _NEIGHBOURS. `values_BC`: tokens, share of links and ends of sentences."""
     blocks = len(holders_B)
-    for offset in _NEIGHBOURS:
-        others_B = np.arange(blocks) + offset
-        exists_B = (others_B >= 0) & (others_B < blocks)
-        others_B = np.clip(others_B, 0, blocks - 1)
-        other_holders_B = holders_B[others_B]
-        common_B = depth_of_common(holders_B, other_holders_B, parents_E, depths_E)
-        columns += [
-            np.where(exists_B, text_BC[others_B, _TOKENS], 0),
-            np.where(exists_B, text_BC[others_B, _LINK_SHARE], 1),
-            np.where(exists_B, text_BC[others_B, _SENTENCE_ENDS], 0),
-            np.where(exists_B, tags_E[other_holders_B], -1),
-            exists_B & (parents_E[other_holders_B] == parents_E[holders_B]),
-            depths_E[holders_B] - np.where(exists_B, common_B, 0),
-        ]
-    return columns
+    table_BC = np.empty((blocks, 6 * len(_NEIGHBOURS)), dtype=np.float32)
+    numbers_B = np.arange(blocks)
+    for number, offset in enumerate(_NEIGHBOURS):
+        others_B = np.minimum(np.maximum(numbers_B + offset, 0), blocks - 1)
+        common_B = depth_of_common(holders_B, holders_B[others_B], parents_E, depths_E)
+        for block in range(blocks):
+            row, holder = table_BC[block, 6 * number : 6 * number + 6], holders_B[block]
+            other = holders_B[others_B[block]]
+            if 0 <= block + offset < blocks:
+                row[:3] = values_BC[block + offset]
+                row[3] = tags_E[other]
+                row[4] = parents_E[other] == parents_E[holder]
+                row[5] = depths_E[holder] - common_B[block]
+            else:
+                row[0], row[1], row[2], row[3], row[4], row[5] = 0, 1, 0, -1, 0, depths_E[holder]
+    return table_BC
 
 
-def _elements(text_BC: np.ndarray, holders_B: np.ndarray, parents_E: np.ndarray) -> list[np.ndarray]:
-    """The columns of _OF_ELEMENT for each of _LEVELS, where the top element stands for those that are not there."""
-    tokens_B, links_B = text_BC[:, _TOKENS], text_BC[:, _LINK_SHARE]
-    values_BC = np.stack(
-        [tokens_B, tokens_B * links_B, text_BC[:, _SENTENCE_ENDS], np.ones(len(tokens_B)), links_B > 0.5], axis=1
-    )
-    sums_EC = _sums_of_elements(values_BC.astype(np.float64), holders_B, parents_E)
-    columns = []
-    up_B = holders_B
-    for level in range(max(_LEVELS) + 1):
-        if level in _LEVELS:
-            tokens, links, ends, blocks, linked = sums_EC[up_B].T
-            columns += [
-                tokens,
-                links / np.maximum(1, tokens),
-                ends,
-                blocks,
-                tokens / max(1, tokens_B.sum()),
-                linked / np.maximum(1, blocks),
-            ]
-        up_B = np.where(parents_E[up_B] >= 0, parents_E[up_B], up_B)
-    return columns
+@numba.njit(cache=True, nogil=True)
+def _elements(values_BC: np.ndarray, tokens_on_page: float, holders_B: np.ndarray, parents_E: np.ndarray) -> np.ndarray:
+    """The columns of _OF_ELEMENT for each of _LEVELS, where the top element stands for those that are not there. `values_BC` as
+    in `_neighbours`."""
+    summed_BC = np.ones((len(holders_B), 5))  # tokens, those of links, ends of sentences, blocks, blocks of links
+    for block in range(len(holders_B)):
+        tokens, links, ends = values_BC[block]
+        summed_BC[block, 0], summed_BC[block, 1], summed_BC[block, 2] = tokens, tokens * links, ends
+        summed_BC[block, 4] = links > 0.5
+    sums_EC = _sums_of_elements(summed_BC, holders_B, parents_E)
+    table_BC = np.empty((len(holders_B), 6 * len(_LEVELS)), dtype=np.float32)
+    for block in range(len(holders_B)):
+        element = holders_B[block]
+        climbed = 0
+        for number, level in enumerate(_LEVELS):
+            while climbed < level and parents_E[element] >= 0:
+                element = parents_E[element]
+                climbed += 1
+            tokens, links, ends, shown, linked = sums_EC[element]
+            row = table_BC[block, 6 * number : 6 * number + 6]
+            row[0], row[1], row[2], row[3] = tokens, links / max(1, tokens), ends, shown
+            row[4], row[5] = tokens / max(1, tokens_on_page), linked / max(1, shown)
+    return table_BC
 
 
 @numba.njit(cache=True, nogil=True)
@@ -199,18 +210,6 @@ def _levels_to_ancestors(
             if (words_E[element] >> kind) & 1:
                 levels_ET[element, tags + kind] = 0
     return depths_E, levels_ET
-
-
-@numba.njit(cache=True, nogil=True)
-def _sums_of_elements(values_BC: np.ndarray, holders_B: np.ndarray, parents_E: np.ndarray) -> np.ndarray:
-    """Of every element the sums of `values_BC` over the blocks in it, shape (E, C). Parents come before children."""
-    sums_EC = np.zeros((len(parents_E), values_BC.shape[1]))
-    for block in range(len(holders_B)):
-        sums_EC[holders_B[block]] += values_BC[block]
-    for element in range(len(parents_E) - 1, 0, -1):
-        if parents_E[element] >= 0:
-            sums_EC[parents_E[element]] += sums_EC[element]
-    return sums_EC
 
 
 @numba.njit(cache=True, nogil=True)
