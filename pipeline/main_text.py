@@ -1,7 +1,7 @@
 """The main text of an HTML page, by the project's own extractor or one of two public ones behind one interface.
 
 `blocks` (`main_text_trees`) judges each block of a page by trees trained on human ground truth. `trafilatura`
-(https://trafilatura.readthedocs.io) is the reference, four times slower; `resiliparse` (https://resiliparse.chatnoir.eu, a DOM
+(https://trafilatura.readthedocs.io) is the reference, nine times slower; `resiliparse` (https://resiliparse.chatnoir.eu, a DOM
 in C++ and rules on its blocks) is the fastest.`auto` takes `blocks` and asks trafilatura, then resiliparse, where that
 leaves out all or nearly all that a page shows: no page is lost because one of them finds nothing on it. Options of the public
 ones were chosen by token F1, see `benchmarks/main_text.py`: list bullets off (they are no text), comment sections, landmarks
