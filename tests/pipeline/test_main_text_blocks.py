@@ -108,6 +108,10 @@ def restated_chains(html: str) -> dict[str, list[str]]:
     return found
 
 
+def test_an_end_tag_of_an_item_does_not_reach_out_of_the_list_inside_it() -> None:
+    assert chain(read_page("<ul><li>甲<ul></li>乙"), 1) == ["ul", "li", "ul", "body"]
+
+
 NESTED = ("div", "p", "ul", "ol", "li", "dl", "dt", "dd", "blockquote", "section", "span", "pre", "button", "x-y")
 
 
