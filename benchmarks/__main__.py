@@ -36,6 +36,8 @@ SUBJECTS: dict[str, tuple[tuple[str, ...], ...]] = {
     "encoding": (("benchmarks.encoding", *SHARED),),
     "scaling": (("benchmarks.scaling", *SHARED),),
     "loader": (("benchmarks.loader", "{tokens}"),),
+    "training_step": (("benchmarks.training_step",),),
+    "generation": (("benchmarks.generation",),),
 }
 # Whose versions a figure depends on, beside Python's.
 PACKAGES = (
