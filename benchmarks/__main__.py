@@ -3,9 +3,9 @@
     python -m benchmarks --shared ../shared [--only whole_pipeline]
 
 The folder `shared` holds `corpus/` and `extraction_gold/`. Every subject runs in a new process, so that none finds another's
-memory or threads, and prints its own table; what it compares is told at the top of its file. Peers live in an environment of
-their own (`benchmarks/requirements.txt`); one that is not installed is a row that says so. How right the results are is
-`benchmarks/accuracy.py`.
+memory or threads, and prints its own table; what it compares is told at the top of its file. Peers live in environments of
+their own (`benchmarks/requirements.txt`, and `requirements-loader.txt` for the loader's); one that is not installed is a row
+that says so. How right the results are is `benchmarks/accuracy.py`.
 """
 
 import argparse
@@ -36,6 +36,8 @@ SUBJECTS: dict[str, tuple[tuple[str, ...], ...]] = {
     "encoding": (("benchmarks.encoding", *SHARED),),
     "scaling": (("benchmarks.scaling", *SHARED),),
     "loader": (("benchmarks.loader", "{tokens}"),),
+    "training_step": (("benchmarks.training_step", "--threads", "2"),),
+    "generation": (("benchmarks.generation",),),
     "training_step": (("benchmarks.training_step",),),
     "generation": (("benchmarks.generation",),),
 }
