@@ -36,8 +36,6 @@ SUBJECTS: dict[str, tuple[tuple[str, ...], ...]] = {
     "encoding": (("benchmarks.encoding", *SHARED),),
     "scaling": (("benchmarks.scaling", *SHARED),),
     "loader": (("benchmarks.loader", "{tokens}"),),
-    "training_step": (("benchmarks.training_step", "--threads", "2"),),
-    "generation": (("benchmarks.generation",),),
     "training_step": (("benchmarks.training_step",),),
     "generation": (("benchmarks.generation",),),
 }
