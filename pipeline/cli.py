@@ -1,4 +1,4 @@
-"""The command line: run, status, yield, what-if, diff, explain, sql, export.
+"""The command line: run, status, yield, what-if, diff, report, explain, remove, sql, export.
 
 Exit status 0: done; 1: done, but units failed (they are listed), or the run had to stop; 2: wrong use. What a command needs
 is imported when it is called, so that `--help` answers at once.
@@ -8,7 +8,7 @@ import getpass
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,6 +42,7 @@ def _plain_errors() -> Iterator[None]:
         from pipeline.inputs import InputError
         from pipeline.ledger import LedgerError, NoCorpusError
         from pipeline.manifest import ManifestError
+        from pipeline.report import ReportError
         from pipeline.runner import RunError
         from pipeline.takedown import RemovalError
         from pipeline.token_store import TokenStoreError
@@ -52,7 +53,7 @@ def _plain_errors() -> Iterator[None]:
             yield
         except (
             *(ManifestError, InputError, NoCorpusError, ExpressionListError, HostListError, TokenizerError),
-            *(WhatIfError, RemovalError),
+            *(WhatIfError, RemovalError, ReportError),
         ) as error:
             raise WrongUse(str(error)) from error
         except (RunError, LedgerError, TokenStoreError) as error:
@@ -146,8 +147,9 @@ def yield_(output: str, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object for each alternative.")
 def what_if(output: str, changes: tuple[str, ...], sweep: str | None, sample: int | None, as_json: bool) -> None:
     """What the corpus in OUTPUT would be under other thresholds, from stored numbers alone; nothing is changed."""
-    with _plain_errors(), _ledger(output) as ledger:
+    with _plain_errors():
         from pipeline import what_if_table
+        from pipeline.ledger import Ledger
         from pipeline.manifest import read_manifest
         from pipeline.what_if import read_present, remade_stages, sweep_changes, what_if
         from pipeline.what_if_sample import sample_pages
@@ -158,9 +160,11 @@ def what_if(output: str, changes: tuple[str, ...], sweep: str | None, sample: in
             raise WrongUse("--sample shows the pages of one alternative; leave --sweep out")
         alternatives = [(*changes, value) for value in sweep_changes(sweep)] if sweep else [changes]
         path = str(Path(output) / "manifest.yaml")
-        present = read_present(ledger, read_manifest(path))
+        with Ledger(Path(output), read_only=True) as ledger:  # without views, which cost seconds on a corpus of many parts
+            present = read_present(ledger, read_manifest(path))
+            remade = remade_stages(ledger, present.manifest)
         wanted = [read_manifest(path, each) for each in alternatives]
-        if remade := remade_stages(ledger, present.manifest):
+        if remade:
             click.echo(f"not exact: made by other code or lists than now, so a run redoes it: {', '.join(remade)}", err=True)
         pages, outcomes = what_if(present, wanted)
         shown = sample_pages(present, pages, outcomes[0].fates, wanted[0], sample) if sample else []
@@ -188,6 +192,29 @@ def diff(output_a: str, output_b: str, sample: int | None, as_json: bool) -> Non
 
         found = difference(a, b, sample or 0)
         click.echo(json.dumps(asdict(found), ensure_ascii=False) if as_json else diff_text(found))
+
+
+@main.command()
+@click.argument("output")
+@click.option("--compare", metavar="OUTPUT_B", help="Another corpus, whose differences are shown too.")
+@click.option(
+    "--page", type=click.Path(path_type=Path), metavar="FILE", help="The file to write; default: report.html in OUTPUT."
+)
+def report(output: str, compare: str | None, page: Path | None) -> None:
+    """Write one HTML page, to be opened from disk, that shows where the pages of the corpus in OUTPUT went."""
+    with _plain_errors(), ExitStack() as stack:
+        from pipeline.manifest import read_manifest
+        from pipeline.report import report_data, write_report
+
+        ledger = stack.enter_context(_ledger(output))
+        other = stack.enter_context(_ledger(compare)) if compare else None
+        path = page or Path(output) / "report.html"
+        data = report_data(ledger, read_manifest(str(Path(output) / "manifest.yaml")), other)
+        try:
+            write_report(path, data)
+        except OSError as error:
+            raise WrongUse(f"{path} cannot be written: {error.strerror}; name another with --page") from error
+        click.echo(f"{path}: {path.stat().st_size:,} bytes; open it in a browser")
 
 
 @main.command()

@@ -1,0 +1,1 @@
+"""The parts of the page that `pipeline.report` writes: style, scripts and frame."""
