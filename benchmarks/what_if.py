@@ -4,9 +4,9 @@
 
 Makes a corpus in FOLDER (where there is none yet) in the layout of a real one: the same files, schemas and row groups, in parts
 of a WARC file's size, with numbers drawn so that about a quarter of the pages pass quality and a tenth of these are repeats.
-Verdicts of quality, dedup and hosts are those of the pipeline's own units; those of clean and pii take a little off some
-texts. The texts are empty, as `what-if` never reads one. Then the command runs as a user runs it, once a case; seconds are
-those of the clock and of the processors, since other programs may hold the cores.
+Verdicts are those of the pipeline's own units, but for clean and pii, which take a little off some texts. The texts are empty,
+as `what-if` never reads one. Then the command runs as a user runs it, once a case; seconds are those of the clock and of the
+processors, since other programs may hold the cores.
 """
 
 import argparse
@@ -31,7 +31,14 @@ from pipeline.files import BATCH_ROWS, TableWriter, commit
 from pipeline.flow import FLOW, fixed_ingredients
 from pipeline.ledger import Ledger, UnitRow
 from pipeline.manifest import Manifest
-from pipeline.maps import MEASURED_SCHEMA, SIZED_VERDICT_SCHEMA, TOKEN_COUNT_SCHEMA, judge_quality, signature_settings
+from pipeline.maps import (
+    MEASURED_SCHEMA,
+    SIZED_VERDICT_SCHEMA,
+    TOKEN_COUNT_SCHEMA,
+    judge_quality,
+    judge_removals,
+    signature_settings,
+)
 from pipeline.quality import rules_of
 from pipeline.rules import judge
 from pipeline.tables import aligned, read, survivors
@@ -164,6 +171,7 @@ def make_corpus(root: Path, documents: int) -> None:
     for part in parts:
         write_sizes(root, "clean", "hosts", part, random)
         write_sizes(root, "pii", "clean", part, random)
+        accept(root, judge_removals(Task(str(root), "removals", part, parts, manifest), lambda position: None))
     with Ledger(root) as ledger:
         for unit in units_of(parts, sizes, manifest):
             ledger.record(unit)

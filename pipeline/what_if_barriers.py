@@ -91,12 +91,16 @@ def _of_part(root: Path, pages: Pages, places: pa.Table, number: int, chosen: np
     here = pages.of_part(number)
     path = root / f"signatures/{pages.parts[number]}.parquet"
     has_row = pages.passed[here] > 0
-    ids = pages.doc_id.slice(here.start, here.stop - here.start)
-    check_ids(path.parent, path.name, stored(path.parent, path.name, ["doc_id"])["doc_id"], ids.filter(has_row).combine_chunks())
+    ids, dates = (column.slice(here.start, here.stop - here.start) for column in (pages.doc_id, places["date"]))
+    check_ids(
+        path.parent,
+        path.name,
+        stored(path.parent, path.name, ["doc_id"])["doc_id"],
+        ids.filter(pa.array(has_row)).combine_chunks(),
+    )
     rows = (np.cumsum(has_row) - 1)[chosen[here]]
-    indices = pa.array(here.start + np.flatnonzero(chosen[here]))
-    n_chars = pages.n_chars[indices.to_numpy()]
-    columns = [ids.filter(chosen[here]), places["date"].take(indices), n_chars]
+    is_chosen = pa.array(chosen[here])
+    columns = [ids.filter(is_chosen), dates.filter(is_chosen), pages.n_chars[here][chosen[here]]]
     return _Signed(pa.table(columns, names=_DEDUP_COLUMNS), path, rows, False)
 
 

@@ -4,24 +4,19 @@ import json
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from pipeline import what_if_barriers
 from pipeline.cli import main
 from pipeline.flow import COUNTED
 from pipeline.manifest import read_manifest
-from pipeline.rules import Rule, judge
 from pipeline.runner import read_ledger
 from pipeline.sizes import Size, sizes_by_stage
 from pipeline.what_if import Outcome, StageFigures, read_present, sweep_changes, what_if
-from pipeline.what_if_columns import Part, WhatIfError
-from pipeline.what_if_quality import first_failures, moved_rules
+from pipeline.what_if_columns import WhatIfError
 from tests.pipeline.conftest import OTHER_SETTINGS
 from tests.pipeline.corpora import copy_of
 
@@ -133,52 +128,6 @@ def test_listed_addresses_drop_the_pages_beneath_them(corpus: Path) -> None:
     assert whole.now.documents - 1 == partly.then.documents > whole.then.documents
 
 
-# Rules
-
-
-BOUNDS = st.one_of(st.none(), st.floats(0, 1))
-VALUES = st.one_of(st.floats(0, 1), st.just(float("nan")))
-
-
-@st.composite
-def judged_again(draw: st.DrawFn) -> tuple[list[Rule], list[Rule], dict[str, np.ndarray]]:
-    """Rules as they are, as they would be, and values of their columns."""
-    names = ["a", "b", "c"]
-    count = draw(st.integers(0, 6))
-    columns = {name: np.array(draw(st.lists(VALUES, min_size=count, max_size=count))) for name in names}
-
-    def rules() -> list[Rule]:
-        made = [Rule(name, minimum=draw(BOUNDS), below=draw(BOUNDS)) for name in draw(st.permutations(names))]
-        return [rule for rule in made if rule.bounds()]
-
-    before = rules()
-    return before, draw(st.one_of(st.just(before), st.just(rules()))), columns
-
-
-@settings(max_examples=60)
-@given(judged_again())
-def test_moved_bounds_judge_as_all_rules_anew_would(case: tuple[list[Rule], list[Rule], dict[str, np.ndarray]]) -> None:
-    before, after, columns = case
-    count = len(columns["a"])
-    doc_ids = [str(number) for number in range(count)]
-    failed = judge(before, doc_ids, columns)["failed"].combine_chunks()
-    moved = moved_rules(before, [after])
-    zeros = np.zeros(count, dtype=np.int64)
-    measured = {column: columns[column] for column in moved.values()}  # the others are not to be looked at
-    part = Part("part-00000", pa.array(doc_ids), zeros, zeros, measured, zeros.astype(np.int8), {}, failed)
-    names = [rule.name for rule in after] + [None]
-    first = [names[number] for number in first_failures(part, before, after, moved)]
-    assert first == judge(after, doc_ids, columns)["rule"].to_pylist()
-
-
-def test_a_verdict_by_a_rule_of_another_version_is_said() -> None:
-    failed = pa.array([["gone"]], pa.list_(pa.string()))
-    zeros = np.zeros(1, dtype=np.int64)
-    part = Part("part-00000", pa.array(["x"]), zeros, zeros, {}, zeros.astype(np.int8), {}, failed)
-    with pytest.raises(WhatIfError, match="'gone', which is no rule of quality now"):
-        first_failures(part, [Rule("a", minimum=1)], [Rule("a", minimum=1)], {})
-
-
 # The command
 
 
@@ -208,7 +157,6 @@ def test_a_sample_shows_the_pages_that_come_in_and_go_out(corpus: Path) -> None:
             row = ledger.rows("SELECT url, text FROM documents WHERE doc_id = ?", page["doc_id"])[0]
         assert page["url"] == row[0]
         assert row[1].startswith(page["lines"][0])
-    assert call("what-if", str(corpus), *changes, "--json").stdout.strip() == json.dumps(answer, ensure_ascii=False)
 
 
 def test_a_sample_names_the_rule_that_drops_a_page_now(corpus: Path) -> None:
@@ -233,8 +181,8 @@ def test_a_sweep_has_a_row_for_each_value_with_both_ends(corpus: Path) -> None:
 
 
 def test_a_sweep_gives_what_each_value_gives_alone(corpus: Path) -> None:
-    sweep = call("what-if", str(corpus), "--sweep", "quality.num_letters.min=400:800:200", "--json").stdout.splitlines()
-    for value, line in zip((400, 600, 800), sweep, strict=True):
+    sweep = call("what-if", str(corpus), "--sweep", "quality.num_letters.min=400:800:400", "--json").stdout.splitlines()
+    for value, line in zip((400, 800), sweep, strict=True):
         alone = call("what-if", str(corpus), "--set", f"quality.num_letters.min={value}", "--json").stdout
         assert json.loads(line) == json.loads(alone)
 
