@@ -39,7 +39,7 @@ def test_the_set_up_is_two_lines(name: str) -> None:
     assert blocks(name)[0] == blocks("README.md")[0]
 
 
-@pytest.mark.parametrize("name", [*READMES, "docs/accuracy.md", "docs/architecture.md", "docs/quality.md", "docs/training.md"])
+@pytest.mark.parametrize("name", [*READMES, *(f"docs/{page.name}" for page in sorted((ROOT / "docs").glob("*.md")))])
 def test_every_link_leads_to_a_file(name: str) -> None:
     page = ROOT / name
     for target in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8")):
