@@ -132,3 +132,11 @@ def test_an_empty_file_holds_no_records() -> None:
 def test_what_is_no_warc_is_refused_by_name(content: bytes, message: str) -> None:
     with pytest.raises(NotWarcError, match=rf"a\.warc.*{message}"):
         records_of(content)
+
+
+def test_names_of_headers_have_any_case_and_of_a_repeated_header_the_first_counts() -> None:
+    http = "HTTP/1.1 200 OK\r\nCONTENT-TYPE: text/html\r\nContent-Type: image/png\r\ncontent-ENCODING: gzip"
+    headers = "warc-TARGET-uri: http://second.example/\r\nwarc-truncated: \r\n"
+    record = records_of(warc_record(1, url="http://first.example/", http=http, headers=headers))[0]
+    assert (record.url, record.content_type, record.content_encoding) == ("http://first.example/", "text/html", "gzip")
+    assert record.body == GOOD_PAGE
