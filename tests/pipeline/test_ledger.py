@@ -1,9 +1,13 @@
 """The views of the ledger, on the built sample."""
 
+import shutil
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from pipeline.rules import VERDICT_SCHEMA
 from pipeline.runner import read_ledger
 
 
@@ -25,6 +29,17 @@ def test_the_final_tokens_of_pages_are_those_of_the_shards_and_of_kept_pages_alo
     with read_ledger(corpus) as ledger:
         in_shards = ledger.rows("SELECT sum(documents)::BIGINT, sum(tokens)::BIGINT FROM token_shards")
         assert ledger.rows("SELECT count(*), sum(final_tokens)::BIGINT FROM pages WHERE final_tokens IS NOT NULL") == in_shards
+
+
+def test_a_page_that_is_taken_down_has_no_final_tokens(corpus: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(corpus, tmp_path / "out", ignore=shutil.ignore_patterns("tokens", "encoded", "signatures"))
+    path = copy / "verdicts" / "removals" / "part-00000.parquet"
+    verdicts = pq.read_table(path, partitioning=None, schema=VERDICT_SCHEMA).to_pylist()
+    taken = {**verdicts[0], "kept": False, "rule": "taken_down", "value": 1.0, "threshold": 0.0, "failed": ["taken_down"]}
+    pq.write_table(pa.Table.from_pylist([taken, *verdicts[1:]], VERDICT_SCHEMA), path)
+    with read_ledger(copy) as ledger:
+        gone = ledger.rows("SELECT doc_id, stage, kept, final_tokens FROM pages WHERE rule = 'taken_down'")
+        assert gone == [(taken["doc_id"], "removals", False, None)]
 
 
 @pytest.mark.parametrize("stage", ["quality", "dedup", "hosts"])
