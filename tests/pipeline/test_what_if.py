@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from pipeline import what_if_barriers
 from pipeline.cli import main
 from pipeline.flow import COUNTED
+from pipeline.ledger import Ledger
 from pipeline.manifest import read_manifest
 from pipeline.runner import read_ledger
 from pipeline.sizes import Size, sizes_by_stage
@@ -102,6 +103,22 @@ def test_nothing_changed_gives_the_present_figures(corpus: Path) -> None:
     assert all(stage.then == stage.now and not stage.estimated for stage in outcome.stages)
     assert all(rule.then == rule.now for rule in outcome.rules)
     assert [stage.stage for stage in outcome.stages] == list(COUNTED)
+
+
+def test_a_page_that_masking_drops_stays_dropped(corpus: Path, tmp_path: Path) -> None:
+    output = copy_of(corpus, tmp_path / "out")
+    path = output / "verdicts" / "pii" / "part-00000.parquet"
+    verdicts = pq.read_table(path).to_pylist()
+    gone = verdicts[0] | {"kept": False, "rule": "personal_data", "failed": ["personal_data"]}
+    pq.write_table(pa.Table.from_pylist([gone, *verdicts[1:]], pq.read_schema(path)), path)
+    for stage in COUNTED[COUNTED.index("pii") + 1 : -1]:
+        behind = output / "verdicts" / stage / "part-00000.parquet"
+        pq.write_table(pq.read_table(behind).slice(1), behind)
+    sizes = f"docs_out - 1, chars_out = chars_out - {gone['n_chars']}, tokens_out = tokens_out - {gone['n_tokens']}"
+    with Ledger(output) as ledger:
+        ledger.rows(f"UPDATE stage_counts SET docs_out = {sizes} WHERE ordinal >= {COUNTED.index('pii')} RETURNING 1")
+    outcome = outcome_of(output, "quality.num_letters.min=400")
+    assert all(stage.then == stage.now for stage in outcome.stages)
 
 
 def test_a_survivor_that_leaves_makes_room_for_its_repeat(corpus: Path) -> None:
