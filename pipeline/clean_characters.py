@@ -44,6 +44,11 @@ _KANA = re.compile(f"[{_HALF_WIDTH}{_COMPOSABLE}][{_ALWAYS_INVISIBLE}{_JOINERS}]
 _CANDIDATE = re.compile(f"[{_ALWAYS_INVISIBLE}{_JOINERS}{_HALF_WIDTH}{_SOUND_MARKS}]")
 # By UTF-16 code unit: tag characters are known by the first unit of their pair.
 _IS_CANDIDATE = np.array([_CANDIDATE.match(chr(unit)) is not None or unit == 0xDB40 for unit in range(0x10000)])
+# The code units of what only `invisible` removes, joiners that stay included.
+_MAY_BE_INVISIBLE = re.compile(f"[{_ALWAYS_INVISIBLE}{_JOINERS}]")
+INVISIBLE_UNITS = [
+    unit for unit in np.flatnonzero(_IS_CANDIDATE).tolist() if unit == 0xDB40 or _MAY_BE_INVISIBLE.match(chr(unit))
+]
 
 
 def character_edits(text: str, invisible: bool = True, kana: bool = True) -> list[Edit]:
@@ -66,6 +71,18 @@ def character_edits(text: str, invisible: bool = True, kana: bool = True) -> lis
 def code_units(text: str) -> np.ndarray:
     """UTF-16 code units of `text`, uint16 of shape (units,), read-only; half a pair alone stays what it is."""
     return np.frombuffer(text.encode("utf-16-le", "surrogatepass"), dtype=np.uint16)
+
+
+def batch_units(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """UTF-16 code units of N texts, each behind a line feed, and one line feed at the end: uint16, read-only; text `t` is
+    `units[bounds[t]:bounds[t + 1] - 1]`, and `bounds` int64 of shape (N + 1,).
+
+    Between line feeds a compiled pass may look at neighbours without asking where the text ends.
+    """
+    encoded = [text.encode("utf-16-le", "surrogatepass") for text in texts]
+    lengths = np.array([len(text) // 2 + 1 for text in encoded], dtype=np.int64)
+    bounds = np.concatenate([np.ones(1, dtype=np.int64), 1 + np.cumsum(lengths)])
+    return np.frombuffer(b"\n\0" + b"\n\0".join([*encoded, b""]), dtype=np.uint16), bounds
 
 
 @numba.njit(cache=True, nogil=True)

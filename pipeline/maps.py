@@ -141,19 +141,19 @@ def _signed(batch: pa.Table, known: pa.Table | None, config: DedupConfig, schema
 def clean_part(task: Task, mark: Mark) -> Result:
     """clean: edits of punctuation, footers and control characters, and the sizes that are left."""
     config = task.manifest.clean
-    return _edit_part(task, "hosts", clean.rules_of(config), lambda text: clean.find_edits(text, config))
+    return _edit_part(task, "hosts", clean.rules_of(config), lambda texts: [clean.find_edits(text, config) for text in texts])
 
 
 def mask_part(task: Task, mark: Mark) -> Result:
     """pii: edits that mask personal data, or the verdict that a document with some is dropped."""
     config = task.manifest.pii
-    return _edit_part(task, "clean", pii.rules_of(config), lambda text: pii.find_personal_data(text, config))
+    return _edit_part(task, "clean", pii.rules_of(config), lambda texts: pii.find_personal_data_batch(texts, config))
 
 
-def _edit_part(task: Task, previous: str, rules: Sequence[Rule], find: Callable[[str], list[Edit]]) -> Result:
+def _edit_part(task: Task, previous: str, rules: Sequence[Rule], find: Callable[[list[str]], list[list[Edit]]]) -> Result:
     """Edits and verdicts of a stage that changes texts, with the size of each text after it.
 
-    `find` sees the text as extracted; the sizes are those after the edits of all stages so far.
+    `find` sees the texts as extracted; the sizes are those after the edits of all stages so far.
     """
     kept = survivors(task.folder, previous, task.part)
     sizes = _sizes_before(task, previous)
@@ -168,7 +168,7 @@ def _edit_part(task: Task, previous: str, rules: Sequence[Rule], find: Callable[
             doc_ids, texts = batch["doc_id"].to_pylist(), batch["text"].to_pylist()
             before = aligned(sizes, batch["doc_id"])
             measured = {name: before[name].to_numpy().copy() for name in ("n_chars", "n_bytes", "n_tokens")}
-            found = [find(text) for text in texts]
+            found = find(texts)
             changed = [index for index, spans_found in enumerate(found) if spans_found]
             after = [edits.apply(texts[index], edits.merge(earlier.get(doc_ids[index], []), found[index])) for index in changed]
             if changed:

@@ -7,6 +7,7 @@ pension numbers, which only context can tell from others.
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from typing import Literal, get_args
 
 from pydantic import Field
@@ -14,8 +15,10 @@ from pydantic import Field
 from pipeline.clean_characters import character_edits, original_spans
 from pipeline.configuration import Config
 from pipeline.edits import Edit, apply
+from pipeline.pii_context import BUSINESS_REACH
 from pipeline.pii_kinds import KINDS
 from pipeline.pii_patterns import lines_with_numbers
+from pipeline.pii_screen import screen
 from pipeline.pii_shadow import shadow
 from pipeline.rules import Rule
 
@@ -51,6 +54,29 @@ def find_personal_data(text: str, config: PiiConfig) -> list[Edit]:
     if not removed:
         return _find(text, config)
     return original_spans(_find(apply(text, removed), config), removed)
+
+
+def find_personal_data_batch(texts: Sequence[str], config: PiiConfig) -> list[list[Edit]]:
+    """`find_personal_data` of each text; only the lines that a screen lets through are searched, with what stands above them."""
+    screened = screen(texts)
+    stretches: list[list[tuple[int, int]]] = [[] for _ in texts]
+    for index, first, past in screened.lines.tolist():
+        # Nothing but the words for firms is looked for beyond the line. A line is never cut: its rest could look like a number.
+        start = texts[index].rfind("\n", 0, max(first - BUSINESS_REACH, 0)) + 1
+        of_text = stretches[index]
+        if of_text and start <= of_text[-1][1]:
+            start = of_text.pop()[0]
+        of_text.append((start, past))
+    return [
+        find_personal_data(text, config)
+        if hides
+        else [
+            edit._replace(start=edit.start + start, end=edit.end + start)
+            for start, past in of_text
+            for edit in _find(text[start:past], config)
+        ]
+        for text, of_text, hides in zip(texts, stretches, screened.hides.tolist(), strict=True)
+    ]
 
 
 # Stands for what is taken while the rest of the text is searched: no label reaches over it, as none reaches over a mask.

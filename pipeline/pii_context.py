@@ -30,14 +30,14 @@ _BUSINESS_WORDS = re.compile(
 )
 _PRIVATE_WORDS = re.compile("自宅|氏名|様|個人(?!番号)|携帯|私の|実家")
 # A firm's name, postal code, address and number stand on neighbouring lines of some 20 to 40 characters.
-_BUSINESS_REACH = 100
+BUSINESS_REACH = 100
 
 
 def is_near_business(match: re.Match[str]) -> bool:
     """A word for a firm or office stands at most 100 characters before, or behind on the line, and no private word on it."""
     start, end = match.span("value")
-    behind = match.string[end : end + _BUSINESS_REACH].partition("\n")[0]
-    before = match.string[max(start - _BUSINESS_REACH, 0) : start]
+    behind = match.string[end : end + BUSINESS_REACH].partition("\n")[0]
+    before = match.string[max(start - BUSINESS_REACH, 0) : start]
     if _PRIVATE_WORDS.search(before.rpartition("\n")[2]) or _PRIVATE_WORDS.search(behind):
         return False
     return _BUSINESS_WORDS.search(before) is not None or _BUSINESS_WORDS.search(behind) is not None

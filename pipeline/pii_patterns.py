@@ -137,19 +137,20 @@ POSTAL_CODE_BEFORE_PLACE = re.compile(
 )
 
 _NUMBER = "[1-9][0-9]{0,4}+"
-_TOWN = "\u3041-\u3096\u30a1-\u30fa\u30fc\u3005-\u3007\u3400-\u9fff\uf900-\ufaff"
+TOWN = "\u3041-\u3096\u30a1-\u30fa\u30fc\u3005-\u3007\u3400-\u9fff\uf900-\ufaff"
 # A floor or room behind the number, with the name of the building between them.
-_ROOM = f"(?:[ 、]?[{_TOWN}A-Za-z・]{{0,20}}+ ?[0-9]{{1,4}}(?:号室|号|階|F))?"
+_ROOM = f"(?:[ 、]?[{TOWN}A-Za-z・]{{0,20}}+ ?[0-9]{{1,4}}(?:号室|号|階|F))?"
 HOUSE_NUMBER = re.compile(
-    f"(?P<value>[1-9](?<![!-~番号].)(?=[0-9]{{0,4}}+[丁番のノ-])(?:(?<=[{_TOWN}].)|(?<=[{_TOWN}] .))"
+    f"(?P<value>[1-9](?<![!-~番号].)(?=[0-9]{{0,4}}+[丁番のノ-])(?:(?<=[{TOWN}].)|(?<=[{TOWN}] .))"
     f"(?:[0-9]?丁目 ?{_NUMBER}(?:番地?の?|[-のノ])?(?:{_NUMBER}(?:[-のノ]{_NUMBER})?号?)?"
     f"|[0-9]{{0,4}}+(?:番地(?:[のノ-]?{_NUMBER}号?)?|番{_NUMBER}号?|(?:[-のノ]{_NUMBER}){{1,4}}(?:番地|番|号)?)){_ROOM})(?![0-9])"
 )
-_KANJI_NUMBER = "[一二三四五六七八九十〇百]{1,4}"
+KANJI_DIGITS = "一二三四五六七八九十〇百"
+_KANJI_NUMBER = f"[{KANJI_DIGITS}]{{1,4}}"
 HOUSE_NUMBER_IN_KANJI = re.compile(f"丁目(?P<value>{_KANJI_NUMBER}番地?(?:の?{_KANJI_NUMBER}号?)?)")
 # What stands before a house number; Hokkaido counts streets (北1条西2丁目), Iwate lots (第5地割12番地).
 BEFORE_HOUSE_NUMBER = re.compile(
-    f"(?P<prefecture>{PREFECTURES}|{KNOWN_CITIES})(?P<town>[{_TOWN} ]{{0,30}}(?:[0-9]{{1,2}}(?:条(?:[東西南北]|通)?|地割))?)$"
+    f"(?P<prefecture>{PREFECTURES}|{KNOWN_CITIES})(?P<town>[{TOWN} ]{{0,30}}(?:[0-9]{{1,2}}(?:条(?:[東西南北]|通)?|地割))?)$"
 )
 # Every prefecture and city of BEFORE_HOUSE_NUMBER ends in one of these.
 ENDS_OF_PLACES = ("市", "区", "県", "都", "府", "道")

@@ -19,14 +19,15 @@ _HYPHENS = dict.fromkeys(
     "\u2010\u2011\u2012\u2013\u2014\u2015\u2043\u207b\u208b\u2212\u2500\u2501\u2796\u02d7\ufe58\ufe63\uff0d\uff70", "-"
 )
 _REPLACED = _FULL_WIDTH_ASCII | _SIGNS | _HYPHENS
-_SHADOW_OF = np.arange(0x10000, dtype=np.uint16)
-_SHADOW_OF[[ord(character) for character in _REPLACED]] = [ord(ascii_form) for ascii_form in _REPLACED.values()]
+# By UTF-16 code unit.
+SHADOW_OF = np.arange(0x10000, dtype=np.uint16)
+SHADOW_OF[[ord(character) for character in _REPLACED]] = [ord(ascii_form) for ascii_form in _REPLACED.values()]
 _LONG_VOWEL, _HYPHEN, _ZERO, _NINE = map(ord, "ー-09")
 
 
 def shadow(text: str) -> str:
     """`text` with full-width letters, digits and signs, wide spaces and hyphens of all kinds as ASCII; the length is the same."""
-    return _shadow(code_units(text), _SHADOW_OF).tobytes().decode("utf-16-le", "surrogatepass")
+    return _shadow(code_units(text), SHADOW_OF).tobytes().decode("utf-16-le", "surrogatepass")
 
 
 @numba.njit(cache=True, nogil=True)
