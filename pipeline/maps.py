@@ -27,6 +27,7 @@ from pipeline.tables import aligned, batches, documents, numbers, read, survivor
 from pipeline.tasks import Result, Task
 from pipeline.tokenize import EncodedWriter
 from pipeline.tokenizer import load_tokenizer
+from pipeline.warm_up import make_ready
 
 MEASURED_SCHEMA = pa.schema([pa.field("doc_id", pa.string(), nullable=False), *FEATURE_SCHEMA])
 TOKEN_COUNT_SCHEMA = pa.schema([pa.field("doc_id", pa.string(), nullable=False), pa.field("n_tokens", pa.int64())])
@@ -42,6 +43,7 @@ def extract_input(task: Task, mark: Mark) -> Result:
     """extract: an input's records become `documents` and `verdicts/extract`."""
     assert task.source is not None
     config = task.manifest.extract
+    make_ready(config.extractor)
     with ExitStack() as stack:
         text = stack.enter_context(TableWriter(task.folder, f"documents/{task.part}.parquet", DOCUMENT_SCHEMA))
         fate = stack.enter_context(TableWriter(task.folder, f"verdicts/extract/{task.part}.parquet", RECORD_VERDICT_SCHEMA))
