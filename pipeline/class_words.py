@@ -2,21 +2,20 @@
 
 Every start tag of a page is asked for two dozen kinds of words. Searching them one after the other took longer than reading the
 page, and remembering the answers helps little where each element has an id of its own. So all words of all kinds are made
-into one automaton (Aho, Corasick: Efficient String Matching, CACM 1975, section 3) that reads each byte of an attribute once.
+into one automaton that reads each byte of an attribute once.
 
 The tables are written as alternatives of Python's `re`, of which they use four signs: `?` for a letter that may be missing, `\\b`
 for the edge of a run of letters, digits and underscores, `^` and `$` for the edges of the word. Case makes no difference.
 """
 
 import functools
-from collections import deque
 from itertools import product
-from typing import NamedTuple
 
 import numba
 import numpy as np
 
 from pipeline.html_tokens import STYLE, Tokens
+from pipeline.word_automaton import automaton_of
 
 WORD_KINDS = {
     "content": r"article|body|content|entry|main|post|text|story|markdown|prose|document|blog",
@@ -67,56 +66,27 @@ LEFT_OUT, COMMENTS = 1 << len(WORD_KINDS), 1 << len(WORD_KINDS) + 1
 _OTHER_LETTER, _UNDERSCORE, _HYPHEN, _OTHER, _RUN_EDGE, _WORD_EDGE, SYMBOLS = range(26, 33)
 
 
-class Automaton(NamedTuple):
-    """`next_SA` the state after each symbol of the alphabet (A = 32), `bits_S` the kinds of the words that end at a state, and
-    `symbols` the symbol of every byte."""
-
-    next_SA: np.ndarray
-    bits_S: np.ndarray
-    symbols: np.ndarray
-
-
 def words_of(page: np.ndarray, tokens: Tokens) -> np.ndarray:
     """By token the bits of the WORD_KINDS, LEFT_OUT and COMMENTS that its attributes hold, int32; LEFT_OUT too where its style
     hides it."""
     owned = (tokens.owners, tokens.attributes, tokens.value_starts, tokens.value_ends)
-    words: np.ndarray = _read_attributes(page, len(tokens.kinds), *owned, *_automaton(), LEFT_OUT)
+    words: np.ndarray = _read_attributes(page, len(tokens.kinds), *owned, *_tables(), LEFT_OUT)
     return words
 
 
 @functools.cache
-def _automaton() -> Automaton:
+def _tables() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The automaton's next states and bits of states, and the symbol of every byte."""
     symbols = np.full(256, _OTHER, dtype=np.uint8)
     symbols[0x80:] = symbols[0x30:0x3A] = _OTHER_LETTER
     symbols[0x41:0x5B] = symbols[0x61:0x7B] = np.arange(26)
     symbols[ord("_")], symbols[ord("-")] = _UNDERSCORE, _HYPHEN
-
-    children: list[dict[int, int]] = [{}]
-    bits = [0]
-    for number, words in enumerate([*WORD_KINDS.values(), LEFT_OUT_WORDS, COMMENT_WORDS]):
-        for word in {spelling for alternative in words.split("|") for spelling in _spellings(alternative)}:
-            state = 0
-            for symbol in _symbols_of(word, symbols):
-                if symbol not in children[state]:
-                    children[state][symbol] = len(children)
-                    children.append({})
-                    bits.append(0)
-                state = children[state][symbol]
-            bits[state] |= 1 << number
-
-    next_SA = np.zeros((len(children), SYMBOLS), dtype=np.int16)
-    fallbacks = [0] * len(children)
-    states = deque([0])
-    while states:  # by length, so that the fallback of a state, which is shorter, is done before it
-        state = states.popleft()
-        bits[state] |= bits[fallbacks[state]]
-        if state:
-            next_SA[state] = next_SA[fallbacks[state]]
-        for symbol, child in children[state].items():
-            fallbacks[child] = int(next_SA[state, symbol])
-            next_SA[state, symbol] = child
-            states.append(child)
-    return Automaton(next_SA, np.array(bits, dtype=np.int64), symbols)
+    spellings = (
+        {spelling for alternative in words.split("|") for spelling in _spellings(alternative)}
+        for words in (*WORD_KINDS.values(), LEFT_OUT_WORDS, COMMENT_WORDS)
+    )
+    automaton = automaton_of(([_symbols_of(word, symbols) for word in words] for words in spellings), SYMBOLS)
+    return automaton.next_SA, automaton.bits_S, symbols
 
 
 def _spellings(word: str) -> list[str]:

@@ -34,8 +34,8 @@ class ExtractConfig(Config):
 
     extractor: Extractor = Field(
         "auto",
-        description="blocks is the project's own, resiliparse the fastest, trafilatura the reference; auto is blocks, and "
-        "the reference where they are few",
+        description="blocks is the project's own, resiliparse the fastest, trafilatura the reference; auto is blocks, and a "
+        "second look where they hold next to nothing",
     )
     max_page_bytes: int = Field(
         10_000_000, gt=0, description="larger bodies are dropped, packed or not; Common Crawl cuts pages at 1 or 5 MiB"

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from pipeline.html_tokens import CODE, Tokens
+from pipeline.html_tokens import CODE, NOSCRIPT, Tokens
 
 # What references to the control characters 0x80 to 0x9F mean: bytes of windows-1252, where it has a character.
 _WINDOWS_1252 = np.array([ord(bytes([byte]).decode("cp1252", "ignore") or chr(byte)) for byte in range(0x80, 0xA0)])
@@ -144,7 +144,7 @@ def _decode(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     texts = 0
     for token in range(len(kinds)):
-        if kinds[token] <= CODE:
+        if kinds[token] <= NOSCRIPT:
             texts += ends[token] - starts[token]
     # No reference is shorter than its characters but for "&nGt;" and "&nLt;", whose 5 bytes mean 6.
     out = np.empty(texts + texts // 5 + 1, dtype=np.uint8)
@@ -153,14 +153,14 @@ def _decode(
     size = 0
     for token in range(len(kinds)):
         kind = kinds[token]
-        if kind > CODE:
+        if kind > NOSCRIPT:
             continue
         out_starts[token] = size
         position, end = starts[token], ends[token]
         while position < end:
             byte = page[position]
             position += 1
-            if byte == 0x26 and kind != CODE and position < end:
+            if byte == 0x26 and kind < CODE and position < end:
                 if page[position] == 0x23:
                     code, after = _number_at(page, position + 1, end, windows_1252)
                     if code >= 0:

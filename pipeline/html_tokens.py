@@ -4,9 +4,9 @@ Comments, doctypes and whatever a page holds that no reader sees (scripts, style
 kept that tell what an element is for, as places in the page, with character references not replaced: no class needs one. Every
 byte is looked at once or twice, whatever the page is.
 
-The content of `noscript` is read as markup, as by a browser without scripts. The three differences from the standard are in what
-nobody shows: a script that holds a commented `<script>` ends at the first end tag, a CDATA section is a comment
-in `svg` too, and `plaintext` is an element like others.
+The content of `noscript` is raw text, as for a browser with scripts, or markup, as for one without. The three differences from
+the standard are in what nobody shows: a script that holds a commented `<script>` ends at the first end tag, a CDATA section is
+a comment in `svg` too, and `plaintext` is an element like others.
 """
 
 import functools
@@ -17,8 +17,8 @@ import numpy as np
 
 from pipeline.html_elements import KIND, NAME, RAW, element_table, pack_name
 
-# Kinds of tokens. A text is decoded where it comes from TEXT or TITLE, but not from CODE, the content of `xmp`.
-TEXT, TITLE, CODE, START, END = range(5)
+# Kinds of tokens. A text is decoded where it comes from TEXT or TITLE, but not from CODE, the content of `xmp`, or NOSCRIPT.
+TEXT, TITLE, CODE, NOSCRIPT, START, END = range(6)
 # What is known of a start tag beside its name, as bits.
 SELF_CLOSING, HIDDEN, HAS_TARGET = 1, 2, 4
 # Attributes kept with their values; of others the presence matters, or nothing.
@@ -27,7 +27,7 @@ _ATTRIBUTES = {
     **{"class": (WORDS, 0), "id": (WORDS, 0), "role": (WORDS, 0), "itemprop": (WORDS, 0), "style": (STYLE, 0)},
     **{"hidden": (_PRESENCE, HIDDEN), "href": (_PRESENCE, HAS_TARGET)},
 }
-_MATH, _SVG, _TITLE, _XMP = map(pack_name, ("math", "svg", "title", "xmp"))
+_MATH, _NOSCRIPT, _SVG, _TITLE, _XMP = map(pack_name, ("math", "noscript", "svg", "title", "xmp"))
 
 
 class Tokens(NamedTuple):
@@ -46,16 +46,17 @@ class Tokens(NamedTuple):
     value_ends: np.ndarray
 
 
-def read_tokens(page: np.ndarray) -> Tokens:
-    """The tokens of `page`, the bytes (uint8) of HTML in an encoding that holds ASCII, of less than 2 GiB. Never fails."""
-    return Tokens(*_read(page, *_tables()))
+def read_tokens(page: np.ndarray, has_scripts: bool = True) -> Tokens:
+    """The tokens of `page`, the bytes (uint8) of HTML in an encoding that holds ASCII, of less than 2 GiB, for a browser with
+    scripts or one without. Never fails."""
+    return Tokens(*_read(page, *_tables(has_scripts)))
 
 
 @functools.cache
-def _tables() -> tuple[np.ndarray, np.ndarray]:
+def _tables(has_scripts: bool) -> tuple[np.ndarray, np.ndarray]:
     """The packed names of elements whose content is raw text, and a row an attribute: packed name, what is kept, bits."""
     table = element_table()
-    raw = table[(table[:, KIND] & RAW) > 0, NAME]
+    raw = np.append(table[(table[:, KIND] & RAW) > 0, NAME], [_NOSCRIPT] if has_scripts else []).astype(np.int64)
     return raw, np.array([[pack_name(name), *properties] for name, properties in _ATTRIBUTES.items()])
 
 
@@ -228,8 +229,9 @@ def _read(
         if is_raw:
             start = position
             position = _after_raw_text(page, start, name)
-            if name in (_XMP, _TITLE):
-                kinds[count], starts[count], ends[count] = CODE if name == _XMP else TITLE, start, position
+            if name in (_XMP, _TITLE, _NOSCRIPT):
+                kinds[count] = CODE if name == _XMP else TITLE if name == _TITLE else NOSCRIPT
+                starts[count], ends[count] = start, position
                 count += 1
         text_start = position
     if size > text_start:

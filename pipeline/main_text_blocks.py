@@ -7,7 +7,8 @@ fields, navigation) and line numbers beside code give no text.
 One pass over the page's tokens keeps the elements that are open, as a browser does, and no tree: an element is written down when
 a block in it is. Of the standard's rules those are left out that only move text or repeat formatting: text between the rows of a
 table stays there, and of the elements that go on in the next block when they were not closed (`b`, `font`, ...) only links do.
-Memory grows with the page and time too, whatever it holds: beyond MAX_DEPTH elements are not nested any deeper.
+Memory grows with the page and time too, whatever it holds: beyond MAX_DEPTH elements are not nested any deeper, and what follows
+after MOST_BLOCKS blocks is not read.
 """
 
 import functools
@@ -29,7 +30,6 @@ from pipeline.html_elements import (
     INNERMOST,
     KIND,
     NAME,
-    NO_REOPENING,
     ONCE,
     SCOPE,
     SPECIAL,
@@ -40,16 +40,39 @@ from pipeline.html_elements import (
     P,
     element_table,
     pack_name,
-)  # fmt: skip
+)
 from pipeline.html_references import decode_texts
-from pipeline.html_tokens import CODE, END, HAS_TARGET, HIDDEN, SELF_CLOSING, START, TITLE, read_tokens
+from pipeline.html_stack import (
+    A_LINK,
+    BITS,
+    CODE_TEXT,
+    COLUMNS,
+    HTML_INSIDE,
+    INLINE,
+    IS_CODE,
+    IS_FOREIGN,
+    LANDMARK,
+    NO_ROLE,
+    PLACE,
+    PROPERTIES,
+    ROLE,
+    SPACED,
+    TAG,
+    WITHOUT_TEXT,
+    close,
+    ends_a_block,
+    innermost,
+    outer_foreign,
+    outermost,
+)
+from pipeline.html_tokens import END, HAS_TARGET, HIDDEN, NOSCRIPT, SELF_CLOSING, START, TITLE, read_tokens
 
 # Elements whose content is not shown, or is no text; `rt` and `rp` would put the reading of a word into its sentence.
 _WITHOUT_TEXT = frozenset((
-    "title", "script", "style", "noscript", "template", "svg", "iframe", "object", "embed", "canvas", "audio", "video", "select",
+    "title", "script", "style", "template", "svg", "iframe", "object", "embed", "canvas", "audio", "video", "select",
     "option", "datalist", "textarea", "button", "input", "annotation", "rt", "rp", "map", "area", "applet", "frameset",
-    "nav", "footer",
 ))  # fmt: skip
+_LANDMARKS = frozenset(["nav", "footer"])
 # Elements that do not end a line, by the browser's own style sheet or because they show nothing where they stand; of all
 # others the style sheet, or no one, says that they do.
 _INLINE = frozenset((
@@ -71,19 +94,16 @@ TAGS = (
 )  # fmt: skip
 # Of 12,473 real pages the deepest has 72. A tag may look at all open elements: on markup made for that, 10 MB take 2 s.
 MAX_DEPTH = 256
+# A page is read as far as this, since judging a block takes microseconds and a kilobyte or two: 10 MB could hold 2.5 million,
+# each a letter. Of 7,651 real pages the largest has 1,660.
+MOST_BLOCKS = 100_000
 
-# Properties of an element's name, as bits, beside those of `html_elements`.
-WITHOUT_TEXT, INLINE, CODE_TEXT, HTML_INSIDE, SPACED = 1, 2, 4, 8, 16
 _PROPERTIES = (
-    (WITHOUT_TEXT, _WITHOUT_TEXT), (INLINE, _INLINE), (CODE_TEXT, _CODE), (HTML_INSIDE, _HTML_INSIDE), (SPACED, _SPACED),
+    (WITHOUT_TEXT, _WITHOUT_TEXT), (LANDMARK, _LANDMARKS), (INLINE, _INLINE), (CODE_TEXT, _CODE),
+    (HTML_INSIDE, _HTML_INSIDE), (SPACED, _SPACED),
 )  # fmt: skip
 _BODY_NUMBER = TAGS.index("body")
 _BR, _BODY, _HTML, _SPAN = map(pack_name, ("br", "body", "html", "span"))
-# Columns of the stack of open elements, after NAME, KIND and CLASS. PLACE: the number of the element, -1 as long as no block in
-# it is known; ROLE: what it counts for while it is open.
-PROPERTIES, TAG, BITS, PLACE, ROLE = range(3, 8)
-A_LINK, IS_CODE, IS_FOREIGN = range(3)  # roles, the last also of what is left out
-NO_ROLE = 3
 
 
 class Page(NamedTuple):
@@ -98,15 +118,17 @@ class Page(NamedTuple):
     parents: list[int]
     tags: list[int]
     words: list[int]
+    letters_left_out: int  # that the whole page has beside
 
 
-def read_page(html: str) -> Page:
-    """The blocks of a page and the elements that hold them. Never fails; a page without text has no blocks."""
+def read_page(html: str, is_whole: bool = False) -> Page:
+    """The blocks of a page and the elements that hold them; of the whole page also what is hidden, navigates, comments or stands
+    in for scripts. Never fails; a page without text has no blocks."""
     page = np.frombuffer(html.encode("utf-8", "replace"), dtype=np.uint8)
-    tokens = read_tokens(page)
+    tokens = read_tokens(page, has_scripts=not is_whole)
     decoded = decode_texts(page, tokens)
-    title, holders, *elements, kinds, texts, are_code, ends = _build(
-        tokens.kinds, tokens.names, tokens.bits, words_of(page, tokens), *decoded, *_tables()
+    title, left_out, holders, *elements, kinds, texts, are_code, ends = _build(
+        tokens.kinds, tokens.names, tokens.bits, words_of(page, tokens), *decoded, *_tables(), is_whole
     )
     written = write_texts(Pieces(kinds, texts, are_code, ends), *decoded)
     text = written.characters.tobytes().decode()
@@ -123,6 +145,7 @@ def read_page(html: str) -> Page:
         parents,
         tags,
         words,
+        left_out,
     )
 
 
@@ -140,69 +163,16 @@ def _tables() -> tuple[np.ndarray, np.ndarray]:
 
 
 @numba.njit(cache=True, nogil=True)
-def _outermost(stack: np.ndarray, size: int, first: int, closes: int, stops: int) -> int:
-    """The outermost open element of the classes `closes`, sought from the innermost outwards to `first` or to an element
-    of the classes `stops`; -1 for none."""
-    outermost = -1
-    for index in range(size - 1, max(first, 2) - 1, -1):
-        if stack[index, CLASS] & closes:
-            outermost = index
-        if stack[index, CLASS] & stops:
-            break
-    return outermost
-
-
-@numba.njit(cache=True, nogil=True)
-def _innermost(stack: np.ndarray, size: int, name: int, stops: int) -> int:
-    """The last open element of that name, up to the first of the classes `stops`; -1 for none."""
-    for index in range(size - 1, 1, -1):
-        if stack[index, NAME] == name:
-            return index
-        if stack[index, CLASS] & stops:
-            break
-    return -1
-
-
-@numba.njit(cache=True, nogil=True)
-def _outer_foreign(stack: np.ndarray, size: int) -> int:
-    """The outermost `svg` or `math` that an element of HTML ends; -1 for none, or inside an element in which HTML goes on."""
-    outermost = -1
-    for index in range(size - 1, 1, -1):
-        if stack[index, PROPERTIES] & HTML_INSIDE:
-            break
-        if stack[index, CLASS] & FOREIGN:
-            outermost = index
-    return outermost
-
-
-@numba.njit(cache=True, nogil=True)
-def _ends_block(stack: np.ndarray, size: int, index: int) -> bool:
-    """Whether an element that ends a line is among the open ones from `index` on."""
-    while index < size and stack[index, PROPERTIES] & INLINE:
-        index += 1
-    return index < size
-
-
-@numba.njit(cache=True, nogil=True)
-def _close(stack: np.ndarray, size: int, shown: int, index: int, roles: np.ndarray, open_names: np.ndarray) -> int:
-    """Close the open element at `index`: the new size of the stack, of which the first `shown` elements show their text.
-
-    What is inside closes too, but for a link, which begins anew. A formatting element closes nothing but itself.
-    """
-    is_formatting = stack[index, KIND] & FORMATTING and index < shown
-    ends_links = stack[index, CLASS] & NO_REOPENING
-    kept = index
-    for inner in range(index, size):
-        if inner > index and (is_formatting or (stack[inner, ROLE] == A_LINK and not ends_links)):
-            for column in range(stack.shape[1]):
-                stack[kept, column] = stack[inner, column]
-            if not is_formatting:
-                stack[kept, PLACE] = -1
-            kept += 1
-            continue
-        roles[stack[inner, ROLE]] -= 1
-        open_names[stack[inner, NAME] & 0xFF] -= 1
-    return kept
+def _letters(characters: np.ndarray, is_markup: bool) -> int:
+    """How many letters UTF-8 holds, those of tags left out of markup."""
+    letters = 0
+    is_tag = False
+    for byte in characters:
+        if is_markup and byte in (0x3C, 0x3E):
+            is_tag = byte == 0x3C
+        # E2 leads punctuation; EE and EF private and compatibility forms, F0 emoji
+        letters += not is_tag and (0x41 <= (byte & 0xDF) <= 0x5A or (0xC3 <= byte < 0xEE and byte != 0xE2))
+    return letters
 
 
 @numba.njit(cache=True, nogil=True)
@@ -216,11 +186,12 @@ def _build(
     ends: np.ndarray,
     table: np.ndarray,
     properties: np.ndarray,
+    is_whole: bool,
 ) -> tuple[
-    int, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray
+    int, int, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray
 ]:  # fmt: skip
-    """The token that is the title, -1 for none; of each block the element that holds it; of each element its parent, tag and
-    bits; and the Pieces of the blocks, field by field."""
+    """The token that is the title, -1 for none; how many letters are left out; of each block the element that holds it; of each
+    element its parent, tag and bits; and the Pieces of the blocks, field by field."""
     count = len(kinds)
     holders_B = np.empty(count + 1, dtype=np.int32)
     are_code_B = np.empty(count + 1, dtype=np.bool_)
@@ -233,8 +204,9 @@ def _build(
     blocks = pieces = elements = 0
     first_piece = 0  # of the block that is being put together
     title = -1
+    letters_left_out = 0
 
-    stack = np.zeros((MAX_DEPTH, 8), dtype=np.int64)
+    stack = np.zeros((MAX_DEPTH, COLUMNS), dtype=np.int64)
     stack[0, NAME], stack[1, NAME], stack[1, TAG] = _HTML, _BODY, _BODY_NUMBER
     stack[0, PLACE] = stack[1, PLACE] = -1
     size = 2
@@ -244,10 +216,12 @@ def _build(
 
     for token in range(count + 1):
         kind = kinds[token] if token < count else END
-        if kind <= CODE:
+        if kind <= NOSCRIPT:
             if kind == TITLE:
                 if title < 0 and not roles[IS_FOREIGN]:
                     title = token
+            elif kind == NOSCRIPT or (left_out < size and not stack[left_out, PROPERTIES] & WITHOUT_TEXT):
+                letters_left_out += _letters(characters[starts[token] : ends[token]], kind == NOSCRIPT)
             elif left_out >= size:
                 is_blank = True
                 for position in range(starts[token], ends[token]):
@@ -272,35 +246,33 @@ def _build(
                 if stack[place, PLACE] >= 0:
                     words_E[stack[place, PLACE]] |= more
             continue
-        if kind == START and own_kind & IN_TABLE and _outermost(stack, size, 2, TABLE, TABLE) < 0:
+        if kind == START and own_kind & IN_TABLE and outermost(stack, size, 2, TABLE, TABLE) < 0:
             continue
-        is_left_out = kind == START and (
-            own_properties & WITHOUT_TEXT
-            or bits[token] & HIDDEN
-            or words[token] & LEFT_OUT
-            or (words[token] & COMMENTS and name != _SPAN)
-        )
+        is_left_out = kind == START and own_properties & WITHOUT_TEXT
+        if kind == START and not is_whole:
+            is_left_out |= own_properties & LANDMARK or bits[token] & HIDDEN or words[token] & LEFT_OUT
+            is_left_out |= words[token] & COMMENTS and name != _SPAN
         opens = kind == START
         for step in range(3):
             closed = -1
             ends_block = False
             if step == 0:  # an element of HTML ends what is foreign to it
                 if opens and roles[IS_FOREIGN] and own_class & SPECIAL & ~SCOPE:
-                    closed = _outer_foreign(stack, size)
+                    closed = outer_foreign(stack, size)
             elif step == 1:
                 if opens and is_known and table[slot, CLOSES]:
                     first = size - 1 if own_kind & INNERMOST else 2
-                    closed = _outermost(stack, size, first, table[slot, CLOSES], table[slot, STOPS])
+                    closed = outermost(stack, size, first, table[slot, CLOSES], table[slot, STOPS])
                     opens = closed < 0 or not own_kind & TOGGLE
                 elif not opens and open_names[name & 0xFF]:
-                    closed = _innermost(stack, size, name, table[slot, END_STOPS] if is_known else SPECIAL)
+                    closed = innermost(stack, size, name, table[slot, END_STOPS] if is_known else SPECIAL)
                 if closed < 0 and not opens and own_class == P:  # that stands for an empty one
                     ends_block = left_out >= size
             else:
                 ends_block = token == count or (left_out >= size and opens and not is_left_out and not own_properties & INLINE)
             shown = min(left_out, size)
             if closed >= 0 and not stack[closed, KIND] & FORMATTING:
-                ends_block = _ends_block(stack, shown, closed)
+                ends_block = ends_a_block(stack, shown, closed)
             if ends_block and pieces > first_piece:
                 holder = shown - 1
                 while stack[holder, PROPERTIES] & INLINE:
@@ -316,11 +288,15 @@ def _build(
                 holders_B[blocks], are_code_B[blocks] = stack[holder, PLACE], roles[IS_CODE] > 0
                 piece_ends_B[blocks] = first_piece = pieces
                 blocks += 1
+                if blocks == MOST_BLOCKS:
+                    break
             if closed >= 0:
                 if closed <= left_out < size:
                     is_around = stack[closed, KIND] & FORMATTING and closed < left_out
                     left_out = left_out - 1 if is_around else MAX_DEPTH
-                size = _close(stack, size, shown, closed, roles, open_names)
+                size = close(stack, size, shown, closed, roles, open_names)
+        if blocks == MOST_BLOCKS:
+            break
         if left_out >= size and not is_left_out and pieces > first_piece and (name == _BR or (opens and own_properties & SPACED)):
             piece_kinds[pieces], piece_tokens[pieces] = BREAK if name == _BR else CELL, token
             pieces += 1
@@ -343,6 +319,6 @@ def _build(
         open_names[name & 0xFF] += 1
         size += 1
     return (
-        title, holders_B[:blocks], parents_E[:elements], tags_E[:elements], words_E[:elements],
+        title, letters_left_out, holders_B[:blocks], parents_E[:elements], tags_E[:elements], words_E[:elements],
         piece_kinds[:pieces], piece_tokens[:pieces], are_code_B[:blocks], piece_ends_B[:blocks],
     )  # fmt: skip

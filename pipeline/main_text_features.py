@@ -47,6 +47,7 @@ FEATURES = (
     *CUE_FEATURES,
     "share_in_title",
 )
+_H1, _H6 = TAGS.index("h1"), TAGS.index("h6")
 _FAR = 30  # levels to an element that is not there; more than there are to any that matters, and fits 8 bits
 _NO_LABEL = 60  # characters before a colon that are too many for a label, such as "Read also:"
 _TITLE_CHARACTERS = 200  # of a block that are sought in the title: headings are shorter
@@ -67,67 +68,90 @@ def measure_blocks(page: Page) -> np.ndarray:
     is_prose_B = (values_BC[:, 0] >= _PROSE_TOKENS) & (values_BC[:, 1] < _PROSE_LINK_SHARE) & (values_BC[:, 2] >= 1)
     parts = [
         text_BC,
-        np.column_stack(_place(page, text_BC, is_prose_B, tags_E[holders_B], depths_E[holders_B])),
-        np.column_stack(_around(text_BC)),
+        _place(page, text_BC, is_prose_B, tags_E[holders_B], depths_E[holders_B]),
+        _around(text_BC),
         _neighbours(values_BC, holders_B, parents_E, tags_E, depths_E),
         _elements(values_BC, values_BC[:, 0].sum(), holders_B, parents_E),
         levels_ET[holders_B],
-        np.column_stack(measure_layout(values_BC, is_prose_B, holders_B, parents_E, words_E * len(TAGS) + tags_E, depths_E)),
+        measure_layout(values_BC, is_prose_B, holders_B, parents_E, words_E * len(TAGS) + tags_E, depths_E),
         measure_cues(page.texts),
         _share_in_title(codes, ends_B, title)[:, None],
     ]
     return np.concatenate(parts, axis=1, dtype=np.float32, casting="same_kind")
 
 
-def _place(page: Page, text_BC: np.ndarray, is_prose_B: np.ndarray, tags_B: np.ndarray, depths_B: np.ndarray) -> list[np.ndarray]:
+def _place(page: Page, text_BC: np.ndarray, is_prose_B: np.ndarray, tags_B: np.ndarray, depths_B: np.ndarray) -> np.ndarray:
     """The columns of _PLACE."""
-    tokens_B, ends_B, links_B = text_BC[:, _TOKENS], text_BC[:, _SENTENCE_ENDS], text_BC[:, _LINK_SHARE]
-    blocks, tokens = len(tokens_B), max(1.0, tokens_B.sum())
+    tokens_B = text_BC[:, _TOKENS]
     first: dict[str, int] = {}
-    title = page.title.casefold()
-    is_h1_B = tags_B == TAGS.index("h1")
-    is_heading_B = (tags_B >= TAGS.index("h1")) & (tags_B <= TAGS.index("h6"))
-    ended_B = np.cumsum(ends_B)
-    ended_before_heading_B = np.maximum.accumulate(np.where(is_heading_B, ended_B - ends_B, 0))
-    of_page = (
-        blocks,
-        tokens,
-        (tokens_B * links_B).sum() / tokens,
-        ended_B[-1],
-        (tokens_B * text_BC[:, _HIRAGANA]).sum() / tokens,
-        page.tags.count(TAGS.index("article")),
-    )
-    return [
-        tags_B,
-        depths_B,
-        np.arange(blocks) / blocks,
-        (np.cumsum(tokens_B) - tokens_B) / tokens,
-        *(np.full(blocks, value) for value in of_page),
-        np.array([first.setdefault(text, number) != number for number, text in enumerate(page.texts)]),
-        np.array([len(text) > 3 and text.casefold() in title for text in page.texts]),
-        _blocks_since(is_h1_B),
-        _blocks_since(is_h1_B[::-1])[::-1],
-        _blocks_since(is_prose_B),
-        _blocks_since(is_prose_B[::-1])[::-1],
-        ended_B - ended_before_heading_B,
-    ]
+    title = page.title.casefold()  # no text is longer than it in other letters
+    texts_BC = np.array([
+        (first.setdefault(text, number) != number, 3 < len(text) <= len(title) and text.casefold() in title)
+        for number, text in enumerate(page.texts)
+    ])  # fmt: skip
+    shares = [(tokens_B * text_BC[:, column]).sum() / max(1.0, tokens_B.sum()) for column in (_LINK_SHARE, _HIRAGANA)]
+    of_page = np.array([*shares, page.tags.count(TAGS.index("article"))])
+    table_BC: np.ndarray = _write_place(tokens_B, text_BC[:, _SENTENCE_ENDS], is_prose_B, tags_B, depths_B, of_page, texts_BC)
+    return table_BC
 
 
-def _blocks_since(is_it_B: np.ndarray) -> np.ndarray:
-    """How many blocks before each the last one that `is_it_B` stands, 0 at that one itself."""
-    numbers_B = np.arange(len(is_it_B))
-    last_B = np.maximum.accumulate(np.where(is_it_B, numbers_B, -_LONG_AGO))
-    return np.minimum(numbers_B - last_B, _LONG_AGO)
+@numba.njit(cache=True, nogil=True)
+def _write_place(
+    tokens_B: np.ndarray,
+    ends_B: np.ndarray,
+    is_prose_B: np.ndarray,
+    tags_B: np.ndarray,
+    depths_B: np.ndarray,
+    of_page: np.ndarray,
+    texts_BC: np.ndarray,
+) -> np.ndarray:
+    blocks = len(tokens_B)
+    table_BC = np.empty((blocks, len(_PLACE)), dtype=np.float32)
+    tokens, sentence_ends = max(1.0, tokens_B.sum()), ends_B.sum()
+    link_share, hiragana_share, articles = of_page
+    before = ended = ended_before_heading = 0.0
+    h1 = prose = -_LONG_AGO
+    for block in range(blocks):
+        if tags_B[block] == _H1:
+            h1 = block
+        if is_prose_B[block]:
+            prose = block
+        if _H1 <= tags_B[block] <= _H6:
+            ended_before_heading = ended
+        ended += ends_B[block]
+        row = table_BC[block]
+        row[0], row[1], row[2] = tags_B[block], depths_B[block], block / blocks
+        row[3] = np.float32(before) / np.float32(tokens)
+        row[4], row[5], row[6], row[7] = blocks, tokens, link_share, sentence_ends
+        row[8], row[9] = hiragana_share, articles
+        row[10], row[11] = texts_BC[block]
+        row[12], row[14] = min(block - h1, _LONG_AGO), min(block - prose, _LONG_AGO)
+        row[16] = ended - ended_before_heading
+        before += tokens_B[block]
+    h1 = prose = blocks + _LONG_AGO
+    for block in range(blocks - 1, -1, -1):
+        if tags_B[block] == _H1:
+            h1 = block
+        if is_prose_B[block]:
+            prose = block
+        table_BC[block, 13], table_BC[block, 15] = min(h1 - block, _LONG_AGO), min(prose - block, _LONG_AGO)
+    return table_BC
 
 
-def _around(text_BC: np.ndarray) -> list[np.ndarray]:
-    """The columns of _AROUND, before and after."""
-    values_BC = text_BC[:, [_TOKENS, _SENTENCE_ENDS, _LINK_SHARE]].astype(np.float64)
-    sums_BC = np.concatenate([np.zeros((1, 3)), np.cumsum(values_BC, axis=0)])
-    numbers_B = np.arange(len(values_BC))
-    before_BC = sums_BC[numbers_B] - sums_BC[np.maximum(numbers_B - _WINDOW, 0)]
-    after_BC = sums_BC[np.minimum(numbers_B + _WINDOW + 1, len(values_BC))] - sums_BC[numbers_B + 1]
-    return [*before_BC.T, *after_BC.T]
+@numba.njit(cache=True, nogil=True)
+def _around(text_BC: np.ndarray) -> np.ndarray:
+    """The columns of _AROUND, before and after, as differences of sums from the first block on."""
+    blocks, values = len(text_BC), len(_AROUND)
+    sums_BC = np.zeros((blocks + 1, values))
+    table_BC = np.empty((blocks, 2 * values), dtype=np.float32)
+    for value, column in enumerate((_TOKENS, _SENTENCE_ENDS, _LINK_SHARE)):
+        for block in range(blocks):
+            sums_BC[block + 1, value] = sums_BC[block, value] + text_BC[block, column]
+        for block in range(blocks):
+            first, last = max(block - _WINDOW, 0), min(block + _WINDOW + 1, blocks)
+            table_BC[block, value] = sums_BC[block, value] - sums_BC[first, value]
+            table_BC[block, values + value] = sums_BC[last, value] - sums_BC[block + 1, value]
+    return table_BC
 
 
 @numba.njit(cache=True, nogil=True)

@@ -23,6 +23,7 @@ LAYOUT = (*_CONTAINER, *(f"{name}_of_same_{what}" for what in ("path", "holder_a
 _FAR = 100  # blocks from the prose; more than that tells nothing more
 
 
+@numba.njit(cache=True, nogil=True)
 def measure_layout(
     values_BC: np.ndarray,
     is_prose_B: np.ndarray,
@@ -30,61 +31,100 @@ def measure_layout(
     parents_E: np.ndarray,
     kinds_E: np.ndarray,
     depths_E: np.ndarray,
-) -> list[np.ndarray]:
-    """The columns of LAYOUT. `values_BC` are a block's tokens, share of links and ends of sentences, `kinds_E` numbers that
-    are equal where elements have the same tag and words."""
-    tokens_B, links_B, ends_B = values_BC.T.astype(np.float64)
-    columns = _by_container(tokens_B, is_prose_B, holders_B, parents_E, depths_E)
+) -> np.ndarray:
+    """The columns of LAYOUT, float32, shape (B, C). `values_BC` are a block's tokens, share of links and ends of sentences,
+    `kinds_E` numbers that are equal where elements have the same tag and words."""
+    table_BC = np.empty((len(holders_B), len(LAYOUT)), dtype=np.float32)
+    column = len(_CONTAINER)
+    _write_container(table_BC[:, :column], values_BC[:, 0], is_prose_B, holders_B, parents_E, depths_E)
     for paths_E in _paths(parents_E, kinds_E):
-        columns += _by_group(tokens_B, links_B, ends_B, paths_E[holders_B])
-    return columns
+        _write_groups(table_BC[:, column : column + len(_OF_GROUP)], values_BC, _numbered(paths_E)[holders_B])
+        column += len(_OF_GROUP)
+    return table_BC
 
 
-def _by_container(
-    tokens_B: np.ndarray, is_prose_B: np.ndarray, holders_B: np.ndarray, parents_E: np.ndarray, depths_E: np.ndarray
-) -> list[np.ndarray]:
+@numba.njit(cache=True, nogil=True)
+def _write_container(
+    table_BC: np.ndarray,
+    tokens_B: np.ndarray,
+    is_prose_B: np.ndarray,
+    holders_B: np.ndarray,
+    parents_E: np.ndarray,
+    depths_E: np.ndarray,
+) -> None:
     """The columns of _CONTAINER."""
-    blocks, tokens = len(tokens_B), max(1.0, tokens_B.sum())
-    prose_B = tokens_B * is_prose_B
-    container = int(np.argmax(_prose_around(np.bincount(holders_B, prose_B, len(parents_E)), parents_E)))
+    blocks = len(holders_B)
+    prose_E = np.zeros(len(parents_E))
+    tokens = prose = 0.0
+    for block in range(blocks):
+        tokens += tokens_B[block]
+        prose += tokens_B[block] * is_prose_B[block]
+        prose_E[holders_B[block]] += tokens_B[block] * is_prose_B[block]
+    container = np.argmax(_prose_around(prose_E, parents_E))
     common_B = depth_of_common(holders_B, np.full(blocks, container), parents_E, depths_E)
-    is_inside_B = common_B == depths_E[container]
-    inside_B = np.flatnonzero(is_inside_B & is_prose_B)
-    first, last = (inside_B[0], inside_B[-1]) if len(inside_B) else (0, blocks - 1)
-    numbers_B = np.arange(blocks)
-    return [
-        depths_E[holders_B] - common_B,
-        depths_E[container] - common_B,
-        np.full(blocks, (tokens_B @ is_inside_B) / tokens),
-        np.full(blocks, prose_B.sum() / tokens),
-        _share_before(prose_B),
-        _share_before(prose_B * is_inside_B),
-        np.clip(numbers_B - first, -_FAR, _FAR),
-        np.clip(last - numbers_B, -_FAR, _FAR),
-    ]
+    first, last = -1, blocks - 1  # prose in the container
+    inside = prose_inside = 0.0
+    for block in range(blocks):
+        if common_B[block] == depths_E[container]:
+            inside += tokens_B[block]
+            if is_prose_B[block]:
+                prose_inside += tokens_B[block]
+                first = block if first < 0 else first
+                last = block
+    if first < 0:
+        first = 0
+    before = before_inside = 0.0
+    for block in range(blocks):
+        row = table_BC[block]
+        row[0], row[1] = depths_E[holders_B[block]] - common_B[block], depths_E[container] - common_B[block]
+        row[2], row[3] = inside / max(1.0, tokens), prose / max(1.0, tokens)
+        row[4], row[5] = before / max(1.0, prose), before_inside / max(1.0, prose_inside)
+        row[6], row[7] = min(max(block - first, -_FAR), _FAR), min(max(last - block, -_FAR), _FAR)
+        if is_prose_B[block]:
+            before += tokens_B[block]
+            before_inside += tokens_B[block] * (common_B[block] == depths_E[container])
 
 
-def _share_before(values_B: np.ndarray) -> np.ndarray:
-    """The share of the sum of `values_B` that stands before each block."""
-    sums_B = np.cumsum(values_B)
-    shares_B: np.ndarray = (sums_B - values_B) / max(1.0, sums_B[-1])
-    return shares_B
+@numba.njit(cache=True, nogil=True)
+def _write_groups(table_BC: np.ndarray, values_BC: np.ndarray, groups_B: np.ndarray) -> None:
+    """The columns of _OF_GROUP for the blocks whose `groups_B` are equal."""
+    sums_GC = np.zeros((groups_B.max() + 1, 4))  # blocks, tokens, those of links, ends of sentences
+    tokens_on_page = 0.0
+    for block in range(len(groups_B)):
+        tokens, links, ends = np.float64(values_BC[block, 0]), np.float64(values_BC[block, 1]), values_BC[block, 2]
+        sums = sums_GC[groups_B[block]]
+        sums[0] += 1
+        sums[1] += tokens
+        sums[2] += tokens * links
+        sums[3] += ends
+        tokens_on_page += tokens
+    for block in range(len(groups_B)):
+        blocks, tokens, linked, ends = sums_GC[groups_B[block]]
+        row = table_BC[block]
+        row[0], row[1], row[2], row[3] = blocks, tokens / blocks, linked / max(1.0, tokens), ends / blocks
+        row[4] = tokens / max(1.0, tokens_on_page)
 
 
-def _by_group(tokens_B: np.ndarray, links_B: np.ndarray, ends_B: np.ndarray, paths_B: np.ndarray) -> list[np.ndarray]:
-    """The columns of _OF_GROUP for the blocks whose `paths_B` are equal."""
-    groups_B = np.unique(paths_B, return_inverse=True)[1]
-    blocks_G, tokens_G, linked_G, ends_G = (
-        np.bincount(groups_B, weights_B) for weights_B in (None, tokens_B, tokens_B * links_B, ends_B)
-    )
-    columns_G = (
-        blocks_G,
-        tokens_G / blocks_G,
-        linked_G / np.maximum(1, tokens_G),
-        ends_G / blocks_G,
-        tokens_G / max(1.0, tokens_B.sum()),
-    )
-    return [column_G[groups_B] for column_G in columns_G]
+@numba.njit(cache=True, nogil=True)
+def _numbered(values_E: np.ndarray) -> np.ndarray:
+    """Numbers from 0 that are equal where `values_E` are, by a hash table that is at most half full."""
+    slots = 2
+    while slots < 2 * len(values_E):
+        slots *= 2
+    firsts = np.full(slots, -1)  # the first element with the value, by the slot of the value
+    numbers_E = np.empty(len(values_E), dtype=np.int64)
+    count = 0
+    for element in range(len(values_E)):
+        slot = (values_E[element] ^ values_E[element] >> 32) & (slots - 1)
+        while firsts[slot] >= 0 and values_E[firsts[slot]] != values_E[element]:
+            slot = (slot + 1) & (slots - 1)
+        if firsts[slot] < 0:
+            firsts[slot] = element
+            numbers_E[element] = count
+            count += 1
+        else:
+            numbers_E[element] = numbers_E[firsts[slot]]
+    return numbers_E
 
 
 @numba.njit(cache=True, nogil=True)

@@ -29,10 +29,11 @@ class Trees(NamedTuple):
     scores_NL: np.ndarray
 
 
-def main_text_of(page: Page) -> str:
-    """The blocks of a page that are main text, a line or more each; "" where there is none."""
-    scores_B = score_blocks(measure_blocks(page), bundled_trees())
-    return "\n".join(text for text, score in zip(page.texts, scores_B, strict=True) if score > 0)
+def judge_blocks(page: Page) -> tuple[np.ndarray, np.ndarray]:
+    """Of every block the logarithm of the odds that it is main text, float64, shape (B), and how many letters it has, float32,
+    shape (B)."""
+    features_BC = measure_blocks(page)
+    return score_blocks(features_BC, bundled_trees()), features_BC[:, FEATURES.index("letters")]
 
 
 def score_blocks(features_BC: np.ndarray, trees: Trees) -> np.ndarray:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import pipeline
 from pipeline.flow import FLOW
-from pipeline.main_text import MOST_TAGS, Extractor, MainText, extract_main_text, normal_form
+from pipeline.main_text import Extractor, MainText, extract_main_text, normal_form
 
 PARAGRAPHS = [
     "川沿いの道を歩いていると、古い水車小屋が見えてきた。屋根は苔におおわれ、水の音だけが響いていた。",
@@ -40,33 +40,41 @@ def test_auto_takes_the_blocks_where_they_hold_the_text() -> None:
     assert extract_main_text(PAGE, "auto").extractor == "blocks"
 
 
-def test_auto_asks_the_reference_where_the_blocks_hold_too_little() -> None:
-    # The article stands in a landmark of navigation, which the reference overlooks.
-    page = PAGE.replace("<main><article>", "<div role=navigation>").replace("</article></main>", "</div>")
-    page = page.replace(ARTICLE, ARTICLE * 4)
+@pytest.mark.parametrize(
+    "around",
+    [
+        "<div style='display: none'>{}</div>",
+        "<div id=gdpr-box>{}</div>",
+        "<nav><ul><li><a href=/>ホーム</a></ul><article>{}</article>",
+        "<noscript>{}</noscript><button>読む</button>",
+        "<section class=comments>{}</section>",
+    ],
+    ids=["hidden until scripts run", "taken for a question", "navigation not closed", "noscript", "comments"],
+)
+def test_auto_reads_the_whole_page_where_nearly_all_of_it_is_left_out(around: str) -> None:
+    page = f"<html><head><title>水車小屋</title></head><body><p>山里</p>{around.format(ARTICLE * 2)}</body></html>"
     assert PARAGRAPHS[0] not in extract_main_text(page, "blocks").text
     found = extract_main_text(page, "auto")
-    assert found.extractor == "trafilatura"
+    assert (found.title, found.extractor) == ("水車小屋", "whole_page")
     assert PARAGRAPHS[0] in found.text
 
 
-def test_auto_asks_both_where_the_reference_finds_nothing_either() -> None:
-    # The article stands in what the blocks take for a question about cookies, after an end of the page at which libxml2 stops.
-    page = f"<html><head><title>水車小屋</title></head></html><body><div id=gdpr-box>{ARTICLE * 4}</div></body>"
-    assert extract_main_text(page, "blocks").text == extract_main_text(page, "trafilatura").text == ""
+def test_auto_takes_no_menu_for_text_that_was_left_out() -> None:
+    menu = "".join(f"<li><a href=/{number}>コマンドの説明 {number}</a>" for number in range(300))
+    found = extract_main_text(f"<nav><ul>{menu}</ul></nav><main><h1>型の変換</h1><p>{PARAGRAPHS[0]}</main>", "auto")
+    assert PARAGRAPHS[0] in found.text
+    assert "コマンドの説明" not in found.text
+
+
+def test_auto_takes_the_best_blocks_where_none_is_main_text_unless_the_page_shows_next_to_nothing() -> None:
+    links = "".join(f"<p><a href=/{number}>石臼を目立てする、その{number}</a>" for number in range(5))
+    page = f"<ul><li><a href=/>ホーム</a><li><a href=/b>一覧</a></ul><h1>水車の記事</h1>{links}"
+    assert extract_main_text(page, "blocks").text == ""
     found = extract_main_text(page, "auto")
-    assert (found.title, found.extractor) == ("水車小屋", "resiliparse")
-    assert PARAGRAPHS[0] in found.text
-
-
-def test_auto_asks_nobody_about_pages_that_would_cost_them_seconds() -> None:
-    page = f"<div role=navigation>{ARTICLE * 4}</div>"
-    assert extract_main_text(page, "auto").extractor == "trafilatura"
-    assert extract_main_text(page + "<br>" * MOST_TAGS, "auto").extractor == "blocks"
-
-
-def test_auto_does_not_ask_twice_about_pages_that_show_little() -> None:
-    assert extract_main_text("<title>空</title><ul><li><a href=/>戻る</a></ul>", "auto").extractor == "blocks"
+    assert found.extractor == "best_blocks"
+    assert "石臼を目立てする" in found.text
+    assert "一覧" not in found.text
+    assert extract_main_text("<ul><li><a href=/>戻る</a></ul>", "auto") == MainText("", "", "blocks")
 
 
 def test_line_numbers_beside_code_are_left_out() -> None:
@@ -94,7 +102,7 @@ def test_the_reference_does_not_remember_earlier_pages() -> None:
 def test_the_flow_names_all_code_that_finds_main_text() -> None:
     extract = next(stage for stage in FLOW if stage.name == "extract")
     for module in extract.modules:
-        if module.startswith(("main_text", "html_", "block_", "class_")):
+        if module.startswith(("main_text", "html_", "block_", "class_", "word_")):
             code = (Path(pipeline.__file__).parent / module).with_suffix(".py").read_text(encoding="utf-8")
             assert set(re.findall(r"^from pipeline\.(\w+) import", code, re.MULTILINE)) <= set(extract.modules)
 

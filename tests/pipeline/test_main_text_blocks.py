@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from resiliparse.parse.html import HTMLTree, NodeType
 
 from pipeline.class_words import WORD_KINDS
-from pipeline.main_text_blocks import TAGS, Page, read_page
+from pipeline.main_text_blocks import MOST_BLOCKS, TAGS, Page, read_page
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,9 @@ from pipeline.main_text_blocks import TAGS, Page, read_page
         ("<div id=comments>いいね</div><pre>x <span class=comment># 註</span></pre><footer>奥付</footer>", ["x # 註"]),
         ("<p>navは古い<nav>目次</nav>", ["navは古い"]),
         ("<table><tr><td>甲</td>\n<td>乙</td></table>", ["甲 乙"]),
+        ("<table><thead><tr>\n<th>項目</th>\n<th>値</th>\n</tr></thead></table>", ["項目 値"]),
+        ("<p>前<noscript><p>代わり<a href=/></noscript>後", ["前後"]),
+        ("前<noscript>閉じない<p>も", ["前"]),
         ("<p>上<br>&nbsp;<br> 下&nbsp; <br></p>", ["上\n下"]),
         ("<pre>  a\r\n<br><br>b\r </pre>", ["  a\n\n\nb"]),
         ("<p>10時<meta content=a>場所</p><hr>末", ["10時 場所", "末"]),
@@ -45,6 +48,28 @@ from pipeline.main_text_blocks import TAGS, Page, read_page
 )
 def test_blocks_are_the_lines_that_a_reader_sees(html: str, texts: list[str]) -> None:
     assert read_page(html).texts == texts
+
+
+@pytest.mark.parametrize(
+    ("html", "texts", "left_out"),
+    [
+        ("<nav>目次</nav><button>押す</button>本文", ["目次", "本文"], 2),
+        ("<p>本文<p hidden>隠す<p style='visibility: hidden'>隠す", ["本文", "隠す", "隠す"], 4),
+        ("<div id=comments>いいね</div><footer>奥付</footer>", ["いいね", "奥付"], 5),
+        ("<noscript><p title=abc>代わりMap<img alt=b></noscript>後", ["代わりMap後"], 6),
+        ("<svg><text>図</text></svg><select><option>一</select><script>x</script>", [], 0),
+    ],
+)
+def test_the_whole_page_has_what_is_left_out_but_not_what_is_no_text(html: str, texts: list[str], left_out: int) -> None:
+    assert read_page(html, is_whole=True).texts == texts
+    assert read_page(html).letters_left_out == left_out
+    assert read_page(html, is_whole=True).letters_left_out == 0
+
+
+def test_a_page_is_read_as_far_as_its_most_blocks() -> None:
+    texts = read_page("<title>題</title>" + "<p>a" * (MOST_BLOCKS - 1) + "<p>b<p>c").texts
+    assert len(texts) == MOST_BLOCKS
+    assert texts[-1] == "b"
 
 
 def test_a_block_knows_its_element_its_links_and_the_kinds_of_words_around_it() -> None:

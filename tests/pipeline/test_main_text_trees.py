@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.main_text_blocks import read_page
 from pipeline.main_text_features import FEATURES, measure_blocks
-from pipeline.main_text_trees import Trees, bundled_trees, main_text_of, read_trees, score_blocks, write_trees
+from pipeline.main_text_trees import Trees, bundled_trees, judge_blocks, read_trees, score_blocks, write_trees
 
 PAGE = """<title>川の水車 | 山里</title><body><aside><ul><li><a href=/>ホーム</a><li><a href=/b>一覧</a></ul></aside>
 <main><h1>川の水車</h1><p>川沿いの道を歩いていると、古い水車小屋が見えてきた。屋根は苔におおわれていた。</p>
@@ -72,14 +72,17 @@ def test_a_table_reads_back_as_it_was_written() -> None:
 
 
 def test_the_article_is_main_text_and_the_navigation_is_not() -> None:
-    lines = main_text_of(read_page(PAGE)).split("\n")
+    page = read_page(PAGE)
+    scores_B, letters_B = judge_blocks(page)
+    lines = [text for text, score in zip(page.texts, scores_B, strict=True) if score > 0]
     assert any("水車小屋" in line for line in lines)
     assert "一覧" not in lines
+    assert letters_B.tolist() == [sum(map(str.isalpha, text)) for text in page.texts]
 
 
 def test_a_page_without_blocks_has_no_features_and_no_text() -> None:
     assert measure_blocks(read_page("")).shape == (0, len(FEATURES))
-    assert main_text_of(read_page("")) == ""
+    assert [len(column) for column in judge_blocks(read_page(""))] == [0, 0]
 
 
 def test_the_sums_before_and_after_reach_five_blocks() -> None:
