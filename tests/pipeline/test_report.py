@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -114,14 +115,14 @@ def test_each_stop_of_a_slider_is_what_judging_by_it_gives(
 ) -> None:
     values = np.array([value for value, _ in documents])
     fails_other = np.array([other for _, other in documents])
-    rule = Rule("num_letters", **{kind: threshold})  # type: ignore[arg-type]  # the keyword is one of Rule's four bounds
+    rule = replace(Rule("num_letters"), **{kind: threshold})
     failed = rule.failures(values)[0]
     first = np.array(["num_letters" if f else "other" if o else "" for f, o in zip(failed, fails_other, strict=True)], object)
     n_tokens = np.arange(1, len(values) + 1)
     sampled = Sampled(1.0, {"num_letters": values}, n_tokens, failed.astype(int) + fails_other, first)
     ((curve,),) = [number["curves"] for number in histograms(sampled, [rule])]
     for stop, found, tokens in zip(curve["stops"], curve["documents"], curve["tokens"], strict=True):
-        kept = ~Rule("num_letters", **{kind: stop}).failures(values)[0] & ~fails_other
+        kept = ~replace(Rule("num_letters"), **{kind: stop}).failures(values)[0] & ~fails_other
         assert (found, tokens) == (kept.sum(), n_tokens[kept].sum())
 
 
