@@ -67,8 +67,9 @@ def extract_main_text(html: str, extractor: Extractor) -> MainText:
     Broken markup is read as browsers read it. Hostile markup can cost minutes: judge `measure_nesting(html)` by
     `NESTING_RULES` before.
     """
-    html = html.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+    html = html.replace("\0", "")
     if extractor in ("resiliparse", "trafilatura"):
+        html = html.encode("utf-8", "replace").decode("utf-8")
         tree = HTMLTree.parse(html)
         title = " ".join((tree.title or "").split())
         return MainText(title, _by_resiliparse(tree) if extractor == "resiliparse" else _by_trafilatura(html), extractor)

@@ -83,12 +83,15 @@ def measure_blocks(page: Page) -> np.ndarray:
 def _place(page: Page, text_BC: np.ndarray, is_prose_B: np.ndarray, tags_B: np.ndarray, depths_B: np.ndarray) -> np.ndarray:
     """The columns of _PLACE."""
     tokens_B = text_BC[:, _TOKENS]
-    first: dict[str, int] = {}
-    title = page.title.casefold()  # no text is longer than it in other letters
-    texts_BC = np.array([
-        (first.setdefault(text, number) != number, 3 < len(text) <= len(title) and text.casefold() in title)
-        for number, text in enumerate(page.texts)
-    ])  # fmt: skip
+    seen: set[str] = set()
+    texts_BC = np.zeros((len(page.texts), 2))
+    title = page.title.casefold()  # which no text is in that is longer
+    for number, text in enumerate(page.texts):
+        if text in seen:
+            texts_BC[number, 0] = 1
+        seen.add(text)
+        if 3 < len(text) <= len(title) and text.casefold() in title:
+            texts_BC[number, 1] = 1
     shares = [(tokens_B * text_BC[:, column]).sum() / max(1.0, tokens_B.sum()) for column in (_LINK_SHARE, _HIRAGANA)]
     of_page = np.array([*shares, page.tags.count(TAGS.index("article"))])
     table_BC: np.ndarray = _write_place(tokens_B, text_BC[:, _SENTENCE_ENDS], is_prose_B, tags_B, depths_B, of_page, texts_BC)
