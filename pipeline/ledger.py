@@ -84,6 +84,8 @@ _FILE_VIEWS = {
         has_part=False,
     ),
 }
+# The stages that fill folders of another name.
+_MAKERS = {"documents": "extract", "features": "measure", "token_counts": "count"}
 _DERIVED_VIEWS = """
 CREATE OR REPLACE {temporary} VIEW features AS
     SELECT measured.*, token_counts.n_tokens FROM measured LEFT JOIN token_counts USING (part, doc_id);
@@ -192,26 +194,44 @@ class Ledger:
     def create_views(self, temporary: bool = False) -> None:
         """(Re)make the views over the files that are there now; `temporary` for a ledger opened to read."""
         keyword = "TEMPORARY" if temporary else ""
+        mixed = self._mixed()
         for name, view in _FILE_VIEWS.items():
-            self.connection.execute(f"CREATE OR REPLACE {keyword} VIEW {name} AS {self._query(view)}")
+            self.connection.execute(f"CREATE OR REPLACE {keyword} VIEW {name} AS {self._query(view, mixed)}")
         self.connection.execute(_DERIVED_VIEWS.format(temporary=keyword))
 
-    def _query(self, view: _FileView) -> str:
+    def _query(self, view: _FileView, mixed: set[str]) -> str:
         """The SELECT of a view: over its files, or, before there are any, over no rows of the same columns."""
         patterns = [pattern for pattern in view.patterns if any(self.root.glob(pattern))]
-        if not patterns:
-            columns = view.columns + ", part VARCHAR" * view.has_part + ", stage VARCHAR" * view.has_stage
-            nulls = (column.rsplit(" ", 1) for column in columns.split(", "))
-            return "SELECT " + ", ".join(f"CAST(NULL AS {kind}) AS {name}" for name, kind in nulls) + " WHERE false"
-        files = ", ".join(_quoted(self.root.resolve() / pattern) for pattern in patterns)
+        selects = [self._select(view, pattern, pattern in mixed) for pattern in patterns]
+        if len(view.patterns) == len(selects) == 1:
+            return selects[0]
+        # The first SELECT names the columns, in their order; a stage that lacks some of them has nulls there.
+        columns = view.columns + ", part VARCHAR" * view.has_part + ", stage VARCHAR" * view.has_stage
+        nulls = (column.rsplit(" ", 1) for column in columns.split(", "))
+        no_rows = "SELECT " + ", ".join(f"CAST(NULL AS {kind}) AS {name}" for name, kind in nulls) + " WHERE false"
+        return " UNION ALL BY NAME ".join([no_rows, *selects])
+
+    def _select(self, view: _FileView, pattern: str, is_mixed: bool) -> str:
+        """The SELECT over the files of one pattern. Their columns are those of the first file, unless they are mixed.
+
+        To unite them by name is to read the footer of each for every query: seconds of them, where parts are many.
+        """
         part = ", parse_filename(filename, true) AS part" * view.has_part
-        stage = ", regexp_extract(filename, '([^/]+)/[^/]+$', 1) AS stage" * view.has_stage
-        # A stage without size columns has nulls there; `columns` names them for a corpus that has no such stage yet.
-        missing = ""
-        if view.columns == _VERDICT_COLUMNS and not any("clean" in pattern for pattern in patterns):
-            missing = ", NULL::BIGINT AS n_chars, NULL::BIGINT AS n_bytes, NULL::BIGINT AS n_tokens"
-        source = f"read_parquet([{files}], union_by_name=true, filename=true)"
-        return f"SELECT * EXCLUDE (filename){part}{stage}{missing} FROM {source}"
+        stage = f", '{Path(pattern).parent.name}' AS stage" * view.has_stage
+        by_name = ", union_by_name=true" * is_mixed
+        files = f"read_parquet({_quoted(self.root.resolve() / pattern)}, filename=true{by_name})"
+        return f"SELECT * EXCLUDE (filename){part}{stage} FROM {files}"
+
+    def _mixed(self) -> set[str]:
+        """The patterns whose files may differ in their columns: those not known to be all made by the same code."""
+        query = """
+            SELECT stage FROM units GROUP BY stage
+            HAVING bool_and(status = 'done') AND count(DISTINCT ingredients->>'$.code') = 1
+        """
+        of_one_code = {stage for (stage,) in self.rows(query)}
+        patterns = (pattern for view in _FILE_VIEWS.values() for pattern in view.patterns if "*" in pattern)
+        makers = {pattern: Path(pattern).parent.name for pattern in patterns}
+        return {pattern for pattern, folder in makers.items() if _MAKERS.get(folder, folder) not in of_one_code}
 
 
 def _quoted(path: Path) -> str:
