@@ -36,6 +36,8 @@ _PAGE = (
     "((前|次)(の(ページ|記事|投稿|エントリー?|日記|章|節))?(へ|を見る)?|最初へ?|最後へ?|先頭へ?|末尾へ?|戻る|もどる|進む|上に戻る|目次へ?|索引"
     "|ホーム|トップ|最新|一覧へ?|編集|Prev(ious)?|PREV|Next|NEXT|Home|HOME|Up|Top|TOP|Contents|Index|[0-9]{1,3}|…|\\.{3})"
 )
+# Between the links of a row and at its ends; of white space what pages have there.
+_EDGES = " \t\u3000|/・<>＜＞«»‹›←→[]（）()"
 _MACROS = {"{service}": _SERVICE, "{shop}": _SHOP, "{date}": _DATE, "{page}": _PAGE}
 
 
@@ -58,7 +60,8 @@ def navigation_sections() -> tuple[Section, ...]:
         head = re.fullmatch(r"\[([a-z][a-z :]+)\](.*)", line)
         if head:
             words = (word.replace("{space}", " ") for word in head[2].split(" ") if word)
-            sections.append(Section(head[1], tuple(words), ()))
+            expanded = (word.replace("{edge}", edge) for word in words for edge in (_EDGES if "{edge}" in word else " "))
+            sections.append(Section(head[1], tuple(expanded), ()))
             continue
         for name, pattern in _MACROS.items():
             line = line.replace(name, pattern)
@@ -89,7 +92,8 @@ def navigation_lines(lines: Sequence[str]) -> list[int]:
     Rows of the head of the page hold for a line that at most `HEAD_LINES - 1` lines of text precede, furniture not counted.
     """
     matcher = _matcher()
-    text = "\n".join(lines).encode("utf-8", "surrogatepass")
+    # The rows see plain spaces for those that never break, so the words do.
+    text = "\n".join(lines).replace("\xa0", " ").encode("utf-8", "surrogatepass")
     found: set[int] = set()
     index = past = 0  # line `index` holds the byte `past`
     tried: list[re.Pattern[str]] = []  # on this line
