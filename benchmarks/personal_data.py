@@ -14,17 +14,17 @@ import pyarrow.parquet as pq
 
 from benchmarks.turns import compare
 from pipeline.clean import CleanConfig, find_edits
-from pipeline.pii import PiiConfig, find_personal_data
+from pipeline.pii import PiiConfig, find_personal_data_batch
 
 TEXTS = 300  # the matcher needs some seconds for as many
 CLEAN, PII = CleanConfig(), PiiConfig()
 
 
 def look_through(texts: list[str]) -> None:
-    """Both stages, text by text."""
+    """Both stages as the pipeline calls them."""
     for text in texts:
         find_edits(text, CLEAN)
-        find_personal_data(text, PII)
+    find_personal_data_batch(texts, PII)
 
 
 def match_numbers(texts: list[str]) -> None:
