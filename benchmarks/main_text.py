@@ -23,6 +23,7 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.main_text_peers import PEERS, installed
 from pipeline.decoding import decode
 from pipeline.main_text import Extractor, extract_main_text
 
@@ -95,26 +96,41 @@ def main() -> None:
     pages = read_gold(parser.parse_args().gold)
     logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # says of every empty page that it is empty
     table = Table(title=f"Main text of {len(pages)} pages: precision / recall / F1")
-    for heading in ("extractor", "all texts", "Japanese texts", "other texts", "snippets", "ms a page", "by reference"):
+    for heading in ("extractor", "all texts", "Japanese texts", "other texts", "snippets", "ms a page", "looked at again"):
         table.add_column(heading, justify="left" if heading == "extractor" else "right")
     for extractor in EXTRACTORS:
         extract_main_text("<p>warm", extractor)
-        start = time.perf_counter()
+        start = time.process_time()
         results = [extract_main_text(page.html, extractor) for page in pages]
-        milliseconds = 1000 * (time.perf_counter() - start) / len(pages)
-        scored = [(page, result.text) for page, result in zip(pages, results, strict=True)]
-        tokens = [(page.is_japanese, score_tokens(text, page.text)) for page, text in scored if page.text]
-        snippets = [(page, text) for page, text in scored if not page.text]
-        columns = [
-            mean([tokens_score for _, tokens_score in tokens]),
-            mean([tokens_score for is_japanese, tokens_score in tokens if is_japanese]),
-            mean([tokens_score for is_japanese, tokens_score in tokens if not is_japanese]),
-            score_snippets([text for _, text in snippets], [page for page, _ in snippets]),
-        ]
-        asked = sum(result.extractor == "trafilatura" for result in results) / len(results)
-        cells = [" / ".join(f"{number:.3f}" for number in column) for column in columns]
-        table.add_row(extractor, *cells, f"{milliseconds:.1f}", f"{asked:.1%}")
-    Console().print(table)
+        milliseconds = 1000 * (time.process_time() - start) / len(pages)
+        looked_at = sum(result.extractor in ("whole_page", "best_blocks") for result in results) / len(results)
+        table.add_row(
+            extractor, *columns_of(pages, [result.text for result in results]), f"{milliseconds:.1f}", f"{looked_at:.1%}"
+        )
+    for peer in PEERS:
+        if not installed(peer):
+            table.add_row(peer.name, "not installed; see benchmarks/requirements-main-text.txt")
+            continue
+        peer.extract(pages[0].html)
+        start = time.process_time()
+        texts = [peer.extract(page.html) for page in pages]
+        milliseconds = 1000 * (time.process_time() - start) / len(pages)
+        table.add_row(peer.name, *columns_of(pages, texts), f"{milliseconds:.1f}", "")
+    Console(width=150).print(table)
+
+
+def columns_of(pages: list[Page], texts: list[str]) -> list[str]:
+    """The four columns of scores: all texts, Japanese ones, others, snippets."""
+    scored = list(zip(pages, texts, strict=True))
+    tokens = [(page.is_japanese, score_tokens(text, page.text)) for page, text in scored if page.text]
+    snippets = [(page, text) for page, text in scored if not page.text]
+    columns = [
+        mean([tokens_score for _, tokens_score in tokens]),
+        mean([tokens_score for is_japanese, tokens_score in tokens if is_japanese]),
+        mean([tokens_score for is_japanese, tokens_score in tokens if not is_japanese]),
+        score_snippets([text for _, text in snippets], [page for page, _ in snippets]),
+    ]
+    return [" / ".join(f"{number:.3f}" for number in column) for column in columns]
 
 
 if __name__ == "__main__":

@@ -20,7 +20,6 @@ import re
 from typing import Literal, NamedTuple
 
 import numpy as np
-import trafilatura
 from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.html import HTMLTree
 
@@ -113,6 +112,8 @@ def _by_resiliparse(tree: HTMLTree) -> str:
 
 
 def _by_trafilatura(html: str) -> str:
+    import trafilatura  # half a second that a worker need not wait for where the reference is not asked
+
     text = trafilatura.extract(html, include_comments=False, include_tables=True, deduplicate=False) or ""
     lines = (_without_bars(line) for line in text.encode("utf-8", "replace").decode("utf-8").split("\n"))
     return normal_form("\n".join(line for line in lines if line is not None))
