@@ -15,34 +15,38 @@ ROWS_SHOWN = 30
 
 
 class Table(NamedTuple):
-    """A table of the report: `query` gives its rows, the first column being what a row is about."""
+    """A table of the report: `query` gives its rows, the first column being what a row is about, the others numbers.
+
+    by_part: the query asks one part, `{part}`, and numbers of the same first column add up over the parts; so that it needs the
+    memory of one part, where a join of all parts needs that of the corpus. The rows are ordered by the second column, the
+    greatest first, or by the first.
+    """
 
     name: str
     title: str
     note: str
     query: str
     has_rest: bool = False  # whether rows behind ROWS_SHOWN are summed up as one
+    by_part: bool = True
+    most_first: bool = True
 
 
-# Of each extracted document, whether it is in the shards. `fates` has a row a record, and one that became no page can have the id
-# of one that did.
-_KEPT = """
-    (SELECT d.part, d.doc_id, d.host, d.lang, d.charset, d.charset_source, d.extractor, d.date, f.kept, t.n_tokens
-     FROM documents d JOIN (SELECT * FROM fates WHERE stage <> 'extract') f USING (part, doc_id)
-     LEFT JOIN token_counts t USING (part, doc_id))
+# Of each extracted document of a part, whether it is in the shards, and its tokens as extracted and there.
+_PART_PAGES = """
+CREATE OR REPLACE TEMPORARY TABLE part_pages AS
+    SELECT d.*, dropped.doc_id IS NULL AS kept, t.n_tokens, v.n_tokens AS final_tokens
+    FROM (SELECT doc_id, host, lang, charset, charset_source, extractor, date FROM documents WHERE part = {part}) d
+    LEFT JOIN (SELECT doc_id FROM stage_verdicts WHERE part = {part} AND NOT kept) dropped USING (doc_id)
+    LEFT JOIN (SELECT doc_id, n_tokens FROM token_counts WHERE part = {part}) t USING (doc_id)
+    LEFT JOIN (SELECT doc_id, n_tokens FROM stage_verdicts WHERE part = {part} AND stage = 'pii') v USING (doc_id)
 """
-# Sizes as they are in the shards: after cleaning and masking.
-_FINAL = """
-    (SELECT f.part, f.doc_id, v.n_tokens FROM fates f
-     JOIN (SELECT part, doc_id, n_tokens FROM stage_verdicts WHERE stage = 'pii') v USING (part, doc_id) WHERE f.kept)
-"""
 
 
-def _by(column: str, order: str = "2 DESC, 1") -> str:
+def _by(column: str) -> str:
     return f"""
         SELECT {column} AS value, count(*) AS extracted_documents, count(*) FILTER (kept) AS kept_documents,
                coalesce(sum(n_tokens) FILTER (kept), 0)::BIGINT AS kept_tokens
-        FROM {_KEPT} GROUP BY 1 ORDER BY {order}
+        FROM part_pages GROUP BY 1
     """
 
 
@@ -58,7 +62,7 @@ TABLES = (
     Table("charsets", "Charsets", "As decoded.", _by("coalesce(charset, '')"), has_rest=True),
     Table("charset_sources", "What told the charset", "", _by("coalesce(charset_source, '')")),
     Table("extractors", "Extractors", "Which extractor found the main text.", _by("coalesce(extractor, '')")),
-    Table("months", "Months of the crawl", "", _by("coalesce(substr(date, 1, 7), '')", "1")),
+    Table("months", "Months of the crawl", "", _by("coalesce(substr(date, 1, 7), '')"), most_first=False),
     Table(
         "clusters",
         "Sizes of duplicate clusters",
@@ -66,23 +70,25 @@ TABLES = (
         """
         SELECT cluster_size, count(DISTINCT cluster_id) AS clusters, count(*) AS documents FROM duplicates GROUP BY 1 ORDER BY 1
         """,
+        by_part=False,
     ),
     Table(
         "lengths",
         "Lengths in tokens",
         "Documents in the shards, by their length with its delimiter.",
-        f"""
-        SELECT (2 ** floor(log2(n_tokens)))::BIGINT AS tokens_from, count(*) AS documents, sum(n_tokens)::BIGINT AS tokens
-        FROM {_FINAL} GROUP BY 1 ORDER BY 1
+        """
+        SELECT (2 ** floor(log2(final_tokens)))::BIGINT AS tokens_from, count(*) AS documents, sum(final_tokens)::BIGINT AS tokens
+        FROM part_pages WHERE kept AND final_tokens IS NOT NULL GROUP BY 1
         """,
+        most_first=False,
     ),
     Table(
         "personal_data",
         "Personal data",
         "Masked spans by kind.",
         """
-        SELECT kind, count(*) AS spans, count(DISTINCT (part, doc_id)) AS documents FROM edits WHERE stage = 'pii'
-        GROUP BY 1 ORDER BY 2 DESC, 1
+        SELECT kind, count(*) AS spans, count(DISTINCT doc_id) AS documents FROM edits WHERE stage = 'pii' AND part = {part}
+        GROUP BY 1
         """,
     ),
     Table(
@@ -90,27 +96,51 @@ TABLES = (
         "Cleaning",
         "Edits by kind.",
         """
-        SELECT kind, count(*) AS edits, count(DISTINCT (part, doc_id)) AS documents,
+        SELECT kind, count(*) AS edits, count(DISTINCT doc_id) AS documents,
                sum("end" - start - length(replacement))::BIGINT AS characters_removed
-        FROM edits WHERE stage = 'clean' GROUP BY 1 ORDER BY 2 DESC, 1
+        FROM edits WHERE stage = 'clean' AND part = {part} GROUP BY 1
         """,
     ),
 )
 
 
 def tables(ledger: Ledger) -> list[dict[str, Any]]:
-    """Each of TABLES as a mapping: name, title, note, columns, rows, and how many rows the query had."""
+    """Each of TABLES as a mapping: name, title, note, columns, rows, and a last row for those that are not shown."""
     found = []
+    columns, sums = _sums_of_parts(ledger)
     for table in TABLES:
-        result = ledger.connection.execute(table.query)
-        columns = [column[0] for column in result.description]
-        rows = [list(row) for row in result.fetchall()]
+        if table.by_part:
+            names, rows = columns[table.name], [[value, *numbers] for value, numbers in sums[table.name].items()]
+            rows.sort(key=(lambda row: (-row[1], row[0])) if table.most_first else (lambda row: row[0]))
+        else:
+            result = ledger.connection.execute(table.query)
+            names, rows = [column[0] for column in result.description], [list(row) for row in result.fetchall()]
         shown = rows[:ROWS_SHOWN] if table.has_rest else rows
         if len(rows) > len(shown):
-            rest = [sum(row[index] for row in rows[ROWS_SHOWN:]) for index in range(1, len(columns))]
+            rest = [sum(row[index] for row in rows[ROWS_SHOWN:]) for index in range(1, len(names))]
             shown.append([f"{len(rows) - ROWS_SHOWN:,} others", *rest])
-        found.append({"name": table.name, "title": table.title, "note": table.note, "columns": columns, "rows": shown})
+        found.append({"name": table.name, "title": table.title, "note": table.note, "columns": names, "rows": shown})
     return found
+
+
+def _sums_of_parts(ledger: Ledger) -> tuple[dict[str, list[str]], dict[str, dict[Any, list[int]]]]:
+    """By table that is made part by part: its columns, and by the value of the first the sums of the others."""
+    columns: dict[str, list[str]] = {}
+    sums: dict[str, dict[Any, list[int]]] = {table.name: {} for table in TABLES if table.by_part}
+    # A corpus without a part has the tables too, without rows: no part has an empty name.
+    for part in sorted(path.stem for path in (ledger.root / "documents").glob("*.parquet")) or [""]:
+        name = "'" + part.replace("'", "''") + "'"
+        ledger.connection.execute(_PART_PAGES.format(part=name))
+        for table in TABLES:
+            if not table.by_part:
+                continue
+            result = ledger.connection.execute(table.query.format(part=name))
+            columns[table.name] = [column[0] for column in result.description]
+            of_table = sums[table.name]
+            for value, *numbers in result.fetchall():
+                before = of_table.get(value)
+                of_table[value] = numbers if before is None else [a + b for a, b in zip(before, numbers, strict=True)]
+    return columns, sums
 
 
 def rules(ledger: Ledger, quality: Sequence[Rule]) -> list[dict[str, Any]]:

@@ -94,6 +94,22 @@ def test_tables_count_what_the_corpus_holds(corpus: Path, data: dict[str, Any]) 
     assert sum(row[2] for row in tables["clusters"]) == rows(corpus, "SELECT count(*) FROM duplicates")[0][0]
 
 
+def test_tables_summed_over_parts_are_those_of_one_query(corpus: Path, data: dict[str, Any]) -> None:
+    tables = {table["name"]: table["rows"] for table in data["tables"]}
+    counted = "count(*), count(*) FILTER (kept), coalesce(sum(n_tokens) FILTER (kept), 0)::BIGINT FROM pages GROUP BY 1"
+    charsets = rows(corpus, f"SELECT coalesce(charset, ''), {counted} ORDER BY 2 DESC, 1")
+    assert tables["charsets"] == [list(row) for row in charsets]
+    months = rows(corpus, f"SELECT coalesce(substr(date, 1, 7), ''), {counted} ORDER BY 1")
+    assert tables["months"] == [list(row) for row in months]
+    documents = "count(*), count(DISTINCT (part, doc_id))"
+    spans = rows(corpus, f"SELECT kind, {documents} FROM edits WHERE stage = 'pii' GROUP BY 1 ORDER BY 2 DESC, 1")
+    assert tables["personal_data"] == [list(row) for row in spans]
+    lengths = rows(
+        corpus, "SELECT (2 ** floor(log2(final_tokens)))::BIGINT, count(*) FROM pages WHERE kept GROUP BY 1 ORDER BY 1"
+    )
+    assert [row[:2] for row in tables["lengths"]] == [list(row) for row in lengths]
+
+
 def test_histograms_hold_every_document_of_every_measured_number(corpus: Path, data: dict[str, Any]) -> None:
     judged = rows(corpus, "SELECT count(*) FROM stage_verdicts WHERE stage = 'quality'")[0][0]
     assert {number["name"] for number in data["numbers"]} == {measure.name for measure in MEASURES}
@@ -144,6 +160,24 @@ def test_pages_are_those_that_a_rule_dropped_and_kept_ones_nearest_to_it(corpus:
         "USING (part, doc_id) ORDER BY num_letters LIMIT 12",
     )
     assert [page["value"] for page in lengths] == [value for (value,) in kept]
+
+
+def test_the_dropped_pages_shown_are_those_with_the_smallest_ids_and_say_what_was_kept_instead(
+    corpus: Path, data: dict[str, Any]
+) -> None:
+    query = f"""
+        SELECT f.doc_id, f.url, f.value, f.threshold, o.url FROM fates f
+        LEFT JOIN duplicates u ON u.doc_id = f.doc_id AND u.doc_id <> u.survivor_id AND f.stage = 'dedup'
+        LEFT JOIN (SELECT doc_id, max(url) AS url FROM documents GROUP BY 1) o ON o.doc_id = u.survivor_id
+        WHERE f.stage = ? AND f.rule = ? ORDER BY f.doc_id, f.warc_offset LIMIT {PAGES}
+    """
+    with read_ledger(corpus) as ledger:
+        for of_rule in data["pages"]:
+            chosen = ledger.rows(query, of_rule["stage"], of_rule["rule"])
+            shown = [tuple(page[name] for name in ("doc_id", "url", "value", "threshold")) for page in of_rule["dropped"]]
+            assert shown == [row[:4] for row in chosen], of_rule["rule"]
+            if of_rule["stage"] == "dedup":
+                assert [page["detail"] for page in of_rule["dropped"]] == [row[4] for row in chosen]
 
 
 def test_a_large_corpus_is_sampled_by_id_and_the_share_is_told(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
