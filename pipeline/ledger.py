@@ -100,9 +100,9 @@ CREATE OR REPLACE {temporary} VIEW fates AS
            r.warc_file, r.warc_offset
     FROM records r LEFT JOIN (SELECT * FROM stage_verdicts WHERE NOT kept) v USING (part, doc_id) WHERE r.kept;
 CREATE OR REPLACE {temporary} VIEW pages AS
-    SELECT d.* EXCLUDE (text), f.stage, f.kept, f.rule, f.value, f.threshold, t.n_tokens,
+    SELECT d.*, f.stage, f.kept, f.rule, f.value, f.threshold, t.n_tokens,
            CASE WHEN f.kept THEN final.n_tokens END AS final_tokens
-    FROM documents d
+    FROM (SELECT COLUMNS(lambda name: name <> 'text') FROM documents) d
     JOIN (SELECT * FROM fates WHERE stage <> 'extract') f USING (part, doc_id)
     LEFT JOIN token_counts t USING (part, doc_id)
     LEFT JOIN (SELECT part, doc_id, n_tokens FROM stage_verdicts WHERE stage = 'pii') final USING (part, doc_id);

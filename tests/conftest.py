@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from pipeline.manifest import Manifest, read_manifest
 from pipeline.runner import Listener, run
@@ -11,6 +12,10 @@ from pipeline.runner import Listener, run
 # The models of the tests are small: a second thread gains nothing, and costs much where other programs run. Read by torch
 # when it is imported, and by the processes that tests start.
 os.environ["OMP_NUM_THREADS"] = "1"
+
+# Where other programs hold the cores, an example takes as long as they let it: no test fails for that.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT / "data" / "sample"
