@@ -59,7 +59,9 @@ def report_data(ledger: Ledger, manifest: Manifest, other: Ledger | None = None)
             "tokens": int(numbers.n_tokens[numbers.failures == 0].sum()),
         },
         "tables": tables(ledger),
-        "pages": pages(ledger, [(each["stage"], each["rule"]) for each in dropping if each["first"]], of_quality, manifest.pii),
+        "pages": pages(
+            ledger, [(each["stage"], each["rule"]) for each in dropping if each["first"]], of_quality, manifest.pii, numbers.below
+        ),
         "comparison": {"name": other.root.resolve().name, **asdict(difference(ledger, other))} if other else None,
     }
 

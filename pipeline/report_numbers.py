@@ -28,9 +28,10 @@ _SIDES = {"minimum": "min", "above": "above", "maximum": "max", "below": "below"
 
 
 class Sampled(NamedTuple):
-    """Numbers of the documents that quality judged, N of them: `share` of all."""
+    """Numbers of the documents that quality judged, N of them: `share` of all, those whose ids are less than `below`."""
 
     share: float
+    below: str
     columns: dict[str, np.ndarray]
     n_tokens: np.ndarray
     failures: np.ndarray  # int (N,), how many rules each fails
@@ -41,18 +42,19 @@ def read_numbers(ledger: Ledger) -> Sampled:
     """The measured numbers, of all documents or of a sample."""
     count = ledger.rows("SELECT count(*) FROM stage_verdicts WHERE stage = 'quality'")[0][0]
     share = min(1.0, SAMPLED_FROM / max(1, count))
-    # The first 8 of 32 hex digits: a hash's first bits, even among all documents.
-    bound = f"WHERE v.doc_id < '{int(share * 2**32):08x}'" if share < 1 else ""
+    # The first 8 of 32 hex digits: a hash's first bits, even among all documents. No id is as great as "g".
+    below = f"{int(share * 2**32):08x}" if share < 1 else "g"
     names = [measure.name for measure in MEASURES]
     query = f"""
         SELECT {", ".join(f"f.{name}::DOUBLE AS {name}" for name in names)}, coalesce(f.n_tokens, 0) AS n_tokens,
                len(v.failed) AS failures, coalesce(v.rule, '') AS first_rule
-        FROM (SELECT * FROM stage_verdicts WHERE stage = 'quality') v JOIN features f USING (part, doc_id) {bound}
+        FROM (SELECT * FROM stage_verdicts WHERE stage = 'quality' AND doc_id < '{below}') v
+        JOIN (SELECT * FROM features WHERE doc_id < '{below}') f USING (part, doc_id)
         ORDER BY v.doc_id
     """
     found = ledger.connection.execute(query).fetchnumpy()
     columns = {name: found[name] for name in names}
-    return Sampled(share, columns, found["n_tokens"], found["failures"], found["first_rule"])
+    return Sampled(share, below, columns, found["n_tokens"], found["failures"], found["first_rule"])
 
 
 def histograms(sampled: Sampled, rules: Sequence[Rule]) -> list[dict[str, Any]]:

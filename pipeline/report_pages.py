@@ -21,11 +21,14 @@ _LOOKED_UP = {"url": None, "detail": None}
 
 
 def pages(
-    ledger: Ledger, dropping: Iterable[tuple[str, str]], quality: Sequence[Rule], config: PiiConfig
+    ledger: Ledger, dropping: Iterable[tuple[str, str]], quality: Sequence[Rule], config: PiiConfig, below: str
 ) -> list[dict[str, Any]]:
-    """For each (stage, rule) of `dropping`: the pages that it was the first to drop, and, for the rules of quality, kept ones."""
+    """For each (stage, rule) of `dropping`: the pages that it was the first to drop, and, for the rules of quality, kept ones.
+
+    Kept ones are looked for among documents whose ids are less than `below`.
+    """
     dropped = {("extract", rule): chosen for rule, chosen in _dropped_records(ledger).items()} | _dropped_pages(ledger)
-    nearly = _nearly(ledger, quality)
+    nearly = _nearly(ledger, quality, below)
     found: list[dict[str, Any]] = [
         {
             "stage": stage,
@@ -61,7 +64,7 @@ def _dropped_pages(ledger: Ledger) -> dict[tuple[str, str], list[dict[str, Any]]
     }
 
 
-def _nearly(ledger: Ledger, quality: Sequence[Rule]) -> dict[str, list[dict[str, Any]]]:
+def _nearly(ledger: Ledger, quality: Sequence[Rule], below: str) -> dict[str, list[dict[str, Any]]]:
     """By rule the kept pages whose number is nearest to a bound of the rule, in the width of that bound."""
     chosen = ", ".join(
         f"min({{distance: {_distance(rule)}, doc_id: f.doc_id, part: f.part, value: f.{rule.measured}::DOUBLE}}, {PAGES})"
@@ -70,8 +73,8 @@ def _nearly(ledger: Ledger, quality: Sequence[Rule]) -> dict[str, list[dict[str,
     if not chosen:
         return {}
     query = f"""
-        SELECT {chosen} FROM (SELECT part, doc_id FROM stage_verdicts WHERE stage = 'quality' AND kept) v
-        JOIN measured f USING (part, doc_id)
+        SELECT {chosen} FROM (SELECT part, doc_id FROM stage_verdicts WHERE stage = 'quality' AND kept AND doc_id < '{below}') v
+        JOIN (SELECT * FROM measured WHERE doc_id < '{below}') f USING (part, doc_id)
     """
     return {
         rule.name: [

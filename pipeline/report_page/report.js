@@ -24,7 +24,7 @@ function heading() {
     report.append(paragraph("The last run did not come to its end, so figures of different stages may not fit together.", "warning"));
   }
   if (data.sampled < 1) {
-    report.append(paragraph(`Histograms and sliders show a sample of ${count(data.judged)} documents, ${(100 * data.sampled).toFixed(2)} % of all, chosen by their ids. Tables count every document.`, "warning"));
+    report.append(paragraph(`Histograms, sliders and kept pages to read are of a sample of ${count(data.judged)} documents, ${(100 * data.sampled).toFixed(2)} % of all, chosen by their ids. Tables count every document.`, "warning"));
   }
 }
 
