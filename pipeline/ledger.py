@@ -155,6 +155,8 @@ class Ledger:
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
         self.connection.close()
+        # An error that is being reported keeps this object to the end of the program, and DuckDB complains there of what it kept.
+        del self.connection
 
     def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
         """The rows of a query with `?` for `parameters`."""
