@@ -162,7 +162,7 @@ def what_if(output: str, changes: tuple[str, ...], sweep: str | None, sample: in
             raise WrongUse("--sample shows the pages of one alternative; leave --sweep out")
         alternatives = [(*changes, value) for value in sweep_changes(sweep)] if sweep else [changes]
         path = str(Path(output) / "manifest.yaml")
-        with Ledger(Path(output), read_only=True) as ledger:  # without views, which cost seconds on a corpus of many parts
+        with Ledger(Path(output), read_only=True) as ledger:  # it reads the files itself, and needs no views
             present = read_present(ledger, read_manifest(path))
             remade = remade_stages(ledger, present.manifest)
         wanted = [read_manifest(path, each) for each in alternatives]

@@ -34,7 +34,7 @@ class ExtractConfig(Config):
 
     extractor: Extractor = Field(
         "auto",
-        description="blocks is the project's own, resiliparse the fastest, trafilatura the reference; auto is blocks, and a "
+        description="blocks is the project's own, resiliparse and trafilatura are public ones; auto is blocks, and a "
         "second look where they hold next to nothing",
     )
     max_page_bytes: int = Field(
