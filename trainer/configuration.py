@@ -22,6 +22,9 @@ DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 PrecisionName = Literal["auto", "fp32", "bf16"]
 Strategy = Literal["ddp", "fsdp"]
 
+# In the folder of a run: its settings as they were when it was last started.
+CONFIGURATION_FILE = "config.yaml"
+
 # Fields that decide which sequence is trained when, or what the parameters are: a run that goes on cannot change them.
 FIXED = ("model", "start_from", "context_length", "vocabulary_size", "dropout", "tie_embeddings", "seed")
 
@@ -131,6 +134,13 @@ def read_configuration(path: str | None, flags: Mapping[str, Any], base: Mapping
         return PretrainConfig.model_validate(content)
     except ValidationError as error:
         raise TrainerError(f"{path or 'configuration'}: {explained(error, PretrainConfig)}") from error
+
+
+def read_begun(run: Path) -> dict[str, Any] | None:
+    """The configuration, as plain data, that the run in the folder `run` was last started with; None where none was. Raises
+    TrainerError for a file that is no configuration."""
+    path = run / CONFIGURATION_FILE
+    return _read_yaml(str(path)) if path.exists() else None
 
 
 def output_folder(path: str | None, flags: Mapping[str, Any]) -> Path:

@@ -18,17 +18,18 @@ from trainer.step import train_step
 from trainer.stopping import EarlyStopping, SkippedSteps, StopSignal
 
 
-def pretrain(config: PretrainConfig, checkpoint: Checkpoint | None, parallel: Parallel, console: Console) -> str:
+def pretrain(config: PretrainConfig, checkpoint: Checkpoint | None, parallel: Parallel, console: Console, *, resume: bool) -> str:
     """Train until the run's length, a signal, or early stopping; returns a sentence on why it ended. Raises TrainerError.
 
-    checkpoint: where to go on from; None begins the run. Every rank calls it; the first writes and speaks.
+    checkpoint: where to go on from; None begins the run. resume: whether the folder may hold the record of a run, which then goes
+    on, or begins anew where there is no checkpoint of it. Every rank calls it; the first writes and speaks.
     """
     run = prepare(config, checkpoint, parallel)
     progress = run.progress
     skipped = SkippedSteps(config.skipped_steps, progress.skipped_in_a_row)
     patience = EarlyStopping(config.early_stopping or math.inf, progress.best, progress.waited)
     ended = f"the run has its {run.steps:,} steps"
-    with Reporter(run, parallel, console, progress.step if checkpoint else None) as report, StopSignal() as signal:
+    with Reporter(run, parallel, console, progress.step if resume else None) as report, StopSignal() as signal:
         for batches in run.loader.steps(progress.sequences, run.steps - progress.step, run.sequences):
             started = time.perf_counter()
             rate = learning_rate(config.schedule, progress.step, run.steps)

@@ -60,7 +60,8 @@ class Metrics:
     """Where the rows of one run go. One process of a run has it."""
 
     def __init__(self, run: Path, tensorboard: bool, wandb_project: str | None, resumed_step: int | None = None) -> None:
-        """Open the record of the folder `run`, which exists; `resumed_step` is that of the checkpoint a run goes on from.
+        """Open the record of the folder `run`, which exists; `resumed_step` is that of the checkpoint a run goes on from, 0
+        where it was ended before its first; None for a run that begins.
 
         tensorboard: write `RUN/tensorboard` too. wandb_project: the project of Weights & Biases to write to, or None.
         Raises TrainerError when the file cannot be written, when it has rows of another run, and when a package that is

@@ -17,12 +17,12 @@ from rich.console import Console
 
 from model.config import ModelError
 from trainer.checkpoint import checkpoints, newest
-from trainer.configuration import options, output_folder, read_configuration
+from trainer.configuration import options, output_folder, read_begun, read_configuration
 from trainer.errors import TrainerError
 
 
 def start(config_path: str | None, resume: bool, flags: dict[str, Any], console: Console) -> None:
-    """Begin a run, or with `resume` go on from its newest whole checkpoint (begin, when it has none yet)."""
+    """Begin a run, or with `resume` go on from its newest whole checkpoint; a run that ended before its first begins anew."""
     # Imported here, so that --help and a wrong flag are answered at once.
     from trainer.device import chosen_device
     from trainer.loop import pretrain
@@ -34,10 +34,12 @@ def start(config_path: str | None, resume: bool, flags: dict[str, Any], console:
     checkpoint = newest(output, lambda text: console.print(text, markup=False)) if resume else None
     if not resume and checkpoints(output):
         raise TrainerError(f"{output} holds a run already: --resume goes on with it, another --output begins a new one")
-    stored = read_stored(checkpoint.path).configuration if checkpoint else None
+    stored = read_stored(checkpoint.path).configuration if checkpoint else read_begun(output) if resume else None
+    if stored and not checkpoint:
+        console.print(f"{output} has no checkpoint yet: the run begins anew, with its settings", markup=False)
     config = read_configuration(config_path, flags, stored)
     with Parallel(config.strategy, chosen_device(config.device).type) as parallel, held(output, parallel):
-        ended = pretrain(config, checkpoint, parallel, console)
+        ended = pretrain(config, checkpoint, parallel, console, resume=resume)
         if parallel.first:
             console.print(ended, markup=False, highlight=False)
 

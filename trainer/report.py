@@ -1,6 +1,7 @@
 """What a run shows and leaves behind besides checkpoints: the live line, metrics, the picture, validations, samples."""
 
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import yaml
 from rich.console import Console
 
 from model.gpt import parameter_count
+from trainer.configuration import CONFIGURATION_FILE
 from trainer.errors import TrainerError
 from trainer.evaluate import evaluate
 from trainer.generate import sample_text
@@ -26,7 +28,7 @@ class Reporter:
     """The voice of a run. A context; every rank has one, and only the first rank's writes and speaks."""
 
     def __init__(self, run: Run, parallel: Parallel, console: Console, resumed_step: int | None) -> None:
-        """resumed_step: that of the checkpoint that the run goes on from; None for one that begins."""
+        """resumed_step: that of the checkpoint that the run goes on from, 0 where it has none; None for one that begins."""
         self._run, self._parallel, self._output = run, parallel, Path(run.config.output)
         self._speed = Speed()
         order = run.loader.order
@@ -59,9 +61,11 @@ class Reporter:
     def _introduce(self) -> None:
         run = self._run
         settings = yaml.safe_dump(run.config.model_dump(mode="json"), allow_unicode=True, sort_keys=False)
-        path = self._output / "config.yaml"
+        path = self._output / CONFIGURATION_FILE
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         try:
-            path.write_text(settings, encoding="utf-8")
+            temporary.write_text(settings, encoding="utf-8")
+            temporary.replace(path)
         except OSError as error:
             raise TrainerError(f"{path}: cannot be written ({error.strerror}); make room or choose another --output") from error
         total, blocks = parameter_count(run.model), parameter_count(run.model, embeddings=False)

@@ -123,6 +123,24 @@ def test_a_run_that_was_killed_goes_on_to_the_bit(shards: Path, whole: Path, tmp
     assert (killed / LOSSES_FILE).read_bytes() == (whole / LOSSES_FILE).read_bytes()
 
 
+def test_a_run_killed_before_its_first_checkpoint_begins_anew_with_its_settings_and_says_so(
+    shards: Path, whole: Path, tmp_path: Path
+) -> None:
+    killed = tmp_path / "killed"
+    endless = arguments(shards, killed, "--steps", "100000", "--save-every", "100000")
+    command = [sys.executable, "-u", "-m", "trainer.pretrain", *endless]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        wait_for_step(process, killed, 2)
+        process.kill()
+    assert not checkpoints(killed)
+    assert "--resume to go on" in refused(*arguments(shards, killed))
+    result = CliRunner().invoke(main, ["--output", str(killed), "--resume", "--steps", "20"])
+    assert result.exit_code == 0, result.output
+    assert "has no checkpoint yet: the run begins anew" in " ".join(result.output.split())
+    assert losses(killed) == losses(whole)
+    assert (killed / LOSSES_FILE).read_bytes() == (whole / LOSSES_FILE).read_bytes()
+
+
 def wait_for_step(process: subprocess.Popen[str], run: Path, step: int) -> None:
     """Return when `process` has recorded the step."""
     record = run / "metrics.jsonl"
