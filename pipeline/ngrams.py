@@ -17,8 +17,7 @@ TOP_SIZES = (2, 3, 4)
 DUPLICATE_SIZES = (5, 6, 7, 8, 9, 10)
 
 _SHORT, _LONG = TOP_SIZES[-1], DUPLICATE_SIZES[-1]
-_CODES = 0x110000  # Unicode's code points, so the number of a letter has at most 21 bits
-_LETTER_BITS = np.uint64(21)
+_LETTER_BITS = np.uint64(21)  # Unicode has 0x110000 code points, so the number of a letter has at most as many bits
 # Three letters make one word; two words whose exclusive or is below these share their first letter, or first two.
 _SHARE_ONE, _SHARE_TWO = np.uint64(1 << 42), np.uint64(1 << 21)
 _ONE = np.uint32(1)  # so that sums stay unsigned: compiled code tests every signed index for being negative
@@ -41,8 +40,10 @@ def count_ngrams(codes: np.ndarray, bounds: np.ndarray) -> Ngrams:
     grows with the longest text, by 40 bytes a letter.
     """
     lengths = np.diff(bounds)[:, None]
-    # Allocated here since numpy leaves untouched pages of a zeroed array to the operating system; numba writes them all.
-    letters, top, shared, runs, repeated_letters = _count_ngrams(codes, bounds, np.zeros(_CODES, dtype=np.uint32))
+    # Allocated here since numpy leaves untouched pages of a zeroed array to the operating system; numba writes them all. One
+    # for all of Unicode would exceed 4 MiB, from where numpy asks for pages of 2 MiB, which are zeroed whole: 0.8 ms.
+    numbers = np.zeros(int(codes.max(initial=0)) + 1, dtype=np.uint32)
+    letters, top, shared, runs, repeated_letters = _count_ngrams(codes, bounds, numbers)
     occurrences = np.maximum(lengths - np.array(DUPLICATE_SIZES) + 1, 0)
     # Sorted neighbours that share n letters or more belong to one type, so each of the others begins a new one.
     equal_neighbours = shared[:, ::-1].cumsum(axis=1)[:, ::-1][:, DUPLICATE_SIZES]
@@ -56,11 +57,14 @@ def count_ngrams(codes: np.ndarray, bounds: np.ndarray) -> Ngrams:
 
 
 @numba.njit(cache=True, nogil=True)
-def _number_letters(codes: np.ndarray, numbers: np.ndarray, letters: np.ndarray, frequencies: np.ndarray) -> np.int64:
+def _number_letters(
+    codes: np.ndarray, numbers: np.ndarray, letters: np.ndarray, frequencies: np.ndarray, known_codes: np.ndarray
+) -> np.int64:
     """Number the letters of a text from 1 as they appear, with their frequencies, and zeros behind the end.
 
     The zero never equals a letter, so that no n-gram reaches beyond the end of the text and equals another. `numbers` (by
-    code point) comes zeroed and is left so. Returns how many different letters there are.
+    code point) comes zeroed and is left so; `known_codes` is scratch space by number. Returns how many different letters
+    there are.
     """
     known = np.uint32(0)
     for index in range(len(codes)):
@@ -69,11 +73,12 @@ def _number_letters(codes: np.ndarray, numbers: np.ndarray, letters: np.ndarray,
             known += _ONE
             number = known
             numbers[codes[index]] = number
+            known_codes[number] = codes[index]
             frequencies[number] = 0
         frequencies[number] += _ONE
         letters[index] = number
-    for index in range(len(codes)):
-        numbers[codes[index]] = 0
+    for number in range(_ONE, known + _ONE):
+        numbers[known_codes[number]] = 0
     letters[len(codes) : len(codes) + _LONG] = 0
     return np.int64(known)
 
@@ -103,6 +108,26 @@ def _count_keys(keys: np.ndarray, buckets: np.int64, order: np.ndarray, frequenc
 
 
 @numba.njit(cache=True, nogil=True)
+def _count_covered(repeated: np.ndarray, letters: np.ndarray) -> None:
+    """Add to `letters[n]` how many letters lie inside any n-gram that occurs again.
+
+    `repeated` holds for each position the longest such n-gram that begins there, and ends with a `_SHORT`. Positions side by
+    side where n is reached make one stretch of covered letters, so there is only something to do where the number changes.
+    """
+    begins = np.zeros(_LONG + 1, dtype=np.int64)
+    ends = np.zeros(_LONG + 1, dtype=np.int64)
+    before = _SHORT
+    for position in range(len(repeated)):
+        here = int(repeated[position])
+        for n in range(before + 1, here + 1):
+            begins[n] = max(position, ends[n])
+        for n in range(here + 1, before + 1):
+            ends[n] = position - 1 + n
+            letters[n] += ends[n] - begins[n]
+        before = here
+
+
+@numba.njit(cache=True, nogil=True)
 def _count_ngrams(
     codes: np.ndarray, bounds: np.ndarray, numbers: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -116,8 +141,7 @@ def _count_ngrams(
     order, other = np.empty(longest + 1, dtype=np.uint32), np.empty(longest + 1, dtype=np.uint32)
     frequencies, slots = np.empty(longest + 1, dtype=np.uint32), np.empty(longest + 1, dtype=np.uint32)
     ranks = np.empty(longest + _LONG, dtype=np.uint32)  # by position: the place of its 4-gram in the order of all
-    repeated = np.empty(longest, dtype=np.uint8)  # by position: the longest n-gram there that occurs again, if over 4
-    covered = np.empty(_LONG + 1, dtype=np.int64)
+    repeated = np.empty(longest + 1, dtype=np.uint8)  # by position: the longest n-gram there that occurs again, at least 4
 
     different = np.zeros(texts, dtype=np.int64)
     top = np.ones((texts, len(TOP_SIZES)), dtype=np.int64)
@@ -128,11 +152,11 @@ def _count_ngrams(
         length = bounds[text + 1] - bounds[text]
         if length == 0:
             continue
-        buckets = 1 + _number_letters(codes[bounds[text] : bounds[text + 1]], numbers, letters, frequencies)
+        buckets = 1 + _number_letters(codes[bounds[text] : bounds[text + 1]], numbers, letters, frequencies, slots)
         different[text] = buckets - 1
         for index in range(length):
             order[index] = index
-            repeated[index] = 0
+            repeated[index] = _SHORT
         for index in range(length + _LONG - 2):
             words[index] = (
                 np.uint64(letters[index]) << _LETTER_BITS | np.uint64(letters[index + 1])
@@ -199,16 +223,13 @@ def _count_ngrams(
             # runs of n-grams begin here for the n above what the one before shared, up to what this one shares
             runs[text, shared_before + 1] += 1
             runs[text, max(shared, shared_before) + 1] -= 1
-            repeated[before] = max(shared, shared_before)
+            repeated[before] = max(shared, shared_before, _SHORT)
             shared_before = shared
             middle_before, last_before, rank_before = middle, last, rank
             before = position
         if members:
-            repeated[before] = shared_before
+            repeated[before] = max(shared_before, _SHORT)
 
-        covered[:] = 0
-        for position in range(length):
-            for n in range(_SHORT + 1, repeated[position] + 1):
-                repeated_letters[text, n] += min(n, position + n - covered[n])
-                covered[n] = position + n
+        repeated[length] = _SHORT
+        _count_covered(repeated[: length + 1], repeated_letters[text])
     return different, top, shared_by_size, runs, repeated_letters

@@ -142,19 +142,26 @@ def _divide_text(
     lines, line_letters, short_lines, bullet_lines, punctuated_lines = 0, 0, 0, 0, 0
     sentence_start, sentence_hash, line_hash, ends_in_ellipsis = 0, _HASH_BASIS, _HASH_BASIS, False
     first_visible, last_visible, signs_of_first, signs_of_last = -1, -1, 0, 0
-    last_known = len(signs) - 1
-    for index in range(len(codes) + 1):
-        code = codes[index] if index < len(codes) else np.uint32(_LINE_END)
-        sign = signs[min(code, last_known)]
-        if sign == 0:  # nearly every character: what follows would do the same for it, but slower
+    last_known = np.uint32(len(signs) - 1)
+    index = 0
+    while index <= len(codes):
+        # Nearly every character has no sign: runs of them are taken at once, as what follows would take them one by one.
+        run_start = index
+        while index < len(codes):
+            code = codes[index]
+            if signs[min(code, last_known)] != 0:
+                break
             letters[written] = code
             written += 1
             sentence_hash = (sentence_hash ^ code) * _HASH_PRIME
+            index += 1
+        if index > run_start:
             ends_in_ellipsis = False
-            last_visible, signs_of_last = index, sign
+            last_visible, signs_of_last = index - 1, 0
             if first_visible < 0:
-                first_visible, signs_of_first = index, sign
-            continue
+                first_visible, signs_of_first = run_start, 0
+        code = codes[index] if index < len(codes) else np.uint32(_LINE_END)
+        sign = signs[min(code, last_known)]
         if code != _LINE_END:
             if not sign & Sign.SPACE:
                 last_visible, signs_of_last = index, sign
@@ -185,5 +192,6 @@ def _divide_text(
                 bullet_lines += signs_of_first & Sign.BULLET != 0
                 punctuated_lines += signs_of_last & Sign.ENDS_LINE != 0
                 first_visible = -1
+        index += 1
     line_counts = (lines, line_letters, short_lines, bullet_lines, punctuated_lines)
     return paragraphs, sentences, written, longest_sentence, cut_sentences, line_counts
