@@ -22,7 +22,7 @@ from pipeline.decoding import decode
 from pipeline.executor import Mark
 from pipeline.http_body import BodyError, BodyTooLargeError, decode_body
 from pipeline.language import PRECISE_RULE, RAPID_RULE, measure_language, rapid_check
-from pipeline.main_text import Extractor, extract_main_text
+from pipeline.main_text import TREE_BUILDING, Extractor, MainText, extract_main_text
 from pipeline.markup import VisibleLetters
 from pipeline.nesting import NESTING_RULES, measure_nesting
 from pipeline.rules import VERDICT_SCHEMA, Rule
@@ -40,7 +40,12 @@ class ExtractConfig(Config):
     max_page_bytes: int = Field(
         10_000_000, gt=0, description="larger bodies are dropped, packed or not; Common Crawl cuts pages at 1 or 5 MiB"
     )
-    max_seconds: float = Field(20.0, gt=0, description="of computing for one page; common pages take milliseconds")
+    max_seconds: float = Field(
+        20.0,
+        gt=0,
+        description="of computing for one page, where a public extractor is asked; by the clock, a worker that stands still at "
+        "a page for six times as long is ended",
+    )
 
 
 # In the order in which they are asked. Rules without bounds are facts of the record; `detail` in the verdict says which.
@@ -172,13 +177,7 @@ def extract(
         except Dropped as drop:
             bound = [limit for _, limit in _RULE[drop.rule].bounds()]
             threshold = drop.threshold if drop.threshold is not None else bound[0] if bound else None
-            verdict = {
-                "kept": False,
-                "rule": drop.rule,
-                "value": drop.value,
-                "threshold": threshold,
-                "detail": drop.detail,
-            }
+            verdict = {"kept": False, "rule": drop.rule, "value": drop.value, "threshold": threshold, "detail": drop.detail}
         mark(-1)
         verdicts.append(
             {
@@ -275,14 +274,7 @@ def _html_page(record: Record, config: ExtractConfig, repeated: bool) -> tuple[d
     _require(RAPID_RULE, evidence.score, detail=evidence.evidence)
     decoded = decode(body, record.http_charset)
     _require(_RULE["undecodable_text"], decoded.replacement_share, detail=decoded.charset)
-    nesting = measure_nesting(decoded.text)
-    for rule in NESTING_RULES:
-        _require(rule, getattr(nesting, rule.measured))
-    try:
-        with _time_limit(config.max_seconds):
-            main = extract_main_text(decoded.text, config.extractor)
-    except OutOfTimeError as error:
-        raise Dropped("timeout", config.max_seconds, config.max_seconds) from error
+    main = _main_text(decoded.text, config)
     page = {
         "title": main.title,
         "text": main.text,
@@ -292,6 +284,24 @@ def _html_page(record: Record, config: ExtractConfig, repeated: bool) -> tuple[d
         "extractor": main.extractor,
     }
     return page, evidence.letters
+
+
+def _main_text(page: str, config: ExtractConfig) -> MainText:
+    """The main text of a page; of extractors that walk a tree, only where that is no danger, and for so long.
+
+    The project's own is linear in the page and needs neither. Nor may it be interrupted: an error raised by a signal while
+    compiled code hands its arrays over to the interpreter is lost, or ends the process.
+    """
+    if config.extractor not in TREE_BUILDING:
+        return extract_main_text(page, config.extractor)
+    nesting = measure_nesting(page)
+    for rule in NESTING_RULES:
+        _require(rule, getattr(nesting, rule.measured))
+    try:
+        with _time_limit(config.max_seconds):
+            return extract_main_text(page, config.extractor)
+    except OutOfTimeError as error:
+        raise Dropped("timeout", config.max_seconds, config.max_seconds) from error
 
 
 def _is_html(record: Record) -> bool:

@@ -27,6 +27,8 @@ from pipeline.main_text_blocks import Page, read_page
 from pipeline.main_text_trees import judge_blocks
 
 Extractor = Literal["auto", "blocks", "resiliparse", "trafilatura"]
+# Those that build a tree of the page and walk it; the project's own reads 10 MB of any markup in 2 s at most.
+TREE_BUILDING: frozenset[Extractor] = frozenset(("resiliparse", "trafilatura"))
 
 # What is no main text wherever it stands. Patterns of class names ("*=related") lost more text than they removed.
 SKIPPED = [
@@ -63,11 +65,11 @@ class MainText(NamedTuple):
 def extract_main_text(html: str, extractor: Extractor) -> MainText:
     """The title and main text of a page.
 
-    Broken markup is read as browsers read it. Hostile markup can cost minutes: judge `measure_nesting(html)` by
-    `NESTING_RULES` before.
+    Broken markup is read as browsers read it. Hostile markup can cost those of `TREE_BUILDING` minutes: judge
+    `measure_nesting(html)` by `NESTING_RULES` before.
     """
     html = html.replace("\0", "")
-    if extractor in ("resiliparse", "trafilatura"):
+    if extractor in TREE_BUILDING:
         html = html.encode("utf-8", "replace").decode("utf-8")
         tree = HTMLTree.parse(html)
         title = " ".join((tree.title or "").split())

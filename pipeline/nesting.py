@@ -1,7 +1,8 @@
-"""How much work a page would make for the parser and the main-text extractor, found in one pass over its tags.
+"""How much work a page would make for a parser and a main-text extractor that walks its tree, found in one pass over its tags.
 
-The extractor looks at the ancestors of every element, so that its work is the sum of the elements' depths and not their
-number: 10,000 nested `div`s cost it seconds, 100,000 minutes. The HTML standard adds a second trap: formatting elements
+The project's own extractor builds no tree, and needs none of this; the public ones do. resiliparse looks at the ancestors of
+every element, so that its work is the sum of the elements' depths and not their number: 10,000 nested `div`s cost it
+seconds, 100,000 minutes. The HTML standard adds a second trap: formatting elements
 that were never closed are opened again in every block that follows (section 13.2.4.3, "the list of active formatting
 elements"). And the parser compares each attribute of a tag with all others of it. Real pages come near none of this; one
 that does is dropped by a rule before it is parsed.

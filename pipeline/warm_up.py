@@ -1,7 +1,7 @@
 """A worker made ready before it looks at a page: compiled code is loaded, or, in a new environment, compiled first.
 
-A page may compute for `extract.max_seconds`. Compiling takes a minute where nothing is cached yet, and the first page of each
-worker would be charged with it and dropped for `timeout`; which page that is depends on the machine.
+A worker that stands still at a page is ended. Compiling takes a minute where nothing is cached yet, and several on a busy
+machine; the first page of each worker would be charged with it and dropped for `timeout`, and which that is depends on the machine.
 """
 
 import functools
@@ -9,8 +9,6 @@ import functools
 from pipeline.extract import ExtractConfig, extract_record
 from pipeline.main_text import Extractor
 from pipeline.warc import Record
-
-_LONG_ENOUGH = 3_600.0  # seconds of computing for the page below, compiling included, on the slowest of machines
 
 # Each has a decoder of its own.
 _CHARSETS = ("utf-8", "shift_jis", "euc-jp", "iso-2022-jp")
@@ -31,7 +29,7 @@ _PAGE = """<!doctype html>
 @functools.cache
 def make_ready(extractor: Extractor) -> None:
     """Take a made-up page through all of extract, once in a process and charset."""
-    config = ExtractConfig(extractor=extractor, max_seconds=_LONG_ENOUGH)
+    config = ExtractConfig(extractor=extractor)
     for charset in _CHARSETS:
         body = _PAGE.encode(charset)
         extract_record(Record("response", 0, content_type="text/html", http_charset=charset, body=body), config, repeated=False)
