@@ -1,7 +1,7 @@
 """A worker made ready before it looks at a page: compiled code is loaded, or, in a new environment, compiled first.
 
 A worker that stands still at a page is ended. Compiling takes a minute where nothing is cached yet, and several on a busy
-machine; the first page of each worker would be charged with it and dropped for `timeout`, and which that is depends on the machine.
+machine; the first page of each worker would be charged with it and dropped for `timeout`, which depends on the machine.
 """
 
 import functools
