@@ -25,7 +25,7 @@ def outermost(stack: np.ndarray, size: int, first: int, closes: int, stops: int)
     """The outermost open element of the classes `closes`, sought from the innermost outwards to `first` or to an element
     of the classes `stops`; -1 for none."""
     outermost = -1
-    for index in range(size - 1, max(first, 2) - 1, -1):
+    for index in range(size - 1, first - 1, -1):
         if stack[index, CLASS] & closes:
             outermost = index
         if stack[index, CLASS] & stops:
@@ -34,9 +34,9 @@ def outermost(stack: np.ndarray, size: int, first: int, closes: int, stops: int)
 
 
 @numba.njit(cache=True, nogil=True)
-def innermost(stack: np.ndarray, size: int, name: int, stops: int) -> int:
-    """The last open element of that name, up to the first of the classes `stops`; -1 for none."""
-    for index in range(size - 1, 1, -1):
+def innermost(stack: np.ndarray, size: int, first: int, name: int, stops: int) -> int:
+    """The last open element of that name, sought as `outermost` seeks; -1 for none."""
+    for index in range(size - 1, first - 1, -1):
         if stack[index, NAME] == name:
             return index
         if stack[index, CLASS] & stops:

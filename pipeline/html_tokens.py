@@ -61,7 +61,7 @@ def _tables(has_scripts: bool) -> tuple[np.ndarray, np.ndarray]:
 
 
 @numba.njit(cache=True, nogil=True)
-def _name_at(page: np.ndarray, position: int) -> tuple[int, int]:
+def name_at(page: np.ndarray, position: int) -> tuple[int, int]:
     """The packed name of the tag whose name begins at `position`, and where the name ends."""
     name = 0
     length = 0
@@ -113,7 +113,7 @@ def _attribute_at(page: np.ndarray, position: int) -> tuple[int, int, int, int]:
 
 
 @numba.njit(cache=True, nogil=True)
-def _after_comment(page: np.ndarray, position: int) -> int:
+def after_comment(page: np.ndarray, position: int) -> int:
     """Where the text goes on after the "<!", "<?" or "</" at `position` that begins no tag."""
     size = len(page)
     if position + 3 < size and page[position + 1] == 0x21 and page[position + 2] == 0x2D and page[position + 3] == 0x2D:
@@ -134,10 +134,10 @@ def _after_comment(page: np.ndarray, position: int) -> int:
 
 
 @numba.njit(cache=True, nogil=True)
-def _after_raw_text(page: np.ndarray, position: int, name: int) -> int:
+def after_raw_text(page: np.ndarray, position: int, name: int) -> int:
     """Where the end tag of `name` begins; the end of the page without one."""
     while position + 1 < len(page):
-        if page[position] == 0x3C and page[position + 1] == 0x2F and _name_at(page, position + 2)[0] == name:
+        if page[position] == 0x3C and page[position + 1] == 0x2F and name_at(page, position + 2)[0] == name:
             return position
         position += 1
     return len(page)
@@ -184,10 +184,10 @@ def _read(
             kinds[count], starts[count], ends[count] = TEXT, text_start, mark
             count += 1
         if is_comment:
-            position = text_start = _after_comment(page, mark)
+            position = text_start = after_comment(page, mark)
             continue
 
-        name, position = _name_at(page, mark + 1 + is_end)
+        name, position = name_at(page, mark + 1 + is_end)
         tag_bits = 0
         seen = 0
         owned = kept
@@ -228,7 +228,7 @@ def _read(
             kept = owned
         if is_raw:
             start = position
-            position = _after_raw_text(page, start, name)
+            position = after_raw_text(page, start, name)
             if name in (_XMP, _TITLE, _NOSCRIPT):
                 kinds[count] = CODE if name == _XMP else TITLE if name == _TITLE else NOSCRIPT
                 starts[count], ends[count] = start, position

@@ -261,11 +261,11 @@ def _build(
                     closed = outer_foreign(stack, size)
             elif step == 1:
                 if opens and is_known and table[slot, CLOSES]:
-                    first = size - 1 if own_kind & INNERMOST else 2
+                    first = max(size - 1, 2) if own_kind & INNERMOST else 2
                     closed = outermost(stack, size, first, table[slot, CLOSES], table[slot, STOPS])
                     opens = closed < 0 or not own_kind & TOGGLE
                 elif not opens and open_names[name & 0xFF]:
-                    closed = innermost(stack, size, name, table[slot, END_STOPS] if is_known else SPECIAL)
+                    closed = innermost(stack, size, 2, name, table[slot, END_STOPS] if is_known else SPECIAL)
                 if closed < 0 and not opens and own_class == P:  # that stands for an empty one
                     ends_block = left_out >= size
             else:

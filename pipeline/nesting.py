@@ -38,6 +38,8 @@ from pipeline.html_elements import (
     element_table,
     pack_name,
 )  # fmt: skip
+from pipeline.html_stack import innermost, outermost
+from pipeline.html_tokens import after_comment, after_raw_text, name_at
 from pipeline.rules import Rule
 
 NESTING_RULE = Rule(
@@ -93,23 +95,6 @@ def _table() -> np.ndarray:
 
 
 @numba.njit(cache=True, nogil=True)
-def _name_at(page: np.ndarray, position: int) -> tuple[int, int]:
-    """The packed name of the tag whose name begins at `position`, and where the name ends."""
-    name = 0
-    length = 0
-    while position < len(page):
-        byte = page[position]
-        if byte <= 0x20 or byte == 0x2F or byte == 0x3E:
-            break
-        if 0x41 <= byte <= 0x5A:
-            byte |= 0x20
-        name = (name << 8) | byte if length < 8 else name * 31 + byte
-        length += 1
-        position += 1
-    return name, position
-
-
-@numba.njit(cache=True, nogil=True)
 def _end_of_tag(page: np.ndarray, position: int) -> tuple[int, int]:
     """Where the tag ends whose attributes begin at `position` (after its ">"), and how many attributes it has."""
     attributes = 0
@@ -134,56 +119,6 @@ def _end_of_tag(page: np.ndarray, position: int) -> tuple[int, int]:
             attributes += before == 0x20
             before = 0x61
     return position, attributes
-
-
-@numba.njit(cache=True, nogil=True)
-def _after_raw_text(page: np.ndarray, position: int, name: int) -> int:
-    """Where the end tag of `name` begins; the end of the page without one."""
-    while position + 1 < len(page):
-        if page[position] == 0x3C and page[position + 1] == 0x2F and _name_at(page, position + 2)[0] == name:
-            return position
-        position += 1
-    return len(page)
-
-
-@numba.njit(cache=True, nogil=True)
-def _after_comment(page: np.ndarray, position: int) -> int:
-    """Where the text goes on after the "<!", "<?" or "</" at `position` that begins no tag."""
-    size = len(page)
-    if position + 3 < size and page[position + 1] == 0x21 and page[position + 2] == 0x2D and page[position + 3] == 0x2D:
-        position += 4
-        while position + 2 < size:
-            if page[position] == 0x2D and page[position + 1] == 0x2D and page[position + 2] == 0x3E:
-                return position + 3
-            position += 1
-        return size
-    while position < size and page[position] != 0x3E:
-        position += 1
-    return position + 1
-
-
-@numba.njit(cache=True, nogil=True)
-def _outermost(stack: np.ndarray, size: int, first: int, closes: int, stops: int) -> int:
-    """The outermost open element of the classes `closes`, sought from the innermost outwards to `first` or to an element
-    of the classes `stops`; -1 for none."""
-    outermost = -1
-    for index in range(size - 1, max(first, 0) - 1, -1):
-        if stack[index, CLASS] & closes:
-            outermost = index
-        if stack[index, CLASS] & stops:
-            break
-    return outermost
-
-
-@numba.njit(cache=True, nogil=True)
-def _innermost(stack: np.ndarray, size: int, name: int, stops: int) -> int:
-    """The last open element of that name, up to the first of the classes `stops`; -1 for none."""
-    for index in range(size - 1, -1, -1):
-        if stack[index, NAME] == name:
-            return index
-        if stack[index, CLASS] & stops:
-            break
-    return -1
 
 
 @numba.njit(cache=True, nogil=True)
@@ -240,9 +175,9 @@ def _measure(page: np.ndarray, table: np.ndarray) -> tuple[int, int, int]:
         is_end = page[start + 1] == 0x2F
         first = page[min(start + 1 + is_end, len(page) - 1)]
         if not 0x61 <= (first | 0x20) <= 0x7A:
-            position = _after_comment(page, start) if is_end or first == 0x21 or first == 0x3F else start + 1
+            position = after_comment(page, start) if is_end or first == 0x21 or first == 0x3F else start + 1
             continue
-        name, position = _name_at(page, start + 1 + is_end)
+        name, position = name_at(page, start + 1 + is_end)
         position, count = _end_of_tag(page, position)
         slot = name % len(table)
         known = table[slot, NAME] == name
@@ -252,7 +187,7 @@ def _measure(page: np.ndarray, table: np.ndarray) -> tuple[int, int, int]:
         if is_end:
             index = -1
             if open_by_slot[slot]:
-                index = _innermost(stack, size, name, table[slot, END_STOPS] if known else SPECIAL)
+                index = innermost(stack, size, 0, name, table[slot, END_STOPS] if known else SPECIAL)
             if index >= 0:
                 size, more = _close(stack, size, index)
                 reopened += more
@@ -267,11 +202,11 @@ def _measure(page: np.ndarray, table: np.ndarray) -> tuple[int, int, int]:
             merged_attributes += count
             attributes = max(attributes, merged_attributes)
             continue
-        if kind & IN_TABLE and _outermost(stack, size, 0, TABLE, TABLE) < 0:
+        if kind & IN_TABLE and outermost(stack, size, 0, TABLE, TABLE) < 0:
             continue
         if known and table[slot, CLOSES]:
-            first_open = size - 1 if kind & INNERMOST else 0
-            index = _outermost(stack, size, first_open, table[slot, CLOSES], table[slot, STOPS])
+            first_open = max(size - 1, 0) if kind & INNERMOST else 0
+            index = outermost(stack, size, first_open, table[slot, CLOSES], table[slot, STOPS])
             if index >= 0:
                 size, more = _close(stack, size, index)
                 reopened += more
@@ -279,7 +214,7 @@ def _measure(page: np.ndarray, table: np.ndarray) -> tuple[int, int, int]:
                     continue
         work += (size + 1) * (1 if kind & FORMATTING else 1 + reopened)
         if kind & RAW:
-            position = _after_raw_text(page, position, name)
+            position = after_raw_text(page, position, name)
         if kind & (RAW | VOID) or (foreign > 0 and page[position - 2] == 0x2F):
             continue
         tag = 0
