@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 Mark = Callable[[int], None]
 Perform = Callable[[Any, Mark], Any]
@@ -25,15 +25,15 @@ Perform = Callable[[Any, Mark], Any]
 class Outcome:
     """What became of a task: a result, an error, or the death of its worker at a record.
 
-    `error` is one line; `details` the traceback for the log. `died` is "crash" or "timeout" when the worker was lost, with
-    the `position` it had marked (-1: none).
+    `error` is one line; `details` the traceback for the log. `died` tells how the worker was lost, with the `position` it
+    had marked (-1: none): "timeout" when it stood still, "killed" when somebody else ended it, "crash" when it ended itself.
     """
 
     task: Any
     result: Any = None
     error: str | None = None
     details: str = ""
-    died: str | None = None
+    died: Literal["crash", "killed", "timeout"] | None = None
     position: int = -1
     seconds: float = 0.0
 
@@ -95,8 +95,9 @@ class LocalExecutor:
             answer = None if stuck else worker.answer()
             if answer is None:
                 position = worker.position()
+                died = "timeout" if stuck else worker.how_it_ended()
                 worker.kill()
-                yield Outcome(task, died="timeout" if stuck else "crash", position=position, seconds=seconds)
+                yield Outcome(task, died=died, position=position, seconds=seconds)
                 continue
             self._idle.append(worker)
             result, error, details = answer
@@ -147,6 +148,11 @@ class _Worker:
         """Whether the worker has been inside one record for longer than `patience` seconds."""
         since = self.progress[1]
         return since > 0 and time.monotonic() - since > patience
+
+    def how_it_ended(self) -> Literal["crash", "killed"]:
+        """What ended a process that is dead, or about to be: signals that only come from outside, or something in it."""
+        self.process.join()
+        return "killed" if self.process.exitcode in (-signal.SIGKILL, -signal.SIGTERM) else "crash"
 
     def kill(self) -> None:
         """End the process at once and forget it."""

@@ -67,7 +67,7 @@ RULES: tuple[Rule, ...] = (
     ),
     *NESTING_RULES,
     Rule("timeout", source="max_seconds, or a worker that stood still"),
-    Rule("parser_crash", source="the page ended two workers"),
+    Rule("parser_crash", source="the page ended several workers"),
     Rule("no_text", minimum=1, source="characters of main text"),
     PRECISE_RULE,
 )

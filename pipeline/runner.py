@@ -32,7 +32,9 @@ from pipeline.tasks import Result
 
 # An error may be the machine's (memory, a network file); the same one twice is the unit's.
 MAX_ERRORS = 2
-# Deaths are the operator's or the machine's unless the same record is named twice; a unit does not die for ever.
+# Deaths are the operator's or the machine's unless the same record is named again and again; a unit does not die for ever. A
+# kill comes from outside, for a page that takes all memory too, but it may well find a worker twice at the same slow page.
+DEATHS_AT_A_RECORD = {"crash": 2, "timeout": 2, "killed": 4}
 MAX_DEATHS = 12
 # Wall-clock seconds within one record before a worker counts as stuck, as a multiple of the computing time that a page
 # may take: other processes may hold the cores.
@@ -243,12 +245,15 @@ class _Run:
         """Decide on a failure: try again, try without the record that kills workers, or record it as failed."""
         name = f"{unit.stage.name} {unit.task.part}"
         if outcome.died:
-            if outcome.position >= 0 and outcome.position in unit.deaths:
+            unit.deaths.append(outcome.position)
+            at_this_record = unit.deaths.count(outcome.position)
+            if outcome.position >= 0 and at_this_record >= DEATHS_AT_A_RECORD[outcome.died]:
                 rule = "timeout" if outcome.died == "timeout" else "parser_crash"
                 unit.task = replace(unit.task, skip={**unit.task.skip, outcome.position: rule})
-                self.listener.problem(f"{name}: record {outcome.position} ended two workers; it is dropped by {rule}")
+                self.listener.problem(
+                    f"{name}: record {outcome.position} ended {at_this_record} workers; it is dropped by {rule}"
+                )
                 return True
-            unit.deaths.append(outcome.position)
             if len(unit.deaths) < MAX_DEATHS:
                 self.listener.problem(f"{name}: its worker died ({outcome.died}); it is done again")
                 return True

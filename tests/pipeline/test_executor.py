@@ -18,6 +18,10 @@ def perform(task: tuple[str, int], mark: Mark) -> int:
     mark(number)
     if what == "die":
         os.kill(os.getpid(), signal.SIGKILL)
+    if what == "crash":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if what == "exit":
+        os._exit(3)
     if what == "die between records":
         mark(-1)
         os.kill(os.getpid(), signal.SIGKILL)
@@ -52,9 +56,14 @@ def test_every_task_has_one_outcome(executor: LocalExecutor) -> None:
 
 def test_a_dead_worker_costs_its_task_alone_and_names_the_record(executor: LocalExecutor) -> None:
     found = outcomes(executor, [("work", 1), ("die", 7), ("work", 2), ("die between records", 3), ("work", 4)])
-    assert (found[7].died, found[7].position, found[7].result) == ("crash", 7, None)
-    assert (found[3].died, found[3].position) == ("crash", -1)
+    assert (found[7].died, found[7].position, found[7].result) == ("killed", 7, None)
+    assert (found[3].died, found[3].position) == ("killed", -1)
     assert [found[number].result for number in (1, 2, 4)] == [2, 4, 8]
+
+
+@pytest.mark.parametrize("how", ["crash", "exit"])
+def test_a_worker_that_ends_itself_was_not_killed(executor: LocalExecutor, how: str) -> None:
+    assert outcomes(executor, [(how, 7)])[7].died == "crash"
 
 
 def test_a_worker_that_stands_still_is_killed(executor: LocalExecutor) -> None:

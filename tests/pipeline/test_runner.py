@@ -7,17 +7,21 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Literal
 
 import pyarrow.parquet as pq
 import pytest
 from fastwarc.warc import ArchiveIterator
 
 from pipeline.cli import main
+from pipeline.executor import Outcome
 from pipeline.flow import FLOW, JUDGING
 from pipeline.inputs import InputError, resolve_inputs
 from pipeline.manifest import Manifest
 from pipeline.runner import Listener, RunError, read_ledger, run
+from pipeline.tasks import Perform, Task
 from pipeline.token_dataset import TokenDataset
 from tests.conftest import ROOT, SAMPLE, sample_manifest
 
@@ -227,6 +231,40 @@ def test_killed_workers_lose_nothing(corpus: Path, tmp_path: Path) -> None:
     assert process.wait() == 0
     assert killed == 10
     assert fingerprint_of(output) == fingerprint_of(corpus)
+
+
+class Dying:
+    """An executor that works in this process, as if workers had died at records of the input: how, and how often, by record."""
+
+    name, workers = "local", 1
+
+    def __init__(self, deaths: dict[int, tuple[Literal["crash", "killed", "timeout"], int]]) -> None:
+        self.deaths = deaths
+
+    def run(self, perform: Perform, tasks: Iterable[Task], patience: float) -> Iterator[Outcome]:
+        """An outcome a task; deaths come in the order of the records, and none at a record that is skipped."""
+        for task in tasks:
+            coming = [at for at, (_, times) in self.deaths.items() if task.stage == "extract" and times and at not in task.skip]
+            if coming:
+                died, times = self.deaths[coming[0]]
+                self.deaths[coming[0]] = (died, times - 1)
+                yield Outcome(task, died=died, position=coming[0])
+            else:
+                yield Outcome(task, perform(task, lambda position: None))
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def test_a_record_is_dropped_that_ended_more_workers_than_chance_would(tmp_path: Path) -> None:
+    recorder = Recorder()
+    dying = Dying({2: ("crash", 1), 4: ("crash", 3), 6: ("killed", 3), 8: ("killed", 4), 10: ("timeout", 2)})
+    report = run(sample_manifest(tmp_path / "out", inputs=FILES[:1]), recorder, dying)
+    assert report.failed == []
+    assert {at: times for at, (_, times) in dying.deaths.items()} == {2: 0, 4: 1, 6: 0, 8: 0, 10: 0}
+    rules = pq.read_table(tmp_path / "out" / "verdicts" / "extract" / "part-00000.parquet", columns=["rule"])["rule"].to_pylist()
+    dropped = {index: rule for index, rule in enumerate(rules) if rule in ("parser_crash", "timeout")}
+    assert dropped == {4: "parser_crash", 8: "parser_crash", 10: "timeout"}
 
 
 # Bad input, bad places
