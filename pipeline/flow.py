@@ -283,8 +283,15 @@ def _module_code(module: str) -> str:
     specification = importlib.util.find_spec(f"pipeline.{module}")
     if specification is None or specification.origin is None:
         raise LookupError(f"the flow names a module that is not there: pipeline.{module}")
-    tree = ast.parse(Path(specification.origin).read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node, clean=False):
+    return meaning_of(Path(specification.origin).read_text(encoding="utf-8"))
+
+
+def meaning_of(source: str) -> str:
+    """A program of Python as a text that its layout, comments and docstrings do not change."""
+    tree = ast.parse(source)
+    documented: list[ast.Module | ast.ClassDef | ast.FunctionDef] = [tree]
+    for node in documented:
+        if ast.get_docstring(node, clean=False):
             node.body = node.body[1:]
+        documented += [child for child in node.body if isinstance(child, ast.ClassDef | ast.FunctionDef)]
     return ast.dump(tree)
