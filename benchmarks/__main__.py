@@ -24,7 +24,7 @@ from benchmarks.turns import console
 SHARED = ("--shared", "{shared}")
 # What each subject runs: a module and its arguments. {tokens} is a dataset that is made of the corpus for it.
 SUBJECTS: dict[str, tuple[tuple[str, ...], ...]] = {
-    "whole_pipeline": (("benchmarks.whole_pipeline", *SHARED),),
+    "whole_pipeline": tuple(("benchmarks.whole_pipeline", *SHARED, "--files", files) for files in ("*", "ja_web-*")),
     "other_languages": (("benchmarks.other_languages", *SHARED),),
     "main_text": (("benchmarks.main_text", "{shared}/extraction_gold"),),
     "swallow_numbers": (("benchmarks.swallow_numbers", *SHARED),),

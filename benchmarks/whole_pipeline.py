@@ -1,11 +1,11 @@
 """The whole pipeline beside datatrove's: the same WARC files in, texts without repetition and duplicates counted in tokens out.
 
-    python -m benchmarks.whole_pipeline --shared ../shared [--pages 300]
+    python -m benchmarks.whole_pipeline --shared ../shared [--files 'ja_web-*'] [--pages 300] [--rounds 3]
 
-Both get the first pages of each file of the corpus, the same tokenizer, two workers, and run in turn: WARC, main text,
-repetition, MinHash of 20 x 20, token counts. The project judges by forty more rules, looks for personal data and writes shards;
+Both get the same pages of the corpus, the same tokenizer, two workers, and run in turn: WARC, main text, repetition, MinHash of
+20 x 20, token counts. The project judges by forty more rules, looks for personal data and writes shards;
 datatrove has its own steps only, which are all that it is asked for (`benchmarks/datatrove_pipeline.py`). It reads every page
-with trafilatura, as it has no language check before it; the second table has Japanese files alone, where both read nearly all.
+with trafilatura, as it has no language check before it; of the Japanese files alone, both read nearly all pages.
 """
 
 import argparse
@@ -22,10 +22,9 @@ from benchmarks.turns import MISSING, console, peer
 from model.hugging_face_tokenizer import write_tokenizer
 
 WORKERS = 2
-ROUNDS = 3
 
 
-def compare(title: str, warc: Path, scratch: Path, pages: int) -> None:
+def compare(title: str, warc: Path, scratch: Path, pages: int, rounds: int) -> None:
     """Run both programs over the WARC files in `warc`, in turn, and print what they took."""
     inputs = str(warc / "*.warc.gz")
     made = scratch / "made"
@@ -38,7 +37,7 @@ def compare(title: str, warc: Path, scratch: Path, pages: int) -> None:
         json = str(tokenizer / "tokenizer.json")
         commands["datatrove"] = [sys.executable, "-m", "benchmarks.datatrove_pipeline", str(warc), str(others), json]
     costs: dict[str, list[Cost]] = {name: [] for name in commands}
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         for name, command in commands.items():
             shutil.rmtree(own, ignore_errors=True)
             shutil.rmtree(others, ignore_errors=True)
@@ -70,21 +69,22 @@ def show(title: str, pages: int, costs: dict[str, list[Cost]]) -> None:
 
 
 def main() -> None:
-    """Print a table for the corpus and one for its Japanese files."""
+    """Print a table for the files that the command line names."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shared", type=Path, required=True, help="the folder that holds corpus/")
-    # At 300 the starts of processes, some seconds on both sides, are small beside the pages.
-    parser.add_argument("--pages", type=int, default=300, help="pages of each file, from its beginning")
+    parser.add_argument("--files", default="*", help="which files of the corpus, a glob")
+    # datatrove takes seven minutes for all pages, on two cores without anything else to do.
+    parser.add_argument("--pages", type=int, help="pages of each file, from its beginning; all without it")
+    parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
+    sources = sorted((arguments.shared / "corpus").glob(f"{arguments.files}.warc.gz"))
+    if not sources:
+        parser.error(f"--files {arguments.files}: no file of {arguments.shared / 'corpus'} matches")
     with tempfile.TemporaryDirectory(prefix="whole-pipeline-") as name:
-        scratch = Path(name)
-        for title, pattern in (("all files", "*.warc.gz"), ("Japanese files", "ja_web-*.warc.gz")):
-            warc = scratch / "warc"
-            warc.mkdir()
-            sources = sorted((arguments.shared / "corpus").glob(pattern))
-            pages = sum(copy_records(source, warc / source.name, count=arguments.pages) for source in sources)
-            compare(title, warc, scratch, pages)
-            shutil.rmtree(warc)
+        warc = Path(name) / "warc"
+        warc.mkdir()
+        pages = sum(copy_records(source, warc / source.name, count=arguments.pages) for source in sources)
+        compare(arguments.files, warc, Path(name), pages, arguments.rounds)
 
 
 if __name__ == "__main__":
