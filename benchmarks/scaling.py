@@ -26,7 +26,7 @@ HEAVY = ("torch", "pandas", "numba", "pyarrow")  # modules that take a tenth of 
 
 
 def show_runs(sources: list[Path], times: int, scratch: Path) -> None:
-    """Run over the corpus with one worker and with two, and over its copies with two; print a row a run."""
+    """Run over the corpus with one worker and with two, and over its copies; print a row a run."""
     copies = scratch / "copies"
     copies.mkdir()
     pages = 0
@@ -41,6 +41,7 @@ def show_runs(sources: list[Path], times: int, scratch: Path) -> None:
     for name, inputs, count, workers in (
         ("once", once, pages // times, 1),
         ("once", once, pages // times, WORKERS),
+        (f"{times} times", many, pages, 1),
         (f"{times} times", many, pages, WORKERS),
     ):
         output = scratch / "output"
