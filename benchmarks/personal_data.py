@@ -13,7 +13,7 @@ import phonenumbers
 import pyarrow.parquet as pq
 
 from benchmarks.turns import compare
-from pipeline.clean import CleanConfig, find_edits
+from pipeline.clean import CleanConfig, find_edits_batch
 from pipeline.pii import PiiConfig, find_personal_data_batch
 
 TEXTS = 300  # the matcher needs some seconds for as many
@@ -22,8 +22,7 @@ CLEAN, PII = CleanConfig(), PiiConfig()
 
 def look_through(texts: list[str]) -> None:
     """Both stages as the pipeline calls them."""
-    for text in texts:
-        find_edits(text, CLEAN)
+    find_edits_batch(texts, CLEAN)
     find_personal_data_batch(texts, PII)
 
 

@@ -10,19 +10,40 @@ Punctuation and footers follow Swallow (paper, section on text changes; public f
 are the project's own.
 """
 
+import functools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from itertools import chain
 from typing import Literal, get_args
 
+import numpy as np
 from pydantic import Field
 
-from pipeline.clean_anchors import anchor_edits
-from pipeline.clean_characters import character_edits, original_spans
-from pipeline.clean_footers import footer_start
-from pipeline.clean_navigation import navigation_lines
-from pipeline.clean_repeats import repeated_lines
+from pipeline.clean_anchors import FEWEST_ANCHORS, JAPANESE_HEADING, anchor_edits
+from pipeline.clean_characters import IS_CANDIDATE, candidate_edits, original_spans
+from pipeline.clean_footers import footer_start, last_lines
+from pipeline.clean_lines import (
+    BEFORE_MARK,
+    HEADING,
+    KANA_OR_KANJI,
+    KEPT,
+    LOOKED_AT,
+    MENDABLE,
+    ORNAMENT,
+    SPACE,
+    Lines,
+    Meanings,
+    meanings_of,
+    read_lines,
+    removals,
+    remove_superfluous_blanks,
+)
+from pipeline.clean_navigation import ORNAMENTS, furniture, navigation_automaton, remove_head
+from pipeline.clean_repeats import remove_repeats
+from pipeline.code_units import units_in, units_in_bracket, units_of
 from pipeline.configuration import Config
 from pipeline.edits import Edit, apply, merge
+from pipeline.letters import SPACES
 from pipeline.rules import Rule
 
 Step = Literal["invisible", "kana", "anchor", "navigation", "repeat", "footer", "whitespace", "punctuation"]
@@ -50,122 +71,118 @@ def rules_of(config: CleanConfig) -> tuple[Rule, ...]:
 
 
 def find_edits(text: str, config: CleanConfig) -> list[Edit]:
-    """The edits that clean `text`, ordered, without overlaps; their kinds are the names of the steps.
+    """`find_edits_batch` of one text."""
+    return find_edits_batch([text], config)[0]
+
+
+def find_edits_batch(texts: Sequence[str], config: CleanConfig) -> list[list[Edit]]:
+    """The edits that clean each text, ordered, without overlaps; their kinds are the names of the steps.
 
     Cleaning a cleaned text changes nothing, with two exceptions: a footer is looked for at the end of what is left, so of one
     that is longer than `footer_lines` a second run would cut more, and a second run sees repetitions that stood behind others.
     The pipeline runs it once.
     """
-    return _find(
-        text,
-        (
-            lambda seen: character_edits(seen, invisible="invisible" in config.steps, kana="kana" in config.steps),
-            lambda seen: anchor_edits(seen) if "anchor" in config.steps else [],
-            lambda seen: _line_edits(seen, config),
-        ),
+    lines = read_lines(texts, _meanings())
+    found = _line_edits(texts, lines, config)
+    # The texts that are to change before their lines are looked at are few; they alone are read once more.
+    changes = _edits_before(texts, lines, config)
+    seen = {index: functools.reduce(apply, made, texts[index]) for index, made in changes.items()}
+    again = _line_edits([*seen.values()], read_lines([*seen.values()], _meanings()), config) if seen else []
+    for (index, made), edits in zip(changes.items(), again, strict=True):
+        for earlier in reversed(made):
+            # The edits of lines come first, since a line that goes takes the edits of its characters along.
+            edits = merge(original_spans(edits, earlier), earlier)
+        found[index] = edits
+    return found
+
+
+@functools.cache
+def _meanings() -> Meanings:
+    """What cleaning asks of each code unit."""
+    return meanings_of(
+        [
+            (MENDABLE, IS_CANDIDATE),
+            (SPACE, units_in(SPACES)),
+            (ORNAMENT, units_in(ORNAMENTS)),
+            (LOOKED_AT, units_in("\n" + "".join(chain.from_iterable(_MARKS)))),
+            (LOOKED_AT, units_in_bracket("\udc00-\udfff")),
+            (BEFORE_MARK, units_in_bracket(_JAPANESE) | units_in(_CLOSING)),
+            (HEADING, units_in_bracket(JAPANESE_HEADING)),
+            (KANA_OR_KANJI, units_in_bracket("\u3041-\u3096\u30a1-\u30fa\u3400-\u9fff")),
+            *((1 << bit, units_of(ranges)) for bit, ranges in enumerate(navigation_automaton()[1])),
+        ]
     )
 
 
-def _find(text: str, finders: Sequence[Callable[[str], list[Edit]]]) -> list[Edit]:
-    """The edits of all `finders`, each of which sees the text as those before it leave it, as edits against `text`."""
-    found = finders[0](text)
-    if len(finders) == 1:
-        return found
-    if not found:
-        return _find(text, finders[1:])
-    # The edits of lines come first, since a line that goes takes the edits of its characters along.
-    return merge(original_spans(_find(apply(text, found), finders[1:]), found), found)
+def _edits_before(texts: Sequence[str], lines: Lines, config: CleanConfig) -> dict[int, list[list[Edit]]]:
+    """The edits of characters and those of anchors in what they leave, of the texts that have any."""
+    made: dict[int, list[list[Edit]]] = {}
+    # What is mended, and what of its neighbours is looked at, lies in one line.
+    mendable = np.flatnonzero(lines.table_L["seen"] & MENDABLE)
+    for index, start, past in lines.table_L[mendable][["text", "point", "past_point"]].tolist():
+        of_line = candidate_edits(texts[index][start:past], "invisible" in config.steps, "kana" in config.steps)
+        if of_line:
+            of_text = made.setdefault(index, [[]])[0]
+            of_text += (edit._replace(start=edit.start + start, end=edit.end + start) for edit in of_line)
+    if "anchor" in config.steps:
+        for index in {*made, *np.flatnonzero(lines.texts_T["signs"][:-1] >= FEWEST_ANCHORS).tolist()}:
+            anchors = anchor_edits(functools.reduce(apply, made.get(index, []), texts[index]))
+            if anchors:
+                made.setdefault(index, []).append(anchors)
+    return made
 
 
-def _line_edits(text: str, config: CleanConfig) -> list[Edit]:
-    """The edits of whole lines, white space and punctuation; `text` needs no character edits."""
-    lines = text.split("\n")
-    removed: dict[int, str] = {}
+def _line_edits(texts: Sequence[str], lines: Lines, config: CleanConfig) -> list[list[Edit]]:
+    """The edits of whole lines, white space and punctuation."""
+    kinds_L = np.full(len(lines.table_L), KEPT, dtype=np.int8)
+    kind_of = {step: number for number, step in enumerate(STEPS, start=KEPT + 1)}
+    head_L = np.zeros(0, dtype=np.bool_)
     if "navigation" in config.steps:
-        _remove(lines, removed, "navigation", navigation_lines)
-    # Navigation is looked for again behind repetitions, which lengthen the head of the page.
-    if "repeat" in config.steps and _remove(lines, removed, "repeat", repeated_lines) and "navigation" in config.steps:
-        _remove(lines, removed, "navigation", navigation_lines)
+        furniture_L, head_L = furniture(texts, lines)
+        kinds_L[furniture_L] = kind_of["navigation"]
+        remove_head(lines, kinds_L, head_L, kind_of["navigation"])
+    if "repeat" in config.steps:
+        remove_repeats(texts, lines, kinds_L, kind_of["repeat"])
+        if "navigation" in config.steps:
+            # Behind repetitions, which lengthen the head of the page.
+            remove_head(lines, kinds_L, head_L, kind_of["navigation"])
     if "footer" in config.steps:
-        kept = _last_lines(lines, removed, config.footer_lines)
-        start = footer_start([lines[index] for index in kept], config.footer_lines, config.footer_share)
-        removed |= dict.fromkeys(kept[start:], "footer")
-    if "whitespace" in config.steps and not all(map(str.strip, lines)):
-        removed |= dict.fromkeys(_superfluous_blanks(lines, removed), "whitespace")
-    strip = "whitespace" in config.steps and list(map(str.rstrip, lines)) != lines
-    edits = _removals(lines, removed, strip) if removed or strip else []
-    return merge(edits, _punctuation_edits(text, edits)) if "punctuation" in config.steps else edits
+        last_TW, may_T = last_lines(lines, kinds_L, config.footer_lines)
+        footers = np.flatnonzero(may_T)
+        where = lines.table_L[last_TW[footers]][["point", "past_point"]].tolist()
+        for text, of_text, spans in zip(footers.tolist(), last_TW[footers].tolist(), where, strict=True):
+            first = of_text.count(-1)
+            last = [texts[text][start:past] for start, past in spans[first:]]
+            for line in of_text[first + footer_start(last, config.footer_lines, config.footer_share) :]:
+                kinds_L[line] = kind_of["footer"]
+    white_space = KEPT
+    if "whitespace" in config.steps:
+        white_space = kind_of["whitespace"]
+        remove_superfluous_blanks(lines, kinds_L, white_space)
+    found: list[list[Edit]] = [[] for _ in texts]
+    for text, start, end, kind in removals(lines, kinds_L, white_space).tolist():
+        found[text].append(Edit(start, end, STEPS[kind - KEPT - 1], ""))
+    if "punctuation" in config.steps:
+        for text in _may_be_western(lines, [bool(edits) for edits in found]):
+            found[text] = merge(found[text], _punctuation_edits(texts[text], found[text]))
+    return found
 
 
-def _remove(lines: Sequence[str], removed: dict[int, str], kind: Step, find: Callable[[Sequence[str]], list[int]]) -> bool:
-    """Whether `find` finds any among the lines that are neither blank nor removed; those are added to `removed`."""
-    if not removed and all(map(str.strip, lines)):
-        found = find(lines)
-    else:
-        left = [index for index, line in enumerate(lines) if index not in removed and line.strip()]
-        found = [left[index] for index in find([lines[index] for index in left])]
-    removed |= dict.fromkeys(found, kind)
-    return bool(found)
-
-
-def _last_lines(lines: Sequence[str], removed: dict[int, str], count: int) -> list[int]:
-    """Indices of the last `count` lines that are neither blank nor removed, in order."""
-    last: list[int] = []
-    for index in range(len(lines) - 1, -1, -1):
-        if len(last) == count:
-            break
-        if index not in removed and lines[index].strip():
-            last.append(index)
-    return last[::-1]
-
-
-def _superfluous_blanks(lines: Sequence[str], removed: dict[int, str]) -> list[int]:
-    """Blank lines that a single one, or the start or end of the text, makes superfluous when `removed` lines are gone."""
-    superfluous: list[int] = []
-    blanks: list[int] = []
-    seen_text = False
-    for index, line in enumerate(lines):
-        if index in removed:
-            continue
-        if not line or line.isspace():
-            blanks.append(index)
-        elif blanks:
-            superfluous += blanks[1:] if seen_text else blanks
-            blanks = []
-            seen_text = True
-        else:
-            seen_text = True
-    return superfluous + blanks
-
-
-def _removals(lines: Sequence[str], removed: dict[int, str], strip: bool) -> list[Edit]:
-    """Deletions of the `removed` lines, each with one line feed, and of white space at the ends of the others.
-
-    Neighbouring lines that go for one reason are one edit.
-    """
-    last_kept = next((index for index in range(len(lines) - 1, -1, -1) if index not in removed), -1)
-    edits: list[Edit] = []
-    start = 0
-    for index, line in enumerate(lines):
-        end = start + len(line)
-        if index in removed:
-            # Lines behind the last one kept take the line feed before them along, the others the one behind them.
-            first, past = (start, end + 1) if index < last_kept else (max(start - 1, 0), end)
-            if edits and edits[-1].end == first and edits[-1].kind == removed[index] and edits[-1].start < first:
-                edits[-1] = edits[-1]._replace(end=past)
-            elif first < past:
-                edits.append(Edit(first, past, removed[index], ""))
-        elif strip and line[-1:].isspace():
-            edits.append(Edit(start + len(line.rstrip()), end, "whitespace", ""))
-        start = end + 1
-    return edits
+def _may_be_western(lines: Lines, loses_lines_T: Sequence[bool]) -> list[int]:
+    """Numbers of the texts that may have more Western commas or full stops than Japanese ones."""
+    may_T = np.zeros(len(loses_lines_T), dtype=np.bool_)
+    for japanese, western in (("japanese_commas", "western_commas"), ("japanese_stops", "western_stops")):
+        # What is removed takes its marks along.
+        japanese_T, western_T = lines.texts_T[japanese][:-1], lines.texts_T[western][:-1]
+        may_T |= (western_T > japanese_T) | ((western_T > 0) & np.array(loses_lines_T, dtype=np.bool_))
+    return np.flatnonzero(may_T).tolist()
 
 
 _JAPANESE = (
     "\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u3005-\u3007\u303b\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 )
 _KANA = re.compile("[\u3041-\u3096\u30a1-\u30fa]")
-_CLOSING = "）)」』】〕］\\]｝}》〉”’"
+_CLOSING = "）)」』】〕］]｝}》〉”’"
 _FULL_WIDTH = "Ａ-Ｚａ-ｚ０-９"
 _MARKS = (("、", "，"), ("。", "．"))
 
@@ -196,7 +213,7 @@ def _count(mark: str, text: str, removals: Sequence[Edit]) -> int:
 
 
 # The mark comes first and the look-behind takes it in, so that the search for a literal finds the places.
-_AFTER_JAPANESE = {mark: re.compile(f"{mark}(?<=[{_JAPANESE}{_CLOSING}]{mark})") for pair in _MARKS for mark in pair}
+_AFTER_JAPANESE = {mark: re.compile(f"{mark}(?<=[{_JAPANESE}{re.escape(_CLOSING)}]{mark})") for pair in _MARKS for mark in pair}
 _REPLACEABLE_RUNS = {
     mark: re.compile(f"{mark}(?<![{_FULL_WIDTH}{mark}]{mark})(?:(?<![A-Za-z0-9]{mark}){mark}*+|{mark}*+(?![A-Za-z0-9]))")
     for _, mark in _MARKS

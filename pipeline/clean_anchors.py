@@ -8,13 +8,13 @@ import re
 
 from pipeline.edits import Edit
 
-_FEWEST = 2
-_JAPANESE = "\u3041-\u3096\u30a1-\u30fa\u30fc\u3005\u3400-\u9fff"
+FEWEST_ANCHORS = 2
+JAPANESE_HEADING = "\u3041-\u3096\u30a1-\u30fa\u30fc\u3005\u3400-\u9fff"
 _LINE_ENDS = "(?=[^\\S\n]*+$)"
-_BEHIND_JAPANESE = re.compile(f"[#¶](?<=[{_JAPANESE}][#¶]){_LINE_ENDS}", re.MULTILINE)
+_BEHIND_JAPANESE = re.compile(f"[#¶](?<=[{JAPANESE_HEADING}][#¶]){_LINE_ENDS}", re.MULTILINE)
 # Where headings have the sign, those that end in a bracket, a mark or a Latin word have it too; C# and F# are one letter.
 _BEHIND_HEADING = re.compile(
-    f"[#¶](?:(?<=[{_JAPANESE}）)」』】！？!?…%][#¶])|(?<=[A-Za-z0-9]{{2}}[#¶])){_LINE_ENDS}", re.MULTILINE
+    f"[#¶](?:(?<=[{JAPANESE_HEADING}）)」』】！？!?…%][#¶])|(?<=[A-Za-z0-9]{{2}}[#¶])){_LINE_ENDS}", re.MULTILINE
 )
 
 
@@ -22,6 +22,6 @@ def anchor_edits(text: str) -> list[Edit]:
     """Deletions of the signs at the ends of headings, where at least two lines end in one behind kana or kanji."""
     if "#" not in text and "¶" not in text:
         return []
-    if sum(1 for _ in _BEHIND_JAPANESE.finditer(text)) < _FEWEST:
+    if sum(1 for _ in _BEHIND_JAPANESE.finditer(text)) < FEWEST_ANCHORS:
         return []
     return [Edit(match.start(), match.end(), "anchor", "") for match in _BEHIND_HEADING.finditer(text)]

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 import numba
 import numpy as np
 
+from pipeline.code_units import code_units
 from pipeline.edits import Edit, merge
 
 # U+2028 and U+2029 end no line in a browser, so they go like the other control characters.
@@ -43,12 +44,10 @@ _HALF_WIDTH = "\uff61-\uff9d"
 _KANA = re.compile(f"[{_HALF_WIDTH}{_COMPOSABLE}][{_ALWAYS_INVISIBLE}{_JOINERS}]*[{_SOUND_MARKS}]|[{_HALF_WIDTH}][\uff9e\uff9f]?")
 _CANDIDATE = re.compile(f"[{_ALWAYS_INVISIBLE}{_JOINERS}{_HALF_WIDTH}{_SOUND_MARKS}]")
 # By UTF-16 code unit: tag characters are known by the first unit of their pair.
-_IS_CANDIDATE = np.array([_CANDIDATE.match(chr(unit)) is not None or unit == 0xDB40 for unit in range(0x10000)])
+IS_CANDIDATE = np.array([_CANDIDATE.match(chr(unit)) is not None or unit == 0xDB40 for unit in range(0x10000)])
 # The code units of what only `invisible` removes, joiners that stay included.
 _MAY_BE_INVISIBLE = re.compile(f"[{_ALWAYS_INVISIBLE}{_JOINERS}]")
-INVISIBLE_UNITS = [
-    unit for unit in np.flatnonzero(_IS_CANDIDATE).tolist() if unit == 0xDB40 or _MAY_BE_INVISIBLE.match(chr(unit))
-]
+INVISIBLE_UNITS = [unit for unit in np.flatnonzero(IS_CANDIDATE).tolist() if unit == 0xDB40 or _MAY_BE_INVISIBLE.match(chr(unit))]
 
 
 def character_edits(text: str, invisible: bool = True, kana: bool = True) -> list[Edit]:
@@ -58,31 +57,17 @@ def character_edits(text: str, invisible: bool = True, kana: bool = True) -> lis
     its letters with it. Flags made of tag characters (England, Scotland, Wales) become a plain black flag.
     """
     # One pass over the text tells most documents that they need no character edit.
-    if not _holds_candidate(code_units(text), _IS_CANDIDATE):
-        return []
+    return candidate_edits(text, invisible, kana) if _holds_candidate(code_units(text), IS_CANDIDATE) else []
+
+
+def candidate_edits(text: str, invisible: bool, kana: bool) -> list[Edit]:
+    """`character_edits` of a text that holds a character of `IS_CANDIDATE`."""
     composed = ((match.start(), match.end(), _compose(match.group())) for match in _KANA.finditer(text) if kana)
     removed = (Edit(match.start(), match.end(), "invisible", "") for match in _INVISIBLE.finditer(text) if invisible)
     return merge(
         (Edit(start, end, "kana", new) for start, end, new in composed if new != text[start:end]),
         removed,
     )
-
-
-def code_units(text: str) -> np.ndarray:
-    """UTF-16 code units of `text`, uint16 of shape (units,), read-only; half a pair alone stays what it is."""
-    return np.frombuffer(text.encode("utf-16-le", "surrogatepass"), dtype=np.uint16)
-
-
-def batch_units(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """UTF-16 code units of N texts, each behind a line feed, and one line feed at the end: uint16, read-only; text `t` is
-    `units[bounds[t]:bounds[t + 1] - 1]`, and `bounds` int64 of shape (N + 1,).
-
-    Between line feeds a compiled pass may look at neighbours without asking where the text ends.
-    """
-    encoded = [text.encode("utf-16-le", "surrogatepass") for text in texts]
-    lengths = np.array([len(text) // 2 + 1 for text in encoded], dtype=np.int64)
-    bounds = np.concatenate([np.ones(1, dtype=np.int64), 1 + np.cumsum(lengths)])
-    return np.frombuffer(b"\n\0" + b"\n\0".join([*encoded, b""]), dtype=np.uint16), bounds
 
 
 @numba.njit(cache=True, nogil=True)

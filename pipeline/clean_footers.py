@@ -12,22 +12,83 @@ from collections.abc import Sequence
 from importlib import resources
 
 import ahocorasick_rs
+import numba
+import numpy as np
+
+from pipeline.clean_lines import Lines, lines_left
+from pipeline.code_units import UNITS, is_second_half
+from pipeline.word_automaton import Automaton, automaton_of
 
 # Between and below a footer's lines stand labels without a keyword: a company's name, a month, a button. In the pages read for
 # this rule those had up to 15 characters. The items of a closing list look alike, so a line with a bullet is never a label.
 _LONGEST_LABEL = 15
 _BULLETS = "•・●■*-"
+_BULLET_UNITS = tuple(map(ord, _BULLETS))
 _FULL_STOP = re.compile("[。．]")
 _LETTERS_MEET = re.compile("[a-z]{2}")
 # Names of holders can be long, so that the keywords of such a line make up little of it. (c) alone may number an item.
 _RIGHTS = re.compile(r"(?:copyright|©|[(（]c[)）] ?[12][0-9]{3})", re.IGNORECASE)
+# What `_RIGHTS` begins with where it is no keyword; without regard to case, ı is an i.
+_MARKS_OF_RIGHTS = ("（c）", "（c)", "(c）", "copyrıght")
+
+
+@functools.cache
+def footer_keywords() -> tuple[str, ...]:
+    """The bundled list, in lower case and sorted."""
+    text = resources.files("pipeline.lists").joinpath("footer_keywords.txt").read_text(encoding="utf-8")
+    return tuple(sorted({line for line in text.splitlines() if line and not line.startswith("# ")}))
 
 
 @functools.cache
 def _keywords() -> ahocorasick_rs.AhoCorasick:
-    text = resources.files("pipeline.lists").joinpath("footer_keywords.txt").read_text(encoding="utf-8")
-    words = {line for line in text.splitlines() if line and not line.startswith("# ")}
-    return ahocorasick_rs.AhoCorasick(sorted(words), matchkind=ahocorasick_rs.MatchKind.LeftmostLongest)
+    return ahocorasick_rs.AhoCorasick(footer_keywords(), matchkind=ahocorasick_rs.MatchKind.LeftmostLongest)
+
+
+@functools.cache
+def _screen() -> tuple[Automaton, np.ndarray]:
+    """The automaton of all that makes a line one of a footer, and its symbol for each code unit, whatever its case."""
+    words = (*footer_keywords(), *_MARKS_OF_RIGHTS)
+    symbols = {character: number for number, character in enumerate(sorted(set("".join(words))), start=1)}
+    # A capital that makes several characters makes a word of the list with its first one, if with any.
+    symbol_of = np.array([symbols.get(chr(unit).lower()[0], 0) for unit in range(UNITS)], dtype=np.uint16)
+    return automaton_of([[[symbols[character] for character in word] for word in words]], len(symbols) + 1), symbol_of
+
+
+def last_lines(lines: Lines, kinds_L: np.ndarray, window: int) -> tuple[np.ndarray, np.ndarray]:
+    """The last lines of each text that are neither blank nor removed, and which texts may have a footer among them.
+
+    int64 of shape (T, window) with numbers of lines, in order and filled up with -1 in front, and bool of shape (T,).
+    """
+    found: tuple[np.ndarray, np.ndarray] = _last_lines(lines, kinds_L, window, *_screen())
+    return found
+
+
+@numba.njit(cache=True, nogil=True)
+def _last_lines(
+    lines: Lines, kinds_L: np.ndarray, window: int, automaton: Automaton, symbol_of: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    texts = len(lines.texts_T) - 1
+    last_TW = np.full((texts, window), -1, dtype=np.int64)
+    may_T = np.zeros(texts, dtype=np.bool_)
+    left = np.empty(len(kinds_L), dtype=np.int64)
+    for text in range(texts):
+        count = lines_left(lines, kinds_L, text, left)
+        for place in range(min(count, window)):
+            last_TW[text, window - 1 - place] = left[count - 1 - place]
+        for line in left[max(count - window, 0) : count][::-1]:
+            first = lines.table_L[line].head
+            state, characters, has_stop = 0, 0, False
+            for index in range(first, lines.table_L[line].tail):
+                unit = lines.units[index]
+                has_stop |= unit == ord("。") or unit == ord("．")
+                characters += not is_second_half(lines.units, index)
+                state = automaton.next_SA[state, symbol_of[unit]]
+                may_T[text] |= automaton.bits_S[state] != 0
+            if has_stop:
+                may_T[text] = False
+            if has_stop or may_T[text] or characters > _LONGEST_LABEL or lines.units[first] in _BULLET_UNITS:
+                break
+    return last_TW, may_T
 
 
 def keyword_share(line: str) -> float:

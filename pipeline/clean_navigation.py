@@ -1,6 +1,7 @@
 """Lines of a page's furniture that extraction leaves among the text: share buttons, page links, notices, dates and tags.
 
-A line goes only when all of it matches a row of `lists/navigation_lines.txt`, whose head says what belongs there.
+A line goes only when all of it matches a row of `lists/navigation_lines.txt`, whose head says what belongs there. Which lines
+could is told by a compiled pass over all lines of a batch (`line_automaton`); those alone are matched.
 """
 
 import functools
@@ -9,7 +10,12 @@ from collections.abc import Sequence
 from importlib import resources
 from typing import NamedTuple
 
-import ahocorasick_rs
+import numba
+import numpy as np
+
+from pipeline.clean_lines import KEPT, MOST_ASKED, Lines
+from pipeline.line_automaton import LineAutomaton, groups_that_may_take, line_automaton
+from pipeline.line_expressions import Ranges
 
 # A date alone heads an entry of a diary or of a change log, so rows under `[head: …]` hold only near the top of the page:
 # the title, a subtitle and one line more.
@@ -17,7 +23,7 @@ HEAD_LINES = 3
 # Longer than the longest notice that the rows take; a paragraph is not worth matching.
 _LONGEST_LINE = 300
 # What list items, links and buttons wear at their ends, beside white space.
-_ORNAMENTS = " \t\xa0\u3000•・●■▶►▼▲»›→↑↗※×*"
+ORNAMENTS = " \t\xa0\u3000•・●■▶►▼▲»›→↑↗※×*"
 
 _SERVICE = (
     "(Facebook|Twitter|X|LINE|LinkedIn|Instagram|Pinterest|Pocket|Tumblr|Reddit|Threads|Bluesky|Mastodon|YouTube|RSS"
@@ -69,57 +75,71 @@ def navigation_sections() -> tuple[Section, ...]:
     return tuple(sections)
 
 
-class _Matcher(NamedTuple):
-    words: ahocorasick_rs.BytesAhoCorasick  # in UTF-8: on str the library spends most of its time on counting characters
-    patterns: list[re.Pattern[str]]  # of each word of `words`
-    head: re.Pattern[str]
+@functools.cache
+def navigation_automaton() -> tuple[LineAutomaton, tuple[Ranges, ...]]:
+    """The rows, a group for each section; all rows for the head of the page are one, behind the others."""
+    return line_automaton([*(section.rows for section in _worded()), _head_rows()], equal=[("\xa0", " ")], most_asked=MOST_ASKED)
 
 
 @functools.cache
-def _matcher() -> _Matcher:
-    sections = navigation_sections()
-    rows = {section.name: re.compile("|".join(section.rows)) for section in sections if section.words}
-    words = [(word, rows[section.name]) for section in sections for word in section.words]
-    head = re.compile("|".join(row for section in sections if not section.words for row in section.rows))
-    encoded = [word.encode("utf-8") for word, _ in words]
-    finder = ahocorasick_rs.BytesAhoCorasick(encoded, implementation=ahocorasick_rs.Implementation.DFA)
-    return _Matcher(finder, [pattern for _, pattern in words], head)
+def _worded() -> list[Section]:
+    return [section for section in navigation_sections() if section.words]
 
 
-def navigation_lines(lines: Sequence[str]) -> list[int]:
-    """Indices of the `lines` that are furniture, in order.
+def _head_rows() -> list[str]:
+    return [row for section in navigation_sections() if not section.words for row in section.rows]
 
-    Rows of the head of the page hold for a line that at most `HEAD_LINES - 1` lines of text precede, furniture not counted.
-    """
-    matcher = _matcher()
-    # The rows see plain spaces for those that never break, so the words do.
-    text = "\n".join(lines).replace("\xa0", " ").encode("utf-8", "surrogatepass")
-    found: set[int] = set()
-    index = past = 0  # line `index` holds the byte `past`
-    tried: list[re.Pattern[str]] = []  # on this line
-    for word, position, _ in matcher.words.find_matches_as_indexes(text, overlapping=True):
-        if position > past:
-            line_feeds = text.count(b"\n", past, position)
-            past = position
-            if line_feeds:
-                index += line_feeds
-                tried = []
-        pattern = matcher.patterns[word]
-        if len(lines[index]) <= _LONGEST_LINE and pattern not in tried:
-            tried.append(pattern)
-            if pattern.fullmatch(_bare(lines[index])):
-                found.add(index)
-    lines_of_text = 0
-    for index, line in enumerate(lines):
-        if lines_of_text == HEAD_LINES:
-            break
-        if index not in found and line.strip():
-            if len(line) <= _LONGEST_LINE and matcher.head.fullmatch(_bare(line)):
-                found.add(index)
+
+@functools.cache
+def _expressions() -> list[tuple[tuple[str, ...], re.Pattern[str]]]:
+    """Of each group the words, one of which a line must hold, and the rows."""
+    rows = [(section.words, section.rows) for section in _worded()]
+    return [(words, re.compile("|".join(alternatives))) for words, alternatives in [*rows, (("",), tuple(_head_rows()))]]
+
+
+def furniture(texts: Sequence[str], lines: Lines) -> tuple[np.ndarray, np.ndarray]:
+    """Which of the lines of `texts` are furniture anywhere, and which in the head of the page: bool, each of shape (L,)."""
+    table_L = lines.table_L
+    # A character takes up to two code units.
+    groups_L = groups_that_may_take(
+        lines.units, table_L["bare_start"], table_L["bare_end"], table_L["seen"], 2 * _LONGEST_LINE, navigation_automaton()[0]
+    )
+    possible = np.flatnonzero(groups_L)
+    where = table_L[possible][["text", "point", "past_point"]].tolist()
+    matches_L2 = np.zeros((len(table_L), 2), dtype=np.bool_)
+    known: dict[str, tuple[bool, bool]] = {}  # the same buttons stand on many pages
+    for line, (text, start, past), groups in zip(possible.tolist(), where, groups_L[possible].tolist(), strict=True):
+        written = texts[text][start:past]
+        if written not in known:
+            known[written] = _match(written, groups)
+        matches_L2[line] = known[written]
+    return matches_L2[:, 0], matches_L2[:, 1]
+
+
+def _match(line: str, groups: int) -> tuple[bool, bool]:
+    """Whether one of the `groups`, which are bits, takes a line anywhere, and whether the last group does."""
+    if len(line) > _LONGEST_LINE:
+        return False, False
+    written = line.replace("\xa0", " ")
+    bare = written.strip(ORNAMENTS)
+    matches = [
+        groups >> group & 1 and pattern.fullmatch(bare) is not None and any(map(written.__contains__, words))
+        for group, (words, pattern) in enumerate(_expressions())
+    ]
+    return any(matches[:-1]), bool(matches[-1])
+
+
+@numba.njit(cache=True, nogil=True)
+def remove_head(lines: Lines, kinds_L: np.ndarray, head_L: np.ndarray, kind: int) -> None:
+    """Give `kind` to the lines of `head_L` that at most `HEAD_LINES - 1` lines of text precede, those with a kind not counted."""
+    for text in range(len(lines.texts_T) - 1):
+        lines_of_text = 0
+        for line in range(lines.texts_T[text].first_line, lines.texts_T[text + 1].first_line):
+            if lines_of_text == HEAD_LINES:
+                break
+            if kinds_L[line] != KEPT or lines.table_L[line].head == lines.table_L[line].tail:
+                continue
+            if head_L[line]:
+                kinds_L[line] = kind
             else:
                 lines_of_text += 1
-    return sorted(found)
-
-
-def _bare(line: str) -> str:
-    return line.strip(_ORNAMENTS).replace("\xa0", " ")

@@ -6,10 +6,13 @@ has left without its entries goes as well. On Japanese pages the list is of head
 is told from it by its lack of kana and kanji, its indentation, and its repeating line after line.
 """
 
-import itertools
 import re
 from collections.abc import Sequence
 
+import numba
+import numpy as np
+
+from pipeline.clean_lines import KANA_OR_KANJI, Lines, lines_left
 from pipeline.clean_navigation import HEAD_LINES
 
 # Title, byline, date, teaser and a box or two stand before a list of contents; in the pages read for this rule up to 7 lines.
@@ -27,65 +30,129 @@ _LONGEST_HEADING = 100
 # repeated tables and outputs nearly all lines follow one another.
 _MOST_WITHOUT_TEXT = 1 / 3
 _LABEL = re.compile("[■●◆【\\[]?(?:目 ?次|もくじ|Contents|Table of [Cc]ontents|TOC)[】\\]]?[:：]?")
-_KANA_OR_KANJI = re.compile("[\u3041-\u3096\u30a1-\u30fa\u3400-\u9fff]")
-_SENTENCE_ENDS = tuple("。．！？!?.:：")
+# What a label begins with behind its sign, and the length of 【Table of contents】：
+_LABELS_BEGIN = tuple((ord(first), ord(second)) for first, second in ("目次", "目 ", "もく", "Co", "Ta", "TO"))
+_LONGEST_LABEL = 20
+_SENTENCE_ENDS = tuple(map(ord, "。．！？!?.:："))
 
 
-def repeated_lines(lines: Sequence[str]) -> list[int]:
-    """Indices of the `lines` that are repeated below, in order; `lines` hold no blank ones."""
-    if len(set(lines)) == len(lines) and not any(map(_LABEL.fullmatch, lines[:HEAD_LINES])):
-        return []
-    return sorted({*_doubled(lines), *_contents(lines)})
+def remove_repeats(texts: Sequence[str], lines: Lines, kinds_L: np.ndarray, kind: int) -> None:
+    """Give `kind` to the lines of `texts` that are repeated below; those that are blank or have a kind are not looked at."""
+    label_L = np.zeros(len(kinds_L), dtype=np.bool_)
+    possible = _possible_labels(lines)
+    for line, (text, start, past) in zip(
+        possible.tolist(), lines.table_L[possible][["text", "point", "past_point"]].tolist(), strict=True
+    ):
+        label_L[line] = _LABEL.fullmatch(texts[text], start, past) is not None
+    _remove_repeats(lines, kinds_L, label_L, kind, HEAD_LINES, KANA_OR_KANJI)
 
 
-def _doubled(lines: Sequence[str]) -> list[int]:
-    """The first of two equal neighbours that begin in the head of the page: titles above titles, teasers above paragraphs."""
-    doubled = []
-    lines_of_text = 0
-    for index, (line, following) in enumerate(itertools.pairwise(lines)):
-        if lines_of_text == HEAD_LINES:
-            break
-        if line == following and _KANA_OR_KANJI.search(line):
-            doubled.append(index)
-        else:
-            lines_of_text += 1
-    return doubled
+@numba.njit(cache=True, nogil=True)
+def _possible_labels(lines: Lines) -> np.ndarray:
+    """Numbers of the lines that are as short as a label and begin like one, with a sign or without."""
+    found = np.zeros(len(lines.table_L), dtype=np.bool_)
+    for number in range(len(found)):
+        start, end = lines.table_L[number].start, lines.table_L[number].end
+        if 2 <= end - start <= _LONGEST_LABEL:
+            sign = lines.units[start]
+            second, third = lines.units[start + 1], lines.units[start + 2]
+            for first, following in _LABELS_BEGIN:
+                found[number] |= (sign == first and second == following) or (second == first and third == following)
+    return np.flatnonzero(found)
 
 
-def _contents(lines: Sequence[str]) -> list[int]:
-    """The first list of contents with its label, or a label in the head of the page before a sentence."""
-    last_index = {line: index for index, line in enumerate(lines)}
-    for start in range(min(_CONTENTS_BEGIN, len(lines))):
-        label = [start - 1] if start and _LABEL.fullmatch(lines[start - 1]) else []
-        past = start
-        while past < min(len(lines), start + _LONGEST_CONTENTS) and _is_heading(lines[past]) and last_index[lines[past]] > past:
+@numba.njit(cache=True, nogil=True)
+def _remove_repeats(
+    lines: Lines, kinds_L: np.ndarray, label_L: np.ndarray, kind: int, head_lines: int, kana_or_kanji: int
+) -> None:
+    left = np.empty(len(kinds_L), dtype=np.int64)
+    again = np.empty(_LONGEST_CONTENTS, dtype=np.int64)
+    for text in range(len(lines.texts_T) - 1):
+        count = lines_left(lines, kinds_L, text, left)
+        first, past = _contents(lines, left[:count], label_L, again, head_lines, kana_or_kanji)
+        # The first of two equal neighbours that begin in the head of the page: titles above titles, teasers above paragraphs.
+        lines_of_text = 0
+        for place in range(count - 1):
+            if lines_of_text == head_lines:
+                break
+            is_japanese = lines.table_L[left[place]].seen & kana_or_kanji != 0
+            if is_japanese and _are_equal(lines, left[place], left[place + 1]):
+                kinds_L[left[place]] = kind
+            else:
+                lines_of_text += 1
+        for place in range(first, past):
+            kinds_L[left[place]] = kind
+
+
+@numba.njit(cache=True, nogil=True)
+def _contents(
+    lines: Lines, left: np.ndarray, label_L: np.ndarray, again: np.ndarray, head_lines: int, kana_or_kanji: int
+) -> tuple[int, int]:
+    """Where among the lines `left` the first list of contents with its label, or a label in the head of the page before a
+    sentence, begins and ends; twice 0 when there is none."""
+    past = 0
+    for start in range(min(_CONTENTS_BEGIN, len(left))):
+        has_label = start > 0 and label_L[left[start - 1]]
+        # What ends the headings behind one start ends them behind the next.
+        past = max(past, start)
+        while past < min(len(left), start + _LONGEST_CONTENTS) and _comes_again_as_heading(lines, left, past):
             past += 1
-        follows_text = not label and (start > 1 or (start == 1 and lines[0].endswith(_SENTENCE_ENDS)))
+        follows_text = not has_label and (start > 1 or (start == 1 and _ends_sentence(lines, left[0])))
         shortest = _LONGEST_ENUMERATION + 1 if follows_text else _SHORTEST_CONTENTS
         if past - start >= shortest:
-            count = _count_contents(lines, start, past)
+            count = _count_contents(lines, left, start, past, again, kana_or_kanji)
             if count >= shortest:
-                return [*label, *range(start, start + count)]
-        if label and start <= HEAD_LINES and lines[start].endswith(_SENTENCE_ENDS):
-            return label
-    return []
+                return start - has_label, start + count
+        if has_label and start <= head_lines and _ends_sentence(lines, left[start]):
+            return start - 1, start
+    return 0, 0
 
 
-def _count_contents(lines: Sequence[str], start: int, past: int) -> int:
-    """How many of `lines[start:past]` come again below `past` in the same order; 0 when they do not do so as headings do."""
-    again: list[int] = []
+@numba.njit(cache=True, nogil=True)
+def _count_contents(lines: Lines, left: np.ndarray, start: int, past: int, again: np.ndarray, kana_or_kanji: int) -> int:
+    """How many of the lines from `start` to `past` come again below in their order; 0 when they do not do so as headings do."""
+    count, japanese, without_text = 0, 0, 0
     position = past - 1
-    for line in lines[start:past]:
-        try:
-            position = lines.index(line, position + 1)
-        except ValueError:
+    for place in range(start, past):
+        position = _next_equal(lines, left, place, position + 1)
+        if position == len(left):
             break
-        again.append(position)
-    without_text = sum(position - before == 1 for before, position in itertools.pairwise(again))
-    japanese = sum(_KANA_OR_KANJI.search(line) is not None for line in lines[start : start + len(again)])
-    are_headings = without_text <= _MOST_WITHOUT_TEXT * (len(again) - 1) and japanese >= len(again) / 2
-    return len(again) if are_headings else 0
+        again[count] = position
+        without_text += count > 0 and position - again[count - 1] == 1
+        japanese += lines.table_L[left[place]].seen & kana_or_kanji != 0
+        count += 1
+    are_headings = without_text <= _MOST_WITHOUT_TEXT * (count - 1) and japanese >= count / 2
+    return count if are_headings else 0
 
 
-def _is_heading(line: str) -> bool:
-    return len(line) <= _LONGEST_HEADING and not line[0].isspace() and not line.endswith(("。", "．"))
+@numba.njit(cache=True, nogil=True)
+def _comes_again_as_heading(lines: Lines, left: np.ndarray, place: int) -> bool:
+    line = lines.table_L[left[place]]
+    last = lines.units[line.end - 1]
+    is_heading = line.start == line.head and line.past_point - line.point <= _LONGEST_HEADING
+    return is_heading and last != ord("。") and last != ord("．") and _next_equal(lines, left, place, place + 1) < len(left)
+
+
+@numba.njit(cache=True, nogil=True)
+def _ends_sentence(lines: Lines, number: int) -> bool:
+    last = lines.units[lines.table_L[number].end - 1]
+    return last in _SENTENCE_ENDS
+
+
+@numba.njit(cache=True, nogil=True)
+def _next_equal(lines: Lines, left: np.ndarray, place: int, following: int) -> int:
+    """The first place from `following` on with the same line, or the number of places."""
+    while following < len(left) and not _are_equal(lines, left[place], left[following]):
+        following += 1
+    return following
+
+
+@numba.njit(cache=True, nogil=True)
+def _are_equal(lines: Lines, one: int, other: int) -> bool:
+    first, second = lines.table_L[one].start, lines.table_L[other].start
+    length = lines.table_L[one].end - first
+    equal = 0
+    if lines.table_L[other].end - second == length:
+        while equal < length and lines.units[first + equal] == lines.units[second + equal]:
+            equal += 1
+    return equal == length

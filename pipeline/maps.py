@@ -143,7 +143,7 @@ def _signed(batch: pa.Table, known: pa.Table | None, config: DedupConfig, schema
 def clean_part(task: Task, mark: Mark) -> Result:
     """clean: edits of punctuation, footers and control characters, and the sizes that are left."""
     config = task.manifest.clean
-    return _edit_part(task, "hosts", clean.rules_of(config), lambda texts: [clean.find_edits(text, config) for text in texts])
+    return _edit_part(task, "hosts", clean.rules_of(config), lambda texts: clean.find_edits_batch(texts, config))
 
 
 def mask_part(task: Task, mark: Mark) -> Result:

@@ -12,29 +12,10 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from pipeline.clean_characters import INVISIBLE_UNITS, batch_units
+from pipeline.clean_characters import INVISIBLE_UNITS
+from pipeline.code_units import batch_units, units_in, units_in_bracket
 from pipeline.pii_patterns import ENDS_OF_PLACES, KANJI_DIGITS, KNOWN_CITIES, PREFECTURES, TOWN
 from pipeline.pii_shadow import SHADOW_OF
-
-
-def _units_in(characters: str) -> np.ndarray:
-    """Which UTF-16 code units are among `characters`: bool of shape (65536,)."""
-    table = np.zeros(0x10000, dtype=np.bool_)
-    table[[ord(character) for character in characters]] = True
-    return table
-
-
-def _units_in_ranges(ranges: str) -> np.ndarray:
-    """As `_units_in`, for the inside of a bracket of a regular expression."""
-    table = np.zeros(0x10000, dtype=np.bool_)
-    position = 0
-    while position < len(ranges):
-        is_range = ranges[position + 1 : position + 2] == "-"
-        last = ranges[position + 2] if is_range else ranges[position]
-        table[ord(ranges[position]) : ord(last) + 1] = True
-        position += 3 if is_range else 1
-    return table
-
 
 # The long vowel mark is a hyphen between digits; taken for one everywhere it lets a little more through.
 _SHADOW_OF = SHADOW_OF.copy()
@@ -51,29 +32,29 @@ _SIGN_CLASSES = (
 )
 _CLASSES = np.zeros(0x10000, dtype=np.uint8)
 for _bit, _members in _SIGN_CLASSES:
-    _CLASSES[_units_in(_members)[_SHADOW_OF]] |= np.uint8(_bit)
+    _CLASSES[units_in(_members)[_SHADOW_OF]] |= np.uint8(_bit)
 _TOWN, _PLACE_END, _PLACE_START, _KANJI_DIGIT = 1, 2, 4, 8
 _ACCOUNT_LABEL, _POST_LABEL, _CARD_LABEL, _MY_NUMBER_LABEL, _IP_LABEL = 16, 32, 64, 128, 256
 _WORD_CLASSES = np.zeros(0x10000, dtype=np.uint16)
 for _bit, _table in (
-    (_TOWN, _units_in_ranges(TOWN)),
-    (_PLACE_END, _units_in("".join(ENDS_OF_PLACES))),
-    (_PLACE_START, _units_in("".join(name[0] for name in f"{PREFECTURES}|{KNOWN_CITIES}".split("|")))),
-    (_KANJI_DIGIT, _units_in(KANJI_DIGITS)),
+    (_TOWN, units_in_bracket(TOWN)),
+    (_PLACE_END, units_in("".join(ENDS_OF_PLACES))),
+    (_PLACE_START, units_in("".join(name[0] for name in f"{PREFECTURES}|{KNOWN_CITIES}".split("|")))),
+    (_KANJI_DIGIT, units_in(KANJI_DIGITS)),
     # The last characters of the labels: of ACCOUNT_WITH_TYPE, ACCOUNT_AT_BRANCH and postal codes, of ACCOUNT_AT_POST_BANK,
     # of CARD_WITH_LABEL, of MY_NUMBER_WITH_LABEL, and of what names an IP address (`pii_validators`).
-    (_ACCOUNT_LABEL, _units_in("通座蓄店所部先〒号")),
-    (_POST_LABEL, _units_in("号ょ金替座")),
-    (_CARD_LABEL, _units_in("ドカAaBXxsd")),
-    (_MY_NUMBER_LABEL, _units_in("ー号r")),
-    (_IP_LABEL, _units_in("PpgGStemスバト")),
+    (_ACCOUNT_LABEL, units_in("通座蓄店所部先〒号")),
+    (_POST_LABEL, units_in("号ょ金替座")),
+    (_CARD_LABEL, units_in("ドカAaBXxsd")),
+    (_MY_NUMBER_LABEL, units_in("ー号r")),
+    (_IP_LABEL, units_in("PpgGStemスバト")),
 ):
     _WORD_CLASSES[_table[SHADOW_OF]] |= np.uint16(_bit)
 # Where a core is looked for: at digits, signs of an address, colons, 丁目, and what hides between other characters.
 _NO, _NUMBER, _AT, _CLOSE, _AT_MARK, _COLON, _STREET, _HIDDEN = range(8)
 _TRIGGERS = np.zeros(0x10000, dtype=np.uint8)
 for _trigger, _signs in ((_NUMBER, "0123456789"), (_AT, "@★☆"), (_CLOSE, "])］>"), (_COLON, ":")):
-    _TRIGGERS[_units_in(_signs)[_SHADOW_OF]] = _trigger
+    _TRIGGERS[units_in(_signs)[_SHADOW_OF]] = _trigger
 _TRIGGERS[ord("ク")], _TRIGGERS[ord("目")] = _AT_MARK, _STREET
 _TRIGGERS[INVISIBLE_UNITS] = _HIDDEN
 

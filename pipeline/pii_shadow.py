@@ -8,7 +8,7 @@ dictionary for every kanji and took seven times as long.
 import numba
 import numpy as np
 
-from pipeline.clean_characters import code_units
+from pipeline.code_units import code_units
 
 _FULL_WIDTH_ASCII = {
     chr(code): chr(code - 0xFEE0) for code in (*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B))

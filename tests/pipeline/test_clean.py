@@ -7,9 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.clean import STEPS, CleanConfig, find_edits, rules_of
+from pipeline.clean import STEPS, CleanConfig, find_edits, find_edits_batch, rules_of
+from pipeline.clean_footers import footer_keywords
 from pipeline.edits import apply
 from pipeline.rules import judge
+from tests.pipeline import cleaning_restatement
+from tests.pipeline.test_clean_navigation import EXAMPLES, LIKE_FURNITURE
 
 ALL = CleanConfig()
 REPEATABLE = CleanConfig(steps=tuple(step for step in STEPS if step not in ("footer", "repeat")))
@@ -179,3 +182,54 @@ def test_nothing_is_added_but_punctuation_and_kana(text: str) -> None:
     for edit in find_edits(text, ALL):
         assert edit.kind in ("punctuation", "kana") or not edit.replacement
         assert len(edit.replacement) <= edit.end - edit.start
+
+
+CONFIGS = [ALL, *(CleanConfig(steps=(step,)) for step in STEPS), CleanConfig(steps=("repeat", "footer", "kana"), footer_lines=1)]
+FOOTERS = st.builds(
+    "{}{}{}".format,
+    st.text("あ\u3000 ", max_size=2),
+    st.sampled_from([*footer_keywords(), "（C） 2019", "Copyright", "COPYRİGHT", "copyrıght"]),
+    st.text("あ😀İ 。Ａ", max_size=6),
+)
+WORDS_OF_RULES = st.one_of(
+    LINES,
+    FOOTERS,
+    st.builds(
+        "{}{}{}".format,
+        st.sampled_from(["", " ", "•\xa0", "\u2003"]),
+        st.sampled_from([line for _, line in EXAMPLES]),
+        st.sampled_from(["", " »", "\u200b"]),
+    ),
+    st.sampled_from(LIKE_FURNITURE.strip("\n").split("\n")),
+    st.sampled_from(
+        [
+            "峠の汽車",
+            "古い駅",
+            "汽車は朝に出た",
+            "目次",
+            "■もくじ：",
+            "峠の汽車#",
+            "古い駅¶ ",
+            "C#",
+            "𠮷，𠮷．",
+            "コピーボタン",
+            "2019-02-11",
+        ]
+    ),
+)
+
+
+@given(st.lists(st.lists(WORDS_OF_RULES, max_size=14).map("\n".join), max_size=4), st.sampled_from(CONFIGS))
+@settings(max_examples=150, deadline=None)
+def test_a_batch_is_cleaned_as_the_rules_restated_clean_each_text(texts: list[str], config: CleanConfig) -> None:
+    assert find_edits_batch(texts, config) == [cleaning_restatement.find_edits(text, config) for text in texts]
+
+
+def test_every_row_of_furniture_is_found_in_a_batch_as_by_itself() -> None:
+    texts = ["\n".join(("段落が、ここにある。", line, "段落が、ここにある。")) for _, line in EXAMPLES]
+    assert find_edits_batch(texts, ALL) == [cleaning_restatement.find_edits(text, ALL) for text in texts]
+
+
+def test_a_batch_may_be_empty() -> None:
+    assert find_edits_batch([], ALL) == []
+    assert find_edits_batch(["", "\n"], CleanConfig(steps=())) == [[], []]

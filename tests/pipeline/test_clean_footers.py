@@ -2,7 +2,8 @@
 
 import pytest
 
-from pipeline.clean_footers import footer_start, keyword_share
+from pipeline.clean import CleanConfig, find_edits
+from pipeline.clean_footers import footer_keywords, footer_start, keyword_share
 
 WINDOW, SHARE = 3, 0.3
 
@@ -68,3 +69,10 @@ def test_the_share_counts_letters_of_keywords_without_regard_to_case() -> None:
 def test_a_keyword_within_another_english_word_does_not_count() -> None:
     assert keyword_share("commentary shared") == 0
     assert keyword_share("comment share") == pytest.approx(12 / 13)
+
+
+@pytest.mark.parametrize("keyword", footer_keywords())
+def test_no_keyword_is_lost_before_the_last_lines_are_looked_at(keyword: str) -> None:
+    config = CleanConfig(steps=("footer",))
+    for line in (keyword, f" {keyword}", keyword.upper()):
+        assert [edit.kind for edit in find_edits(f"{PROSE}\n{line}\n架空社", config)] == ["footer"]

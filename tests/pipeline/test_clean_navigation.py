@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.clean_navigation import HEAD_LINES, Section, navigation_lines, navigation_sections
+from pipeline.clean_navigation import HEAD_LINES, Section, navigation_sections
 from pipeline.letters import SPACES
+from tests.pipeline.removed_lines import removed_lines
 
 PROSE = "川沿いの道をしばらく歩くと古い橋が見えてきました。"
 
@@ -250,6 +251,11 @@ Powered by steam, the engine climbed the pass。
 トップを目指す
 戻る道
 """
+
+
+def navigation_lines(lines: list[str]) -> list[int]:
+    """Indices of the lines that are furniture."""
+    return removed_lines(lines, "navigation")
 
 
 def furniture() -> dict[str, list[str]]:

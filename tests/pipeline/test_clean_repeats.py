@@ -1,13 +1,19 @@
 """Doubled titles and lists of contents at the top of a text."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.clean_repeats import repeated_lines
+from tests.pipeline.cleaning_restatement import repeated_lines as restated
+from tests.pipeline.removed_lines import removed_lines
 
 HEADINGS = ["峠の汽車", "川沿いの道", "古い橋", "茶屋の話"]
 PROSE = "川沿いの道をしばらく歩くと古い橋が見えてきました。"
+
+
+def repeated_lines(lines: list[str]) -> list[int]:
+    """Indices of the lines that are repeated below."""
+    return removed_lines(lines, "repeat")
 
 
 def article(headings: list[str]) -> list[str]:
@@ -83,6 +89,17 @@ def test_a_label_whose_list_is_gone_goes_and_one_before_a_list_stays() -> None:
     assert kept(["峠の手帖", "目次", PROSE]) == ["峠の手帖", PROSE]
     assert kept(["目次", "巻頭言", PROSE]) == ["目次", "巻頭言", PROSE]
     assert kept(["題", "一。", "二。", "三。", "目次", PROSE]) == ["題", "一。", "二。", "三。", "目次", PROSE]
+
+
+LINES = st.lists(
+    st.sampled_from([*HEADINGS, "目次", "【目 次】：", "あ", PROSE, "}", "峠。", "  峠", "😀" * 60, "峠" * 101]), max_size=30
+)
+
+
+@given(LINES | st.lists(st.sampled_from("あいうえおabc"), max_size=40))
+@settings(max_examples=150, deadline=None)
+def test_repetitions_are_those_of_the_rule_restated(lines: list[str]) -> None:
+    assert repeated_lines(lines) == restated(lines)
 
 
 @given(st.lists(st.sampled_from([*HEADINGS, "目次", "あ", PROSE, "}", "峠。"]), max_size=16))
