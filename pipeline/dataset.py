@@ -1,4 +1,7 @@
-"""The token dataset as a whole: which shards it has, and the one file that makes them visible, written last."""
+"""The token dataset as a whole: which shards it has, and the one file that makes them visible, written last.
+
+The shards of the dataset before stay until that file no longer names them, so that a reader, or a kill, finds one dataset whole.
+"""
 
 import json
 from pathlib import Path
@@ -8,7 +11,9 @@ import pyarrow.parquet as pq
 import yaml
 
 from pipeline.ledger import Ledger
-from pipeline.token_store import DATASET_FILE, ShardInfo, TokenMeta, TokenShard, write_dataset
+from pipeline.token_dataset import read_content
+from pipeline.token_index import keep_replaced
+from pipeline.token_store import DATASET_FILE, ShardInfo, TokenMeta, TokenShard, TokenStoreError, write_dataset
 from pipeline.tokenize import TokenizeConfig, id_numbers, is_validation
 from pipeline.tokenizer import load_tokenizer
 
@@ -26,26 +31,38 @@ def _order(root: Path) -> list[dict[str, Any]]:
 
 
 def publish(root: Path, ledger: Ledger) -> str:
-    """Write `dataset.json` over the shards that are done, remove those of an older dataset, and return the fingerprint."""
+    """Have `dataset.json` name the shards that are done, and return the fingerprint.
+
+    Of shards that it named before and no longer does the index of their documents stays, see `token_index`; their files go.
+    """
     folder = root / "tokens"
-    meta = TokenMeta.of(load_tokenizer(folder / "tokenizer"))
     units = ledger.units()
-    splits: dict[str, list[ShardInfo]] = {split: [] for split in SPLITS}
-    rows = []
-    for row in _order(root):
-        for file, digest in units[("shards", row["name"])].output.items():  # one; none where all its documents were removed
+    # One file a shard; none where all its documents were removed.
+    made = [(row["split"], *item) for row in _order(root) for item in units[("shards", row["name"])].output.items()]
+    if _named(folder) != sorted((split, Path(file).name, digest) for split, file, digest in made):
+        splits: dict[str, list[ShardInfo]] = {split: [] for split in SPLITS}
+        for split, file, digest in made:
             shard = TokenShard.open(root / file)
             ends = (shard.doc_ids[0].as_py(), shard.doc_ids[-1].as_py())
-            info = ShardInfo(Path(file).name, len(shard.doc_ids), len(shard.tokens), digest, *ends)
-            splits[row["split"]].append(info)
-            rows.append((info.file, row["split"], info.documents, info.tokens, digest, *ends))
-    fingerprint = write_dataset(folder, splits, meta)
-    ledger.replace_rows("token_shards", rows)
-    named = {file for file, *_ in rows}
+            splits[split].append(ShardInfo(Path(file).name, len(shard.doc_ids), len(shard.tokens), digest, *ends))
+        keep_replaced(folder, {Path(file).name for _, file, _ in made})
+        write_dataset(folder, splits, TokenMeta.of(load_tokenizer(folder / "tokenizer")))
+    content = read_content(folder / DATASET_FILE)
+    columns = ("file", "split", "documents", "tokens", "sha256", "first_doc_id", "last_doc_id")
+    ledger.replace_rows("token_shards", [tuple(entry[name] for name in columns) for entry in content["shards"]])
+    named = {entry["file"] for entry in content["shards"]}
     for path in folder.glob("*.arrow"):
         if path.name not in named:
             path.unlink()
-    return fingerprint
+    return str(content["fingerprint"])
+
+
+def _named(folder: Path) -> list[tuple[str, str, str]] | None:
+    """The (split, file, digest) of each shard that `dataset.json` names, sorted; None without a whole one."""
+    try:
+        return sorted((entry["split"], entry["file"], entry["sha256"]) for entry in read_content(folder / DATASET_FILE)["shards"])
+    except TokenStoreError:
+        return None
 
 
 def published(root: Path) -> str | None:

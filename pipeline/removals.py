@@ -51,6 +51,15 @@ class Entry(NamedTuple):
     name: str
 
 
+class Request(NamedTuple):
+    """What was asked, why, by whom, and when (UTC)."""
+
+    entry: Entry
+    reason: str
+    who: str
+    requested: datetime
+
+
 class InForce(NamedTuple):
     """The removals that no later request took back."""
 
@@ -75,10 +84,26 @@ def read_log(root: Path) -> pa.Table:
 
 def in_force(root: Path) -> InForce:
     """What is to stay out of the corpus in `root`."""
-    log = read_log(root)
-    last = dict(zip(zip(log["kind"].to_pylist(), log["entry"].to_pylist(), strict=True), log["action"].to_pylist(), strict=True))
-    named = [entry for entry, action in last.items() if action == "remove"]
-    return of_entries(Entry(kind, name) for kind, name in named)
+    return of_entries(_requests(root))
+
+
+def requests_for(root: Path, pages: Iterable[tuple[str, str]]) -> list[Request | None]:
+    """For each (url, host) the request in force that keeps the page out of the corpus in `root`: that of its address, else that
+    of its host; None for a page that none names."""
+    requests = _requests(root)
+    hosts = of_entries(requests).hosts
+    found = []
+    for url, host in pages:
+        match = hosts.match_host(host)
+        found.append(requests.get(Entry("url", url)) or (requests[Entry("host", match[1])] if match else None))
+    return found
+
+
+def _requests(root: Path) -> dict[Entry, Request]:
+    """The removals that no later request took back, by what they name."""
+    last = {Entry(row["kind"], row["entry"]): row for row in read_log(root).to_pylist()}
+    in_force = {entry: row for entry, row in last.items() if row["action"] == "remove"}
+    return {entry: Request(entry, row["reason"], row["who"], row["requested"]) for entry, row in in_force.items()}
 
 
 def of_entries(entries: Iterable[Entry]) -> InForce:

@@ -192,9 +192,7 @@ class _Run:
                 break
         else:
             reached_the_end = True
-        fingerprint = dataset.published(self.root)
-        if reached_the_end and (self.done or fingerprint is None):
-            fingerprint = dataset.publish(self.root, self.ledger)
+        fingerprint = dataset.publish(self.root, self.ledger) if reached_the_end else dataset.published(self.root)
         counts.refresh(self.ledger, run_id, self.done > 0)
         has_failed = any(unit.status == "failed" for unit in self.plan.units.values())
         counts.check(self.ledger, whole=reached_the_end and not has_failed)
@@ -235,7 +233,8 @@ class _Run:
         )
         before = self.plan.units.get((row.stage, row.part))
         self.ledger.record(row)
-        self._remove(name for name in (before.output if before else {}) if name not in output)
+        if unit.stage.scope != "shard":  # which the dataset before may still name; `publish` removes those that none names
+            self._remove(name for name in (before.output if before else {}) if name not in output)
         self.plan.units[(row.stage, row.part)] = row
         self.plan.digests.update(output)
         self.done += 1

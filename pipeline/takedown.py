@@ -1,8 +1,8 @@
 """What `remove` does: finds the pages that a request names, tells who has seen them, logs the request and has it applied.
 
 It changes the log of `removals` and then runs the stages from there on, so a kill between the two leaves a request that the
-next `run` or `remove` honours. Training runs are asked before anything changes: afterwards the shards are no longer those that
-they read.
+next `run` or `remove` honours. Training runs are asked before anything changes; afterwards `trainer.where` still tells what they
+read, from the index of documents that is kept of replaced shards (`token_index`).
 """
 
 import difflib

@@ -104,7 +104,7 @@ class TokenDataset:
         short, of another tokenizer, dtype or count. No token is read.
         """
         path = folder / DATASET_FILE
-        content = _read_content(path)
+        content = read_content(path)
         meta = TokenMeta(content["tokenizer_sha256"], content["vocabulary_size"], content["delimiter_id"])
         shards: dict[str, list[TokenShard]] = {split: [] for split in content["splits"]}
         for entry in content["shards"]:
@@ -133,7 +133,8 @@ class TokenDataset:
                 raise TokenStoreError(f"{path}: its bytes have changed; copy it again or write the dataset again")
 
 
-def _read_content(path: Path) -> dict[str, Any]:
+def read_content(path: Path) -> dict[str, Any]:
+    """What the `dataset.json` at `path` says. Raises TokenStoreError for one that is missing, changed or of another version."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:

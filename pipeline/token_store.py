@@ -113,7 +113,7 @@ def write_shard(
         pa.array(n_bytes, pa.uint32()),
         pa.array(n_chars, pa.uint32()),
     ]
-    with _replacing(path) as temporary:
+    with replacing(path) as temporary:
         with pa.OSFile(str(temporary), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
             writer.write_batch(pa.record_batch(columns, schema=schema))
         digest = sha256_of(temporary)
@@ -146,7 +146,7 @@ def write_dataset(folder: Path, splits: Mapping[str, Sequence[ShardInfo]], meta:
         totals[split] = total
     content = {**meta.described(), "splits": totals, "shards": shards}
     fingerprint = fingerprint_of(content)
-    with _replacing(folder / DATASET_FILE) as temporary:
+    with replacing(folder / DATASET_FILE) as temporary:
         text = json.dumps({**content, "fingerprint": fingerprint}, indent=1, ensure_ascii=False)
         temporary.write_text(text + "\n", encoding="utf-8")
     return fingerprint
@@ -199,7 +199,7 @@ def _shard_schema(meta: TokenMeta, documents: int, tokens: int) -> pa.Schema:
 
 
 @contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path) -> Iterator[Path]:
     """A temporary name beside `path` that takes its place, synced, when the block ends well, and goes when it does not."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:

@@ -6,7 +6,8 @@
 
 A step's windows and a document's steps are found by arithmetic, however long the run is. `--spike` reads the run's metrics,
 which have a row a step. What is known of a page comes from the ledger beside the token shards; where shards or ledger are
-gone, a note says so, and what is known without them is still shown.
+gone, a note says so, and what is known without them is still shown. Shards that a later run or a take-down replaced are no
+loss: the pipeline keeps which document lay where in them.
 
 Exit status 0: answered; 1: a mistake, in one line; 2: wrong use.
 """
@@ -111,9 +112,14 @@ def _loss(loss: float | None) -> str:
 def _page(document: dict[str, Any]) -> str:
     if "url" not in document:
         return str(document["doc_id"])
-    # Pages choose their URLs; what a terminal would obey is not shown.
-    url = "".join(character if character.isprintable() else "�" for character in document["url"])
-    return f"{url}  {document['doc_id']}  {document['warc_file']} at {document['warc_offset']:,}"
+    place = f"{_plain(document['url'])}  {document['doc_id']}  {document['warc_file']} at {document['warc_offset']:,}"
+    request = document["taken_down"]
+    return place if request is None else f"{place}, taken down since ({request['requested'][:10]}: {_plain(request['reason'])})"
+
+
+def _plain(text: str) -> str:
+    """Without what a terminal would obey: pages choose their URLs."""
+    return "".join(character if character.isprintable() else "�" for character in text)
 
 
 if __name__ == "__main__":

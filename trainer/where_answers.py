@@ -1,7 +1,8 @@
 """What `trainer.where` answers, as plain mappings: one for each window, document or spike, the objects of its JSON.
 
-A document has `doc_id`, and, where a ledger knows it, `url`, `host`, `date`, `warc_file` and `warc_offset`. What could not be
-asked is a note, and the rest is answered without it.
+A document has `doc_id` and, where a ledger knows it, `url`, `host`, `date`, `warc_file`, `warc_offset` and `taken_down`: null, or
+when, why and by whom the page was asked out of the corpus. What could not be asked is a note, and the rest is answered
+without it.
 """
 
 import math
@@ -18,7 +19,7 @@ from pipeline.ledger import FILE_NAME
 from trainer.errors import TrainerError
 from trainer.metrics import read_metrics
 from trainer.where_documents import document_spans
-from trainer.where_pages import Fate, Page, Pages
+from trainer.where_pages import REMOVALS, Fate, Page, Pages
 from trainer.where_run import TrainedRun, TrainedWindow
 from trainer.where_spikes import AT_LEAST, spikes
 from trainer.window_losses import read_losses
@@ -58,7 +59,7 @@ class Answers:
             known = [nearest for nearest in self._ask(lambda pages: pages.nearest_url(url)) if nearest is not None]
             asked = "no ledger could be asked" if not self._ledgers else "no corpus of the run has this URL"
             raise TrainerError(f"{url}: {asked}{f'; the nearest is {known[0]}' if known else ''}{self._unasked()}")
-        return self._documents(self._read(url, [fate.doc_id for fate in fates if fate.kept], fates))
+        return self._documents(self._read(url, [fate.doc_id for fate in fates], fates))
 
     def spikes(self) -> list[Answer]:
         """The unusual values, each with the step's windows of highest loss; windows whose loss is not known come first."""
@@ -79,19 +80,19 @@ class Answers:
     def _read(self, asked: str, doc_ids: Sequence[str], fates: Sequence[Fate]) -> list[str]:
         """Those of the documents that training reads. Why others are not is a note, or, when training reads none, the
         TrainerError that is raised."""
-        datasets = [source.dataset for source in self._run.sources if source.dataset is not None]
-        if not datasets:
+        indices = [source.index for source in self._run.sources if source.index is not None]
+        if not indices:
             raise TrainerError(f"{asked}: {self.notes[0]}")
 
         def inside(split: str, doc_id: str) -> bool:
-            own = [data for data in datasets if split in data.splits]
-            return any(document_spans(data, split, [doc_id])[0][0] >= 0 for data in own)
+            own = [index for index in indices if split in index.splits]
+            return any(document_spans(index, split, [doc_id])[0][0] >= 0 for index in own)
 
         distinct = list(dict.fromkeys(doc_ids))
-        # Of a record that was read twice, one is kept: the other is no other page.
-        kept = {fate.doc_id for fate in fates if fate.kept}
-        reasons = [str(fate) for fate in fates if fate.doc_id not in kept]
         read = [doc_id for doc_id in distinct if inside("train", doc_id)]
+        # That a page was taken down is told with the page.
+        dropped = [fate for fate in fates if not fate.kept and not (fate.doc_id in read and fate.stage == REMOVALS)]
+        reasons = [f"{fate}{', after the run had begun' if fate.doc_id in read else ''}" for fate in dropped]
         if read:
             self.notes += reasons
             return read
@@ -161,7 +162,7 @@ class Answers:
         """The folders of the ledgers that know the run's documents: beside the shards, else among `corpora`."""
         found = []
         for source in self._run.sources:
-            shards = Path(source.trained.folder) if source.dataset is None else source.dataset.folder
+            shards = Path(source.trained.folder) if source.index is None else source.index.folder
             beside = [folder for folder in (shards.parent, *corpora) if (folder / FILE_NAME).exists()]
             found += beside[:1]
             if not beside:

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.token_dataset import TokenDataset, TokenSplit
-from pipeline.token_store import DATASET_FILE, TokenShard, TokenStoreError
+from pipeline.token_index import DatasetIndex, ShardIndex, SplitIndex, open_index
+from pipeline.token_store import DATASET_FILE, TokenStoreError
 from trainer.errors import TrainerError
 from trainer.stretches import TrainedSource
 
@@ -36,22 +36,23 @@ class Passage:
 
 @dataclass(frozen=True, eq=False)
 class FoundSource:
-    """A source of a run and its shards; `dataset` is None, and `missing` says why, where the tokens are not there any more."""
+    """A source of a run and the documents of its shards; `index` is None, and `missing` says why, where nothing tells them."""
 
     trained: TrainedSource
-    dataset: TokenDataset | None
+    index: DatasetIndex | None
     missing: str | None
 
 
 def find_sources(sources: Sequence[TrainedSource], corpora: Sequence[Path]) -> list[FoundSource]:
-    """The shards of each source, looked for in `corpora` (folders of corpora, or of tokens) and then where the run had them.
+    """The documents of each source, looked for in `corpora` (folders of corpora, or of tokens) and then where the run had them.
 
-    Only tokens with the run's fingerprint are taken. Raises TrainerError for a corpus that has none of them.
+    Only tokens with the run's fingerprint are taken, those that stand there or those that were replaced. Raises TrainerError
+    for a corpus that has none of them.
     """
     places = [place for corpus in corpora for place in (corpus / "tokens", corpus) if (place / DATASET_FILE).exists()]
     found = [_find(source, [*places, Path(source.folder)]) for source in sources]
     for corpus in corpora:
-        holds = {source.dataset.folder for source in found if source.dataset is not None}
+        holds = {source.index.folder for source in found if source.index is not None}
         if not holds & {corpus, corpus / "tokens"}:
             prints = ", ".join(source.fingerprint[:12] for source in sources)
             raise TrainerError(f"{corpus}: has no tokens that the run was trained on (fingerprint {prints}); give their corpus")
@@ -62,17 +63,13 @@ def _find(source: TrainedSource, places: Sequence[Path]) -> FoundSource:
     why = ""
     for place in places:
         try:
-            dataset = TokenDataset.open(place)
+            return FoundSource(source, open_index(place, source.fingerprint), None)
         except TokenStoreError as error:
             why = str(error)
-            continue
-        if dataset.fingerprint == source.fingerprint:
-            return FoundSource(source, dataset, None)
-        why = f"{place}: has other tokens now, fingerprint {dataset.fingerprint[:12]}, the run's {source.fingerprint[:12]}"
     return FoundSource(source, None, f"{why}; give the corpus that the run was trained on by --corpus FOLDER")
 
 
-def passages(split: TokenSplit, window: int, length: int) -> list[Passage]:
+def passages(split: SplitIndex, window: int, length: int) -> list[Passage]:
     """What window `window` of `length` inputs reads, document by document, in the order of the tokens."""
     position = window * length
     stop = min(position + length + 1, split.tokens)
@@ -87,16 +84,16 @@ def passages(split: TokenSplit, window: int, length: int) -> list[Passage]:
     return found
 
 
-def document_spans(dataset: TokenDataset, split: str, doc_ids: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+def document_spans(dataset: DatasetIndex, split: str, doc_ids: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Where documents lie in a split, in tokens: begins_N and ends_N, int64, both -1 for an id that the split has not.
 
     Raises TrainerError for shards that are not in the order of their ids.
     """
-    own = dataset.split(split)
+    own = dataset.splits[split]
     begins_N, ends_N = np.full(len(doc_ids), -1, np.int64), np.full(len(doc_ids), -1, np.int64)
     wanted_N = np.array(doc_ids, dtype=f"S{_ID_DIGITS}")
-    entries = [entry for entry in dataset.content["shards"] if entry["split"] == split]
-    firsts, lasts = (np.array([entry[f"{end}_doc_id"] for entry in entries], wanted_N.dtype) for end in ("first", "last"))
+    firsts = np.array([shard.info.first_doc_id for shard in own.shards], wanted_N.dtype)
+    lasts = np.array([shard.info.last_doc_id for shard in own.shards], wanted_N.dtype)
     if (firsts > lasts).any() or (lasts[:-1] >= firsts[1:]).any():
         raise _unordered(dataset.folder / DATASET_FILE)
     # -1 for an id before the first shard, which the comparison with that shard's ids then finds in none.
@@ -115,7 +112,7 @@ def document_spans(dataset: TokenDataset, split: str, doc_ids: Sequence[str]) ->
     return begins_N, ends_N
 
 
-def _ids(shard: TokenShard) -> np.ndarray:
+def _ids(shard: ShardIndex) -> np.ndarray:
     """The ids of a shard as fixed-width bytes, a view of the file; the store refuses ids of another length."""
     _, offsets, characters = shard.doc_ids.buffers()
     first = int(np.frombuffer(offsets, np.int32)[shard.doc_ids.offset])

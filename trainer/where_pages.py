@@ -14,15 +14,29 @@ from typing import Any
 import duckdb
 
 from pipeline.ledger import FILE_NAME, Ledger, LedgerError
+from pipeline.removals import requests_for
 from trainer.errors import TrainerError
 
 # A ledger names the survivor of a cluster of duplicates; other rules are told by themselves.
 _DEDUP = "dedup"
+_SAME_RECORD = "same_record"
+# The stage of take-downs.
+REMOVALS = "removals"
+
+
+@dataclass(frozen=True)
+class TakenDown:
+    """Why a page left the corpus, who asked, and when (ISO 8601)."""
+
+    requested: str
+    reason: str
+    who: str
 
 
 @dataclass(frozen=True)
 class Page:
-    """Where a document came from. warc_offset: of its record, in bytes of `warc_file`."""
+    """Where a document came from. warc_offset: of its record, in bytes of `warc_file`. taken_down: the request in force that
+    it be removed from the corpus."""
 
     doc_id: str
     url: str
@@ -30,6 +44,7 @@ class Page:
     date: str
     warc_file: str
     warc_offset: int
+    taken_down: TakenDown | None
 
 
 @dataclass(frozen=True)
@@ -82,14 +97,18 @@ class Pages:
             "JOIN fates f USING (part, doc_id) WHERE doc_id IN (SELECT unnest(?)) ORDER BY doc_id, f.kept DESC, part",
             sorted(set(doc_ids)),
         )
-        return {row[0]: Page(*row) for row in rows}
+        requests = requests_for(self.corpus, ((url, host) for _, url, host, *_ in rows))
+        told = [request and TakenDown(request.requested.isoformat(), request.reason, request.who) for request in requests]
+        return {row[0]: Page(*row, taken_down) for row, taken_down in zip(rows, told, strict=True)}
 
     def fates(self, column: str, value: str) -> list[Fate]:
-        """What became of the records whose `column`, url or doc_id, has this value, by doc_id."""
+        """What became of the records whose `column`, url or doc_id, has this value, one a doc_id, in their order."""
         survivor = f"CASE WHEN NOT f.kept AND f.stage = '{_DEDUP}' THEN d.survivor_id END"
+        # A record that was crawled into two inputs is told by the one that dedup did not drop for the other.
         rows = self._rows(
-            f"SELECT DISTINCT f.doc_id, f.url, f.kept, f.stage, f.rule, f.value, f.threshold, {survivor} FROM fates f "
-            f"LEFT JOIN duplicates d USING (doc_id) WHERE f.{column} = ? ORDER BY f.doc_id, f.kept DESC",
+            f"SELECT DISTINCT ON (f.doc_id) f.doc_id, f.url, f.kept, f.stage, f.rule, f.value, f.threshold, {survivor} "
+            f"FROM fates f LEFT JOIN duplicates d USING (doc_id) WHERE f.{column} = ? "
+            f"ORDER BY f.doc_id, f.kept DESC, f.rule IS NOT DISTINCT FROM '{_SAME_RECORD}'",
             value,
         )
         return [Fate(*row) for row in rows]

@@ -22,8 +22,8 @@ from trainer.window_losses import read_losses, recorded_sequences
 @dataclass(frozen=True)
 class TrainedWindow:
     """A row of a step. source: its index among the run's. epoch: how often the source was through before. loss: mean nats a
-    target in that step, NaN where it is not known. passages: what it reads of which documents; None where the shards are
-    gone."""
+    target in that step, NaN where it is not known. passages: what it reads of which documents; None where that is not
+    known any more."""
 
     sequence: int
     source: int
@@ -59,7 +59,7 @@ class SeenDocument:
 
 
 class TrainedRun:
-    """The run in a folder: its history, how far it came, and the shards that it was trained on, where they are still there."""
+    """The run in a folder: its history, how far it came, and which documents its shards held, where that is still known."""
 
     def __init__(self, folder: Path, corpora: Sequence[Path] = ()) -> None:
         """corpora: where the corpora lie now, if not where they were. Raises TrainerError."""
@@ -75,20 +75,20 @@ class TrainedRun:
         losses_N = read_losses(self.folder, np.arange(sequences.start, sequences.stop))
         windows = []
         for sequence, source, window, epoch, loss in zip(sequences, *columns, losses_N.tolist(), strict=True):
-            dataset = self.sources[source].dataset
+            index = self.sources[source].index
             length = self.history.context_length
-            read = None if dataset is None else passages(dataset.split("train"), window, length)
+            read = None if index is None else passages(index.splits["train"], window, length)
             windows.append(TrainedWindow(sequence, source, window, epoch, loss, read))
         return windows
 
     def sightings(self, doc_ids: Sequence[str]) -> Sightings:
-        """Every place at which the documents are read, in the sources whose shards are there. An id that these do not have has
+        """Every place at which the documents are read, in the sources whose documents are known. An id that these do not have has
         none. Raises TrainerError for shards in which no id can be looked up."""
         found = [np.empty((5, 0), np.int64)]
         for index, source in enumerate(self.sources):
-            if source.dataset is not None:
-                begins_N, ends_N = document_spans(source.dataset, "train", doc_ids)
-                tokens = source.dataset.split("train").tokens
+            if source.index is not None:
+                begins_N, ends_N = document_spans(source.index, "train", doc_ids)
+                tokens = source.index.splits["train"].tokens
                 documents_P, windows_P = windows_of_spans(begins_N, ends_N, tokens, self.history.context_length)
                 found.append(self._places(index, documents_P, windows_P))
         return Sightings(*np.concatenate(found, axis=1))
@@ -114,10 +114,7 @@ class TrainedRun:
 def runs_that_saw(folders: Iterable[Path], doc_ids: Sequence[str]) -> list[SeenDocument]:
     """For each run and each of the documents that it has read or will read, how often; run by run, in the order of `doc_ids`.
 
-    Ask before a corpus is changed: afterwards its shards are no longer those that the run was trained on.
-
-    Raises TrainerError for a folder that is no run, and for a run some of whose shards are gone or others now, since what it
-    saw cannot be told any more.
+    Raises TrainerError for a folder that is no run, and for a run of some of whose shards nothing is known any more.
     """
     seen = []
     for folder in folders:

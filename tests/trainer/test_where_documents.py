@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.token_dataset import TokenDataset
+from pipeline.token_index import DatasetIndex, index_of
 from pipeline.token_store import TokenMeta, write_dataset, write_shard
 from tests.pipeline.token_shards import write_documents
 from trainer.errors import TrainerError
@@ -17,15 +18,15 @@ from trainer.where_documents import document_spans, passages, windows_of_spans
 META = TokenMeta("ab" * 32, 64, delimiter_id=0)
 
 
-def written(folder: Path, shards: list[list[int]], first: int = 0) -> TokenDataset:
-    """A dataset whose shards have documents of these lengths, delimiter apart, with ids that count from `first`."""
+def written(folder: Path, shards: list[list[int]], first: int = 0) -> DatasetIndex:
+    """The index of a dataset whose shards have documents of these lengths, delimiter apart, with ids that count from `first`."""
     infos = []
     for number, lengths in enumerate(shards):
         documents = [[1] * length for length in lengths]
         infos.append(write_documents(folder / f"train-{number}.arrow", documents, META, first))
         first += len(documents)
     write_dataset(folder, {"train": infos}, META)
-    return TokenDataset.open(folder)
+    return index_of(TokenDataset.open(folder))
 
 
 @settings(max_examples=40, deadline=None)
@@ -37,7 +38,7 @@ def test_windows_and_documents_name_each_other(
     tmp_path_factory: pytest.TempPathFactory, shards: list[list[int]], length: int
 ) -> None:
     dataset = written(tmp_path_factory.mktemp("tokens"), shards)
-    split = dataset.split("train")
+    split = dataset.splits["train"]
     lengths = [1 + own for shard in shards for own in shard]
     ids = [f"{number:032x}" for number in range(len(lengths))]
     stream = [(number, nth) for number, own in enumerate(lengths) for nth in range(own)]
@@ -82,4 +83,4 @@ def test_shards_whose_ids_do_not_rise_are_refused(tmp_path: Path) -> None:
     write_dataset(mixed, {"train": [write_shard(mixed / "x.arrow", ids, tokens, offsets, ones, ones, META)]}, META)
     for folder in (backwards, mixed):
         with pytest.raises(TrainerError, match="not in the order of their ids"):
-            document_spans(TokenDataset.open(folder), "train", [f"{5:032x}"])
+            document_spans(index_of(TokenDataset.open(folder)), "train", [f"{5:032x}"])
