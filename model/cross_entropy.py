@@ -73,15 +73,17 @@ def _losses(logits_CV: Tensor, targets_C: Tensor, sums_dtype: torch.dtype, *, le
     size = _CPU_BLOCK_LOGITS if logits_CV.device.type == "cpu" else _GPU_BLOCK_LOGITS
     rows = max(1, size // logits_CV.shape[1])
     for stored_KV, targets_K in zip(logits_CV.split(rows), targets_C.split(rows), strict=True):
+        logits_KV = stored_KV.to(sums_dtype)
         valid_K1 = (targets_K != IGNORE)[:, None]
         targets_K1 = targets_K[:, None].clamp_min(0)
-        log_probabilities_KV = stored_KV.log_softmax(-1, dtype=sums_dtype)
-        losses.append((log_probabilities_KV.gather(1, targets_K1).neg_() * valid_K1).squeeze(1))
+        normalizer_K1 = logits_KV.logsumexp(-1, keepdim=True)
+        losses.append(((normalizer_K1 - logits_KV.gather(1, targets_K1)) * valid_K1).squeeze(1))
         if leave_gradient:
             # The gradient of the loss in the logits is softmax minus the one-hot target.
-            gradient_KV = log_probabilities_KV.exp_()
-            gradient_KV.scatter_add_(1, targets_K1, gradient_KV.new_full(targets_K1.shape, -1))
-            torch.mul(gradient_KV, valid_K1, out=stored_KV)
+            gradient_KV = logits_KV.sub_(normalizer_K1).exp_()
+            gradient_KV.scatter_add_(1, targets_K1, torch.full_like(normalizer_K1, -1)).mul_(valid_K1)
+            if gradient_KV is not stored_KV:
+                stored_KV.copy_(gradient_KV)
     return torch.cat(losses)
 
 
