@@ -21,11 +21,11 @@ import torch
 
 from benchmarks.training_step import small_gpt2
 from benchmarks.turns import Program, compare, console
-from model.decoding import lay_out_for_generation
-from model.generation import Sampling, generate
+from model.generation import generate
 from model.gpt import GPT
 from model.hugging_face import read_hugging_face, write_hugging_face
 from model.initialization import initialize
+from model.sampling import Sampling
 
 PROMPT = list(range(100, 132))
 # Logits of initial weights deviate by 0.45; by 4.5, nine tenths of the probability lie on some tens of 32,000 tokens.
@@ -51,7 +51,6 @@ def write_model(folder: Path) -> None:
 def own_generation(folder: Path, sampling: Sampling, tokens: int) -> Program:
     """What gives the ids that this project generates, laid out as `trainer.generate` does."""
     model = read_hugging_face(folder)
-    lay_out_for_generation(model)
     return lambda: [token for (token,) in generate(model, [PROMPT], tokens, sampling, None)]
 
 

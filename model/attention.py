@@ -163,8 +163,7 @@ class Cache:
         q_BHTD, k_BGSD, v_BGSD = (x.transpose(1, 2) for x in (q_BTHD, held_KBSGD[0, :, :stop], held_KBSGD[1, :, :stop]))
         mask = None
         if q_BTHD.shape[1] > 1:  # a single new token sees everything
-            index = torch.arange(stop, device=q_BTHD.device)
-            mask = index[self.length :, None] >= index
+            mask = torch.ones(q_BTHD.shape[1], stop, dtype=torch.bool, device=q_BTHD.device).tril_(self.length)
         o_BHTD = functional.scaled_dot_product_attention(q_BHTD, k_BGSD, v_BGSD, attn_mask=mask, enable_gqa=True)
         return o_BHTD.transpose(1, 2)
 

@@ -31,11 +31,16 @@ def place_key(key_B: Tensor, place: int) -> Tensor:
     return _mixed(key_B + torch.tensor(place, dtype=torch.int32, device=key_B.device) * _GOLDEN)
 
 
+def random_bits(key_B: Tensor, count: int) -> Tensor:
+    """int32 (B, count): 32 random bits for each key and each index below `count`, whatever `count` is."""
+    index = torch.arange(count, dtype=torch.int32, device=key_B.device)
+    return _mixed(index ^ key_B[:, None])
+
+
 def keep_mask(key_B: Tensor, shape: tuple[int, ...], probability: float) -> Tensor:
     """bool (B, *shape): False with `probability`, decided by each sequence's key and the index in `shape`."""
-    index = torch.arange(math.prod(shape), dtype=torch.int32, device=key_B.device)
     threshold = round(probability * 2**32) - 2**31
-    return (_mixed(index ^ key_B[:, None]) >= threshold).view(-1, *shape)
+    return (random_bits(key_B, math.prod(shape)) >= threshold).view(-1, *shape)
 
 
 def dropout(x: Tensor, key_B: Tensor | None, probability: float) -> Tensor:

@@ -2,7 +2,8 @@
 
 Everything here is about ids; texts are the caller's. Prompts of a batch that have the same length are read together, and
 each length has a cache of its own: no padding, so that a row's numbers do not depend on its neighbours. A row's random
-numbers follow from the seed and the row's place in the batch alone.
+numbers follow from the seed and the row's place in the batch alone. A row that is read alone on a CPU gets several tokens at a
+time, see `speculation`; which ones they are does not depend on that.
 
 When the context is full, the last half of it is read again as a text that begins there, and generation goes on with the
 other half free. So begin the windows of training that lie within a document. A prompt longer than the context is read from
@@ -11,81 +12,20 @@ its last half context on.
 Shapes: B rows, T tokens, V ids that may be generated.
 """
 
-import hashlib
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import torch
 import torch.distributed as dist
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 from torch.nn import functional
 
 from model.config import ModelError
 from model.decoding import Decoder
 from model.gpt import GPT
-
-# Logits of about 10 have a resolution of 1e-6 in fp32: at a lower temperature, any two that differ are worlds apart.
-_GREEDY_BELOW = 1e-6
-# Nine tenths of the probability of a trained model lie on tens of tokens, seldom on hundreds; to find the 1,024 likeliest of
-# 32,000 takes a tenth of the time of sorting them all.
-_FIRST_LOOK = 1024
-
-
-class Sampling(BaseModel):
-    """How the next token is chosen; the filters act in the order of the fields."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    temperature: float = Field(1.0, ge=0, description="logits are divided by it; 0 takes the likeliest token")
-    top_k: int | None = Field(None, ge=1, description="only the k likeliest tokens")
-    top_p: float | None = Field(None, gt=0, le=1, description="only the fewest tokens whose probability reaches p")
-    seed: int = Field(0, description="of the random numbers; the same seed gives the same text")
-
-
-def choose(logits_BV: Tensor, sampling: Sampling, draws_B: Tensor) -> Tensor:
-    """The chosen ids, int64 (B,). draws_B: fp32, uniform in (0, 1]; the inverse of the distribution is taken there.
-
-    Top-k: Fan et al. 2018; top-p: Holtzman et al. 2020. At least one token is kept.
-    """
-    if sampling.temperature < _GREEDY_BELOW:
-        return logits_BV.argmax(-1)
-    # Less the greatest, so that no low temperature leads to infinity.
-    scaled = (logits_BV.float() - logits_BV.amax(-1, keepdim=True)) / sampling.temperature
-    order = None
-    if sampling.top_k is not None and sampling.top_k < scaled.shape[1]:
-        scaled, order = scaled.topk(sampling.top_k)
-    probabilities = scaled.softmax(-1)
-    if sampling.top_p is not None:
-        if order is None:
-            probabilities, order = _likeliest(probabilities, sampling.top_p)
-        before = probabilities.cumsum(-1) - probabilities
-        probabilities = probabilities.masked_fill(before >= sampling.top_p, 0)
-    cumulative = probabilities.cumsum(-1)
-    # The first place that reaches a number above 0 has itself a probability above 0.
-    picks_B1 = torch.searchsorted(cumulative, draws_B[:, None] * cumulative[:, -1:])
-    return (picks_B1 if order is None else order.gather(1, picks_B1)).squeeze(1)
-
-
-def _likeliest(probabilities_BV: Tensor, top_p: float) -> tuple[Tensor, Tensor]:
-    """The greatest probabilities in falling order, at least so many that they reach `top_p`, and their ids; of equal ones the
-    lower id comes first. As far as they go, they are those of a sorted whole row."""
-    if probabilities_BV.shape[1] > _FIRST_LOOK:
-        # Among equals `topk` takes any: ids that rise, sorted stably, bring them into order.
-        order_BK = probabilities_BV.topk(_FIRST_LOOK, sorted=False).indices.sort().values
-        likeliest_BK, places_BK = probabilities_BV.gather(1, order_BK).sort(descending=True, stable=True)
-        # Of those that equal the last one, others may have been left behind: they do not count.
-        certain_BK = likeliest_BK.masked_fill(likeliest_BK == likeliest_BK[:, -1:], 0)
-        if bool((certain_BK.cumsum(-1)[:, -1] >= top_p).all()):
-            return likeliest_BK, order_BK.gather(1, places_BK)
-    return probabilities_BV.sort(descending=True, stable=True)
-
-
-def draws(seed: int, row: int, count: int) -> Tensor:
-    """The first `count` random numbers of a row, fp32 (count,) in (0, 1]."""
-    digest = hashlib.blake2b(f"{seed} {row}".encode(), digest_size=8).digest()
-    generator = torch.Generator().manual_seed(int.from_bytes(digest, "little", signed=True))
-    return 1 - torch.rand(count, generator=generator)
+from model.sampling import Sampling, choose, draw_keys, waiting_times
+from model.speculation import MOST_GUESSES, Choice, Speculation
 
 
 def generate(
@@ -106,15 +46,14 @@ def generate(
     rows_of_length: dict[int, list[int]] = defaultdict(list)
     for row, prompt in enumerate(prompts):
         rows_of_length[len(prompt)].append(row)
-    streams = [
-        (
-            rows,
-            _generate_together(
-                model, [prompts[row] for row in rows], rows, maximum_new_tokens, sampling, stop_id, vocabulary_size
-            ),
-        )
-        for rows in rows_of_length.values()
-    ]
+    ids = min(vocabulary_size or model.config.vocabulary_size, model.config.vocabulary_size)
+    speculation = None
+    if not dist.is_initialized() and any(len(rows) == 1 for rows in rows_of_length.values()):
+        speculation = Speculation.of(model, maximum_new_tokens)
+    streams = []
+    for rows in rows_of_length.values():
+        reading = _Reading(model, [prompts[row] for row in rows], maximum_new_tokens, speculation if len(rows) == 1 else None)
+        streams.append((rows, _generate_together(reading, rows, maximum_new_tokens, sampling, stop_id, ids)))
     for _ in range(maximum_new_tokens):
         step: list[int | None] = [None] * len(prompts)
         for rows, stream in streams:
@@ -126,26 +65,37 @@ def generate(
 
 
 def _generate_together(
-    model: GPT,
-    prompts: Sequence[Sequence[int]],
+    reading: "_Reading",
     rows: Sequence[int],
     maximum_new_tokens: int,
     sampling: Sampling,
     stop_id: int | None,
-    vocabulary_size: int | None,
+    vocabulary_size: int,
 ) -> Iterator[list[int | None]]:
     """`generate` for prompts of one length, the rows `rows` of the whole batch."""
-    reading = _Reading(model, prompts, maximum_new_tokens)
-    draws_BT = torch.stack([draws(sampling.seed, row, maximum_new_tokens) for row in rows]).to(reading.text_BT.device)
-    ended = [False] * len(prompts)
-    for index in range(maximum_new_tokens):
-        tokens_B = choose(reading.logits()[:, :vocabulary_size], sampling, draws_BT[:, index])
-        reading.append(tokens_B)
-        tokens = tokens_B.tolist()
-        ended = [end or token == stop_id for end, token in zip(ended, tokens, strict=True)]
-        if all(ended):
-            return
-        yield [None if end else token for end, token in zip(ended, tokens, strict=True)]
+
+    def choice(step: int, steps: int) -> Choice:
+        """Of each row at `step`, or of a row alone at `steps` steps from there on."""
+        waits_NV = None
+        if not sampling.is_greedy:
+            keys_N = draw_keys(sampling.seed, [(row, each) for row in rows for each in range(step, step + steps)])
+            waits_NV = waiting_times(keys_N.to(reading.text_BT.device), vocabulary_size)
+
+        def chosen(logits_NV: Tensor, ahead: int) -> Tensor:
+            waits = None if waits_NV is None else waits_NV[ahead : ahead + len(logits_NV)]
+            return choose(logits_NV[:, :vocabulary_size], sampling, waits)
+
+        return chosen
+
+    ended = [False] * len(rows)
+    step = 0
+    while step < maximum_new_tokens:
+        for tokens in reading.continued(maximum_new_tokens - step, partial(choice, step)):
+            ended = [end or token == stop_id for end, token in zip(ended, tokens, strict=True)]
+            if all(ended):
+                return
+            yield [None if end else token for end, token in zip(ended, tokens, strict=True)]
+            step += 1
 
 
 def beam_search(
@@ -196,10 +146,10 @@ def beam_search(
 class _Reading:
     """Rows of one length, the text of each so far, and the cache of what the model has read of it."""
 
-    def __init__(self, model: GPT, prompts: Sequence[Sequence[int]], room: int) -> None:
-        """room: tokens that will be appended at most."""
+    def __init__(self, model: GPT, prompts: Sequence[Sequence[int]], room: int, speculation: Speculation | None = None) -> None:
+        """room: tokens that will be appended at most. speculation: for one row alone."""
         prompts_BT = torch.tensor(prompts, dtype=torch.int64, device=model.head_VE.device)
-        self.model = model
+        self.model, self.speculation = model, speculation
         # Parameters that are sharded over ranks are gathered by the model's own modules alone.
         self.decoder = None if dist.is_initialized() else Decoder(model)
         self.prompt_length = self.length = self.unread = prompts_BT.shape[1]
@@ -215,14 +165,28 @@ class _Reading:
         # Inference mode is the faster one, but parameters that it gathers from other ranks cannot be trained on afterwards.
         with torch.no_grad() if dist.is_initialized() else torch.inference_mode():
             if self.decoder is not None and self.unread == 1:
-                logits_BV = self.decoder.logits(unread_BT[:, 0], self.cache)
+                logits_BV = self.decoder.logits(unread_BT, self.cache)[:, 0]
             else:
                 logits_BV = self.model.logits(unread_BT, cache=self.cache, last_only=True)[:, 0]
         self.unread = 0
-        # The sum is finite when all are, for it is far from the end of the range; it costs less than looking at each.
-        if not bool(logits_BV.sum().isfinite()):
-            raise ModelError("the model's logits are not finite: its training has diverged; take an earlier checkpoint")
+        _check_finite(logits_BV)
         return logits_BV
+
+    def continued(self, room: int, choice: Callable[[int], Choice]) -> list[list[int]]:
+        """Append the ids of each row at the next step, or at up to `room` steps, that `choice` of so many steps takes."""
+        guesses = min(MOST_GUESSES, room - 1, self.model.config.context_length - self.cache.length - 1)
+        if self.speculation is None or self.unread != 1 or guesses < 1:
+            tokens_TB = choice(1)(self.logits(), 0)[None]
+        else:
+            last_11 = self.text_BT[:, self.length - 1 : self.length]
+            with torch.inference_mode():
+                ids_T, logits_TV = self.speculation.continued(last_11, self.cache, guesses, choice(guesses + 1))
+            _check_finite(logits_TV)
+            tokens_TB = ids_T[:, None]
+        for tokens_B in tokens_TB:
+            self.append(tokens_B)
+        self.unread = 1
+        return tokens_TB.tolist()
 
     def append(self, tokens_B: Tensor) -> None:
         self.text_BT[:, self.length] = tokens_B
@@ -238,6 +202,12 @@ class _Reading:
         """What was appended to a row."""
         ids: list[int] = self.text_BT[row, self.prompt_length : self.length].tolist()
         return ids
+
+
+def _check_finite(logits: Tensor) -> None:
+    # The sum is finite when all are, for it is far from the end of the range; it costs less than looking at each.
+    if not bool(logits.sum().isfinite()):
+        raise ModelError("the model's logits are not finite: its training has diverged; take an earlier checkpoint")
 
 
 def _check(model: GPT, prompts: Sequence[Sequence[int]]) -> None:

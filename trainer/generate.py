@@ -11,10 +11,10 @@ from pathlib import Path
 import click
 
 from model.config import ModelError
-from model.decoding import lay_out_for_generation
-from model.generation import Sampling, beam_search, generate
+from model.generation import beam_search, generate
 from model.gpt import GPT
 from model.hugging_face import CONFIG_FILE, read_hugging_face
+from model.sampling import Sampling
 from model.weights import TOKENIZER_FOLDER, load_model
 from pipeline.tokenizer import Tokenizer, TokenizerError, load_tokenizer
 from trainer.checkpoint import open_checkpoint
@@ -43,7 +43,6 @@ def load(path: Path) -> tuple[GPT, Tokenizer]:
             f"{path}: the tokenizer has {tokenizer.vocabulary_size} ids, the model knows {model.config.vocabulary_size}; "
             "they do not belong together, copy the folder again"
         )
-    lay_out_for_generation(model)
     return model, tokenizer
 
 

@@ -1,27 +1,23 @@
 """Generation against plain restatements that compute everything anew for each token."""
 
 import itertools
-import math
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 import transformers
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from pydantic import ValidationError
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
 
-from model import generation
 from model.config import ModelConfig, ModelError
-from model.generation import Sampling, beam_search, choose, draws, generate
+from model.generation import beam_search, generate
 from model.gpt import GPT
 from model.hugging_face import write_hugging_face
+from model.sampling import Sampling, draw_keys, waiting_times
 from tests.model.test_gpt import TINY, TINY_GPT2
+from tests.model.test_sampling import chosen_plainly
 
 GREEDY = Sampling(temperature=0)
 PROMPTS = [[7, 3, 9], [1], [4, 4, 2], [5, 6, 7, 8, 9, 10]]
@@ -49,39 +45,17 @@ def rows_of(steps: list[list[int | None]]) -> list[list[int]]:
     return rows
 
 
-def chosen_plainly(logits: list[float], sampling: Sampling, draw: float) -> int:
-    """`choose` for one row, written out."""
-    if sampling.temperature == 0:
-        return max(range(len(logits)), key=lambda token: logits[token])
-    weights = {token: math.exp((logit - max(logits)) / sampling.temperature) for token, logit in enumerate(logits)}
-    order = list(weights)
-    if (sampling.top_k or len(logits)) < len(logits) or sampling.top_p is not None:
-        order = sorted(order, key=lambda token: -weights[token])[: sampling.top_k]
-    if sampling.top_p is not None:
-        total, reached, kept = sum(weights[token] for token in order), 0.0, []
-        for token in order:
-            if reached < sampling.top_p * total:
-                kept.append(token)
-            reached += weights[token]
-        order = kept
-    threshold, reached = draw * sum(weights[token] for token in order), 0.0
-    for token in order[:-1]:
-        reached += weights[token]
-        if reached >= threshold:
-            return token
-    return order[-1]
-
-
 def generated_plainly(model: GPT, prompt: list[int], row: int, count: int, sampling: Sampling, stop_id: int | None) -> list[int]:
     """`generate` for one row, without cache, batch or stream."""
     context, start = model.config.context_length, 0
     text = list(prompt)
-    for draw in draws(sampling.seed, row, count).tolist():
+    waits_TV = waiting_times(draw_keys(sampling.seed, [(row, step) for step in range(count)]), model.config.vocabulary_size)
+    for waits_V in waits_TV.tolist():
         if len(text) - start > context:
             start = len(text) - context // 2
         with torch.no_grad():
             logits = model.logits(torch.tensor([text[start:]]))[0, -1]
-        token = chosen_plainly(logits.tolist(), sampling, draw)
+        token = chosen_plainly(logits.tolist(), sampling, waits_V)
         if token == stop_id:
             break
         text.append(token)
@@ -139,84 +113,6 @@ def test_a_rows_numbers_do_not_depend_on_its_neighbours_or_on_how_many_are_asked
         assert rows_of(list(generate(model, [prompt] * (row + 1), 6, sampling, None)))[row] == together[row][:6]
     others = rows_of(list(generate(model, PROMPTS, 10, Sampling(seed=10), None)))
     assert all(mine != other for mine, other in zip(together, others, strict=True))
-
-
-@settings(max_examples=150, deadline=None)
-@given(
-    logits=st.lists(st.integers(-400, 400), min_size=1, max_size=12, unique=True),
-    temperature=st.sampled_from([0.0, 0.1, 0.8, 1.0, 3.0]),
-    top_k=st.none() | st.integers(1, 13),
-    top_p=st.none() | st.floats(0.01, 1.0),
-    draw=st.floats(2**-24, 1, width=32),
-)
-def test_a_choice_is_that_of_the_definition(
-    logits: list[int], temperature: float, top_k: int | None, top_p: float | None, draw: float
-) -> None:
-    sampling = Sampling(temperature=temperature, top_k=top_k, top_p=top_p)
-    values = [logit / 100 for logit in logits]
-    token = int(choose(torch.tensor([values]), sampling, torch.tensor([draw])))
-    # Sums in single precision may fall on either side of a border that is this near.
-    near = {
-        chosen_plainly(values, sampling.model_copy(update={"top_p": moved_p}), min(1.0, max(1e-300, moved_draw)))
-        for moved_p in ([None] if top_p is None else [top_p - 1e-5, top_p, top_p + 1e-5])
-        for moved_draw in (draw - 1e-5, draw, draw + 1e-5)
-    }
-    assert token in near
-
-
-def test_what_is_filtered_never_comes_and_the_rest_comes_as_often_as_it_should() -> None:
-    logits = torch.tensor([2.0, 1.5, 1.0, 0.5, 0.0, -1.0])
-    count = 20_000
-    sampling = Sampling(temperature=0.8, top_k=5, top_p=0.9)
-    tokens = choose(logits.expand(count, -1), sampling, draws(1, 0, count))
-    weights = np.exp(logits[:5].numpy() / 0.8)
-    shares = weights / weights.sum()
-    kept = shares[: int(np.searchsorted(shares.cumsum(), 0.9)) + 1]
-    expected = kept / kept.sum() * count
-    found = np.bincount(tokens.numpy(), minlength=6)
-    assert found[len(kept) :].sum() == 0
-    # Chi-square with at most 4 degrees of freedom exceeds 23 once in 8,000 seeds; this one is fixed.
-    assert ((found[: len(kept)] - expected) ** 2 / expected).sum() < 23
-
-
-def test_draws_are_uniform_and_a_rows_own() -> None:
-    numbers = torch.stack([draws(seed, row, 2000) for seed in range(3) for row in range(3)])
-    assert float(numbers.min()) > 0
-    assert float(numbers.max()) <= 1
-    assert abs(float(numbers.mean()) - 0.5) < 0.01
-    assert numbers[:, :20].unique().numel() == 180
-    assert torch.equal(draws(1, 2, 5), draws(1, 2, 2000)[:5])
-
-
-def test_a_temperature_near_zero_is_greedy() -> None:
-    logits = torch.tensor([[0.0, 1.0, 0.9999]])
-    for temperature in (1e-5, 1e-7, 1e-45):
-        assert int(choose(logits, Sampling(temperature=temperature), draws(0, 0, 1))) == 1
-
-
-@settings(max_examples=100, deadline=None)
-@given(
-    logits=st.lists(st.lists(st.integers(-3, 3), min_size=9, max_size=9), min_size=1, max_size=3),
-    first_look=st.integers(1, 9),
-    top_p=st.floats(0.01, 1.0),
-    draw=st.floats(2**-24, 1, width=32),
-)
-def test_a_first_look_at_the_likeliest_chooses_what_a_whole_sort_chooses(
-    logits: list[list[int]], first_look: int, top_p: float, draw: float
-) -> None:
-    logits_BV, draws_B = torch.tensor(logits, dtype=torch.float32), torch.full((len(logits),), draw)
-    chosen = []
-    for looked_at in (first_look, 9):
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(generation, "_FIRST_LOOK", looked_at)
-            chosen.append(choose(logits_BV, Sampling(top_p=top_p), draws_B).tolist())
-    assert chosen[0] == chosen[1]
-
-
-def test_a_first_look_that_does_not_reach_p_is_followed_by_a_whole_sort() -> None:
-    uniform_BV = torch.zeros(1, 5000)
-    ids = [int(choose(uniform_BV, Sampling(top_p=0.9), torch.tensor([draw]))) for draw in (0.1, 0.5, 1.0)]
-    assert ids == pytest.approx([0.1 * 4500, 0.5 * 4500, 4500], abs=2)
 
 
 @FAMILIES
@@ -309,12 +205,6 @@ def test_prompts_that_cannot_be_read_and_weights_that_are_no_numbers_are_errors(
         model.norm.get_parameter("weight")[3] = torch.nan
     with pytest.raises(ModelError, match="diverged"):
         list(generate(model, [[1]], 3, Sampling(), None))
-
-
-@pytest.mark.parametrize("wrong", [{"temperature": -1}, {"temperature": math.nan}, {"top_k": 0}, {"top_p": 0}, {"top_p": 1.5}])
-def test_settings_outside_their_range_are_errors(wrong: dict[str, float]) -> None:
-    with pytest.raises(ValidationError):
-        Sampling.model_validate(wrong)
 
 
 def test_a_sharded_model_can_be_trained_after_it_generated() -> None:

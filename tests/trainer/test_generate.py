@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.export import export_checkpoint
-from model.generation import Sampling, beam_search, generate
+from model.generation import beam_search, generate
 from model.gpt import GPT
+from model.sampling import Sampling
 from pipeline.tokenizer import Tokenizer
 from tests.model.checkpoint_folders import TOKENIZERS, small_tokenizer, write_checkpoint
 from tests.model.test_gpt import TINY
