@@ -60,7 +60,7 @@ def report_data(ledger: Ledger, manifest: Manifest, other: Ledger | None = None)
         },
         "tables": tables(ledger),
         "pages": pages(
-            ledger, [(each["stage"], each["rule"]) for each in dropping if each["first"]], of_quality, manifest.pii, numbers.below
+            ledger, [(each["stage"], each["rule"]) for each in dropping if each["first"]], of_quality, manifest.pii, numbers
         ),
         "comparison": {"name": other.root.resolve().name, **asdict(difference(ledger, other))} if other else None,
     }

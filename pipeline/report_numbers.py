@@ -28,10 +28,11 @@ _SIDES = {"minimum": "min", "above": "above", "maximum": "max", "below": "below"
 
 
 class Sampled(NamedTuple):
-    """Numbers of the documents that quality judged, N of them: `share` of all, those whose ids are less than `below`."""
+    """Numbers of the documents that quality judged, N of them: `share` of all, those with the smallest ids."""
 
     share: float
-    below: str
+    doc_ids: np.ndarray  # str objects (N,), rising
+    parts: np.ndarray  # str objects (N,)
     columns: dict[str, np.ndarray]
     n_tokens: np.ndarray
     failures: np.ndarray  # int (N,), how many rules each fails
@@ -46,15 +47,15 @@ def read_numbers(ledger: Ledger) -> Sampled:
     below = f"{int(share * 2**32):08x}" if share < 1 else "g"
     names = [measure.name for measure in MEASURES]
     query = f"""
-        SELECT {", ".join(f"f.{name}::DOUBLE AS {name}" for name in names)}, coalesce(f.n_tokens, 0) AS n_tokens,
+        SELECT part, doc_id, {", ".join(f"f.{name}::DOUBLE AS {name}" for name in names)}, coalesce(f.n_tokens, 0) AS n_tokens,
                len(v.failed) AS failures, coalesce(v.rule, '') AS first_rule
         FROM (SELECT * FROM stage_verdicts WHERE stage = 'quality' AND doc_id < '{below}') v
         JOIN (SELECT * FROM features WHERE doc_id < '{below}') f USING (part, doc_id)
-        ORDER BY v.doc_id
+        ORDER BY doc_id, part
     """
     found = ledger.connection.execute(query).fetchnumpy()
-    columns = {name: found[name] for name in names}
-    return Sampled(share, below, columns, found["n_tokens"], found["failures"], found["first_rule"])
+    columns = {name: np.ma.filled(found[name], np.nan) for name in names}
+    return Sampled(share, found["doc_id"], found["part"], columns, found["n_tokens"], found["failures"], found["first_rule"])
 
 
 def histograms(sampled: Sampled, rules: Sequence[Rule]) -> list[dict[str, Any]]:

@@ -8,27 +8,29 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
+
 from pipeline import edits, pii
 from pipeline.ledger import Ledger
 from pipeline.pii import PiiConfig
+from pipeline.report_numbers import Sampled
 from pipeline.rules import Rule
+from pipeline.tables import rows_of
 
 PAGES = 12
 # What is read of a text: an address or a card number that begins in the excerpt must be seen whole to be masked.
 _READ, _SHOWN = 900, 600
-# What is told of a page besides its verdict.
+# What is looked up of a page when it is chosen.
 _LOOKED_UP = {"url": None, "detail": None}
 
 
 def pages(
-    ledger: Ledger, dropping: Iterable[tuple[str, str]], quality: Sequence[Rule], config: PiiConfig, below: str
+    ledger: Ledger, dropping: Iterable[tuple[str, str]], quality: Sequence[Rule], config: PiiConfig, sampled: Sampled
 ) -> list[dict[str, Any]]:
-    """For each (stage, rule) of `dropping`: the pages that it was the first to drop, and, for the rules of quality, kept ones.
-
-    Kept ones are looked for among documents whose ids are less than `below`.
-    """
+    """For each (stage, rule) of `dropping`: the pages that it was the first to drop, and, for the rules of quality, kept ones of
+    those that are `sampled`."""
     dropped = {("extract", rule): chosen for rule, chosen in _dropped_records(ledger).items()} | _dropped_pages(ledger)
-    nearly = _nearly(ledger, quality, below)
+    nearly = {rule.name: _nearly(rule, sampled) for rule in quality}
     found: list[dict[str, Any]] = [
         {
             "stage": stage,
@@ -59,41 +61,20 @@ def _dropped_records(ledger: Ledger) -> dict[str, list[dict[str, Any]]]:
 def _dropped_pages(ledger: Ledger) -> dict[tuple[str, str], list[dict[str, Any]]]:
     row = "{doc_id: doc_id, part: part, value: value, threshold: threshold}"
     query = f"SELECT stage, rule, min({row}, {PAGES}) FROM stage_verdicts WHERE NOT kept GROUP BY ALL"
-    return {
-        (stage, rule): [{**page, "url": None, "detail": None} for page in chosen] for stage, rule, chosen in ledger.rows(query)
-    }
+    return {(stage, rule): [{**page, **_LOOKED_UP} for page in chosen] for stage, rule, chosen in ledger.rows(query)}
 
 
-def _nearly(ledger: Ledger, quality: Sequence[Rule], below: str) -> dict[str, list[dict[str, Any]]]:
-    """By rule the kept pages whose number is nearest to a bound of the rule, in the width of that bound."""
-    chosen = ", ".join(
-        f"min({{distance: {_distance(rule)}, doc_id: f.doc_id, part: f.part, value: f.{rule.measured}::DOUBLE}}, {PAGES})"
-        for rule in quality
-    )
-    if not chosen:
-        return {}
-    query = f"""
-        SELECT {chosen} FROM (SELECT part, doc_id FROM stage_verdicts WHERE stage = 'quality' AND kept AND doc_id < '{below}') v
-        JOIN (SELECT * FROM measured WHERE doc_id < '{below}') f USING (part, doc_id)
-    """
-    return {
-        rule.name: [
-            {
-                "doc_id": page["doc_id"],
-                "part": page["part"],
-                "value": page["value"],
-                "threshold": None,
-                "url": None,
-                "detail": None,
-            }
-            for page in nearest or ()
-        ]
-        for rule, nearest in zip(quality, ledger.rows(query)[0], strict=True)
-    }
-
-
-def _distance(rule: Rule) -> str:
-    return "least(" + ", ".join(f"abs(f.{rule.measured} - {threshold!r})" for _, threshold in rule.bounds()) + ")"
+def _nearly(rule: Rule, sampled: Sampled) -> list[dict[str, Any]]:
+    """The kept pages of the sample whose number is nearest to a bound of the rule."""
+    values = sampled.columns[rule.measured]
+    distances = np.min([np.abs(values - threshold) for _, threshold in rule.bounds()], axis=0)
+    candidates = np.flatnonzero((sampled.failures == 0) & ~np.isnan(distances))
+    # Stable, so that pages as near as one another stay in the order of their ids.
+    nearest = candidates[np.argsort(distances[candidates], kind="stable")[:PAGES]]
+    return [
+        {"doc_id": sampled.doc_ids[row], "part": sampled.parts[row], "value": float(values[row]), "threshold": None, **_LOOKED_UP}
+        for row in nearest.tolist()
+    ]
 
 
 def _add_survivors(ledger: Ledger, chosen: Sequence[dict[str, Any]]) -> None:
@@ -112,13 +93,16 @@ def _add_texts(ledger: Ledger, chosen: Sequence[dict[str, Any]], config: PiiConf
     for page in chosen:
         if page["doc_id"]:
             wanted[page["part"]].add(page["doc_id"])
-    query = f"SELECT part, doc_id, url, title, left(text, {_READ}) FROM documents WHERE part = $1 AND list_contains($2, doc_id)"
-    found = [row for part, doc_ids in sorted(wanted.items()) for row in ledger.rows(query, part, sorted(doc_ids))]
-    texts = {(part, doc_id): page for part, doc_id, *page in found}
+    texts = {
+        (part, row["doc_id"]): row
+        for part, doc_ids in wanted.items()
+        for row in rows_of(ledger.root, f"documents/{part}.parquet", doc_ids, ["doc_id", "url", "title", "text"])
+    }
     masking = config.model_copy(update={"policy": "mask"})
     for page in chosen:
-        url, title, text = texts.get((page.pop("part"), page["doc_id"]), ("", "", ""))
+        found = texts.get((page.pop("part"), page["doc_id"]), {})
+        text = (found.get("text") or "")[:_READ]
         masked = edits.apply(text, edits.merge(pii.find_personal_data(text, masking)))
-        page["url"] = page["url"] or url
-        page["title"] = title or ""
+        page["url"] = page["url"] or found.get("url") or ""
+        page["title"] = found.get("title") or ""
         page["text"] = masked[:_SHOWN] + ("…" if len(masked) > _SHOWN else "")

@@ -5,10 +5,16 @@ frequent rows, and one that sums up the rest.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.flow import JUDGING
 from pipeline.ledger import Ledger
 from pipeline.rules import Rule
+from pipeline.tables import column_of, read_known
 
 # Rows of hosts, languages and charsets that are shown; beyond them a table is a list to search, which `sql` does better.
 ROWS_SHOWN = 30
@@ -17,9 +23,9 @@ ROWS_SHOWN = 30
 class Table(NamedTuple):
     """A table of the report: `query` gives its rows, the first column being what a row is about, the others numbers.
 
-    by_part: the query asks one part, `{part}`, and numbers of the same first column add up over the parts; so that it needs the
-    memory of one part, where a join of all parts needs that of the corpus. The rows are ordered by the second column, the
-    greatest first, or by the first.
+    by_part: the query asks one part, by the table `part_pages` or by the part's name, `{part}`, and numbers of the same first
+    column add up over the parts; so that it needs the memory of one part, where a join of all parts needs that of the corpus. The
+    rows are ordered by the second column, the greatest first, or by the first.
     """
 
     name: str
@@ -31,15 +37,14 @@ class Table(NamedTuple):
     most_first: bool = True
 
 
-# Of each extracted document of a part, whether it is in the shards, and its tokens as extracted and there.
-_PART_PAGES = """
-CREATE OR REPLACE TEMPORARY TABLE part_pages AS
-    SELECT d.*, dropped.doc_id IS NULL AS kept, t.n_tokens, v.n_tokens AS final_tokens
-    FROM (SELECT doc_id, host, lang, charset, charset_source, extractor, date FROM documents WHERE part = {part}) d
-    LEFT JOIN (SELECT doc_id FROM stage_verdicts WHERE part = {part} AND NOT kept) dropped USING (doc_id)
-    LEFT JOIN (SELECT doc_id, n_tokens FROM token_counts WHERE part = {part}) t USING (doc_id)
-    LEFT JOIN (SELECT doc_id, n_tokens FROM stage_verdicts WHERE part = {part} AND stage = 'pii') v USING (doc_id)
-"""
+# What is read of the documents of a part, and of the tables that speak of them.
+_DOCUMENTS = pa.schema(
+    [(name, pa.string()) for name in ("doc_id", "host", "lang", "charset", "charset_source", "extractor", "date")]
+)
+_VERDICT = pa.schema([("doc_id", pa.string()), ("kept", pa.bool_())])
+_TOKENS = pa.schema([("doc_id", pa.string()), ("n_tokens", pa.int64())])
+# Rows of parts that are held before they are added up: some tens of megabytes.
+_ROWS_HELD = 1_000_000
 
 
 def _by(column: str) -> str:
@@ -107,14 +112,12 @@ TABLES = (
 def tables(ledger: Ledger) -> list[dict[str, Any]]:
     """Each of TABLES as a mapping: name, title, note, columns, rows, and a last row for those that are not shown."""
     found = []
-    columns, sums = _sums_of_parts(ledger)
+    sums = _sums_of_parts(ledger)
     for table in TABLES:
+        result = sums[table.name] if table.by_part else ledger.connection.sql(table.query).to_arrow_table()
+        names, rows = result.column_names, [list(row.values()) for row in result.to_pylist()]
         if table.by_part:
-            names, rows = columns[table.name], [[value, *numbers] for value, numbers in sums[table.name].items()]
             rows.sort(key=(lambda row: (-row[1], row[0])) if table.most_first else (lambda row: row[0]))
-        else:
-            result = ledger.connection.execute(table.query)
-            names, rows = [column[0] for column in result.description], [list(row) for row in result.fetchall()]
         shown = rows[:ROWS_SHOWN] if table.has_rest else rows
         if len(rows) > len(shown):
             rest = [sum(row[index] for row in rows[ROWS_SHOWN:]) for index in range(1, len(names))]
@@ -123,24 +126,44 @@ def tables(ledger: Ledger) -> list[dict[str, Any]]:
     return found
 
 
-def _sums_of_parts(ledger: Ledger) -> tuple[dict[str, list[str]], dict[str, dict[Any, list[int]]]]:
-    """By table that is made part by part: its columns, and by the value of the first the sums of the others."""
-    columns: dict[str, list[str]] = {}
-    sums: dict[str, dict[Any, list[int]]] = {table.name: {} for table in TABLES if table.by_part}
+def _sums_of_parts(ledger: Ledger) -> dict[str, pa.Table]:
+    """The rows of each table that is made part by part, the numbers of the same first column added up."""
+    by_part = [table for table in TABLES if table.by_part]
+    held: dict[str, list[pa.Table]] = {table.name: [] for table in by_part}
     # A corpus without a part has the tables too, without rows: no part has an empty name.
     for part in sorted(path.stem for path in (ledger.root / "documents").glob("*.parquet")) or [""]:
         name = "'" + part.replace("'", "''") + "'"
-        ledger.connection.execute(_PART_PAGES.format(part=name))
-        for table in TABLES:
-            if not table.by_part:
-                continue
-            result = ledger.connection.execute(table.query.format(part=name))
-            columns[table.name] = [column[0] for column in result.description]
-            of_table = sums[table.name]
-            for value, *numbers in result.fetchall():
-                before = of_table.get(value)
-                of_table[value] = numbers if before is None else [a + b for a, b in zip(before, numbers, strict=True)]
-    return columns, sums
+        ledger.connection.register("part_pages", _part_pages(ledger.root, part))
+        for table in by_part:
+            of_table = held[table.name]
+            of_table.append(ledger.connection.sql(table.query.format(part=name)).to_arrow_table())
+            if sum(each.num_rows for each in of_table[1:]) > _ROWS_HELD:
+                of_table[:] = [_added(of_table)]
+        ledger.connection.unregister("part_pages")
+    return {name: _added(of_table) for name, of_table in held.items()}
+
+
+def _added(tables: Sequence[pa.Table]) -> pa.Table:
+    value, *numbers = tables[0].column_names
+    sums = pa.concat_tables(tables).group_by(value).aggregate([(number, "sum") for number in numbers])
+    return sums.select([value, *(f"{number}_sum" for number in numbers)]).rename_columns([value, *numbers])
+
+
+def _part_pages(root: Path, part: str) -> pa.Table:
+    """Each extracted document of a part: whether it is in the shards (kept), and its tokens as extracted and there."""
+    pages = read_known(root, f"documents/{part}.parquet", _DOCUMENTS)
+    verdicts = [read_known(root, f"verdicts/{stage}/{part}.parquet", _VERDICT) for stage in JUDGING[1:]]
+    dropped = pa.concat_tables(each.filter(pc.invert(each["kept"])) for each in verdicts)["doc_id"]
+    tokens = read_known(root, f"token_counts/{part}.parquet", _TOKENS)
+    final = read_known(root, f"verdicts/pii/{part}.parquet", _TOKENS)
+    columns = {
+        "kept": pc.invert(pc.is_in(pages["doc_id"], value_set=dropped)),
+        "n_tokens": column_of(tokens, "n_tokens", pages["doc_id"]),
+        "final_tokens": column_of(final, "n_tokens", pages["doc_id"]),
+    }
+    for name, column in columns.items():
+        pages = pages.append_column(name, column)
+    return pages
 
 
 def rules(ledger: Ledger, quality: Sequence[Rule]) -> list[dict[str, Any]]:

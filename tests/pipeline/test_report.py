@@ -141,7 +141,8 @@ def test_each_stop_of_a_slider_is_what_judging_by_it_gives(
     failed = rule.failures(values)[0]
     first = np.array(["num_letters" if f else "other" if o else "" for f, o in zip(failed, fails_other, strict=True)], object)
     n_tokens = np.arange(1, len(values) + 1)
-    sampled = Sampled(1.0, "g", {"num_letters": values}, n_tokens, failed.astype(int) + fails_other, first)
+    ids = np.array([f"{row:032x}" for row in range(len(values))], object)
+    sampled = Sampled(1.0, ids, ids, {"num_letters": values}, n_tokens, failed.astype(int) + fails_other, first)
     ((curve,),) = [number["curves"] for number in histograms(sampled, [rule])]
     for stop, found, tokens in zip(curve["stops"], curve["documents"], curve["tokens"], strict=True):
         kept = ~RULE_WITH[kind](stop).failures(values)[0] & ~fails_other
