@@ -34,13 +34,14 @@ from pipeline.clean_lines import (
     Lines,
     Meanings,
     meanings_of,
+    places_of,
     read_lines,
     removals,
     remove_superfluous_blanks,
 )
 from pipeline.clean_navigation import ORNAMENTS, furniture, navigation_automaton, remove_head
 from pipeline.clean_repeats import remove_repeats
-from pipeline.code_units import units_in, units_in_bracket, units_of
+from pipeline.code_units import runs_of, units_in, units_in_bracket, units_of
 from pipeline.configuration import Config
 from pipeline.edits import Edit, apply, merge
 from pipeline.letters import SPACES
@@ -82,12 +83,15 @@ def find_edits_batch(texts: Sequence[str], config: CleanConfig) -> list[list[Edi
     that is longer than `footer_lines` a second run would cut more, and a second run sees repetitions that stood behind others.
     The pipeline runs it once.
     """
-    lines = read_lines(texts, _meanings())
-    found = _line_edits(texts, lines, config)
+    found: list[list[Edit]] = []
+    changes: dict[int, list[list[Edit]]] = {}
+    for run in runs_of(texts):
+        lines = read_lines(texts[run], _meanings())
+        found += _line_edits(texts[run], lines, config)
+        changes |= {run.start + index: made for index, made in _edits_before(texts[run], lines, config).items()}
     # The texts that are to change before their lines are looked at are few; they alone are read once more.
-    changes = _edits_before(texts, lines, config)
-    seen = {index: functools.reduce(apply, made, texts[index]) for index, made in changes.items()}
-    again = _line_edits([*seen.values()], read_lines([*seen.values()], _meanings()), config) if seen else []
+    seen = [functools.reduce(apply, made, texts[index]) for index, made in changes.items()]
+    again = _line_edits(seen, read_lines(seen, _meanings()), config) if seen else []
     for (index, made), edits in zip(changes.items(), again, strict=True):
         for earlier in reversed(made):
             # The edits of lines come first, since a line that goes takes the edits of its characters along.
@@ -119,7 +123,7 @@ def _edits_before(texts: Sequence[str], lines: Lines, config: CleanConfig) -> di
     made: dict[int, list[list[Edit]]] = {}
     # What is mended, and what of its neighbours is looked at, lies in one line.
     mendable = np.flatnonzero(lines.table_L["seen"] & MENDABLE)
-    for index, start, past in lines.table_L[mendable][["text", "point", "past_point"]].tolist():
+    for index, start, past in places_of(lines, mendable):
         of_line = candidate_edits(texts[index][start:past], "invisible" in config.steps, "kana" in config.steps)
         if of_line:
             of_text = made.setdefault(index, [[]])[0]
@@ -148,13 +152,10 @@ def _line_edits(texts: Sequence[str], lines: Lines, config: CleanConfig) -> list
             remove_head(lines, kinds_L, head_L, kind_of["navigation"])
     if "footer" in config.steps:
         last_TW, may_T = last_lines(lines, kinds_L, config.footer_lines)
-        footers = np.flatnonzero(may_T)
-        where = lines.table_L[last_TW[footers]][["point", "past_point"]].tolist()
-        for text, of_text, spans in zip(footers.tolist(), last_TW[footers].tolist(), where, strict=True):
-            first = of_text.count(-1)
-            last = [texts[text][start:past] for start, past in spans[first:]]
-            for line in of_text[first + footer_start(last, config.footer_lines, config.footer_share) :]:
-                kinds_L[line] = kind_of["footer"]
+        for text in np.flatnonzero(may_T).tolist():
+            last = last_TW[text, last_TW[text] >= 0]
+            written = [texts[text][start:past] for _, start, past in places_of(lines, last)]
+            kinds_L[last[footer_start(written, config.footer_lines, config.footer_share) :]] = kind_of["footer"]
     white_space = KEPT
     if "whitespace" in config.steps:
         white_space = kind_of["whitespace"]
@@ -170,11 +171,11 @@ def _line_edits(texts: Sequence[str], lines: Lines, config: CleanConfig) -> list
 
 def _may_be_western(lines: Lines, loses_lines_T: Sequence[bool]) -> list[int]:
     """Numbers of the texts that may have more Western commas or full stops than Japanese ones."""
-    may_T = np.zeros(len(loses_lines_T), dtype=np.bool_)
-    for japanese, western in (("japanese_commas", "western_commas"), ("japanese_stops", "western_stops")):
-        # What is removed takes its marks along.
-        japanese_T, western_T = lines.texts_T[japanese][:-1], lines.texts_T[western][:-1]
-        may_T |= (western_T > japanese_T) | ((western_T > 0) & np.array(loses_lines_T, dtype=np.bool_))
+    if not lines.texts_T["western"].any():
+        return []
+    japanese_T2, western_T2 = lines.texts_T["japanese"][:-1], lines.texts_T["western"][:-1]
+    # What is removed takes its marks along.
+    may_T = ((western_T2 > japanese_T2) | ((western_T2 > 0) & np.array(loses_lines_T)[:, None])).any(axis=1)
     return np.flatnonzero(may_T).tolist()
 
 
@@ -207,9 +208,9 @@ def _punctuation_edits(text: str, removals: Sequence[Edit]) -> list[Edit]:
 
 def _count(mark: str, text: str, removals: Sequence[Edit]) -> int:
     """How often `mark` closes Japanese words in what `removals` leave of the text."""
-    pattern = _AFTER_JAPANESE[mark]
-    removed = sum(len(pattern.findall(text, edit.start, edit.end)) for edit in removals)
-    return len(pattern.findall(text)) - removed
+    starts = [0, *(edit.end for edit in removals)]
+    ends = [*(edit.start for edit in removals), len(text)]
+    return sum(len(_AFTER_JAPANESE[mark].findall(text, start, end)) for start, end in zip(starts, ends, strict=True))
 
 
 # The mark comes first and the look-behind takes it in, so that the search for a literal finds the places.

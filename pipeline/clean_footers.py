@@ -15,7 +15,7 @@ import ahocorasick_rs
 import numba
 import numpy as np
 
-from pipeline.clean_lines import Lines, lines_left
+from pipeline.clean_lines import KEPT, Lines
 from pipeline.code_units import UNITS, is_second_half
 from pipeline.word_automaton import Automaton, automaton_of
 
@@ -70,23 +70,27 @@ def _last_lines(
     texts = len(lines.texts_T) - 1
     last_TW = np.full((texts, window), -1, dtype=np.int64)
     may_T = np.zeros(texts, dtype=np.bool_)
-    left = np.empty(len(kinds_L), dtype=np.int64)
     for text in range(texts):
-        count = lines_left(lines, kinds_L, text, left)
-        for place in range(min(count, window)):
-            last_TW[text, window - 1 - place] = left[count - 1 - place]
-        for line in left[max(count - window, 0) : count][::-1]:
+        place = window
+        line = lines.texts_T[text + 1].first_line
+        while place and line > lines.texts_T[text].first_line:
+            line -= 1
+            if kinds_L[line] == KEPT and lines.table_L[line].head < lines.table_L[line].tail:
+                place -= 1
+                last_TW[text, place] = line
+        for line in last_TW[text, place:][::-1]:
             first = lines.table_L[line].head
-            state, characters, has_stop = 0, 0, False
+            index = lines.table_L[line].tail - 1  # backwards, as a full stop is mostly the last character
+            while index >= first and lines.units[index] != ord("。") and lines.units[index] != ord("．"):
+                index -= 1
+            if index >= first:
+                break
+            state, characters = 0, 0
             for index in range(first, lines.table_L[line].tail):
-                unit = lines.units[index]
-                has_stop |= unit == ord("。") or unit == ord("．")
                 characters += not is_second_half(lines.units, index)
-                state = automaton.next_SA[state, symbol_of[unit]]
+                state = automaton.next_SA[state, symbol_of[lines.units[index]]]
                 may_T[text] |= automaton.bits_S[state] != 0
-            if has_stop:
-                may_T[text] = False
-            if has_stop or may_T[text] or characters > _LONGEST_LABEL or lines.units[first] in _BULLET_UNITS:
+            if may_T[text] or characters > _LONGEST_LABEL or lines.units[first] in _BULLET_UNITS:
                 break
     return last_TW, may_T
 

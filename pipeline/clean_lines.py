@@ -3,7 +3,7 @@
 Shapes: T texts, L lines of all texts in their order.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numba
@@ -37,10 +37,8 @@ LINE = np.dtype(
 TEXT = np.dtype(
     [
         ("first_line", np.int64),
-        ("japanese_commas", np.int64),  # this and the next three: behind a Japanese word
-        ("western_commas", np.int64),
-        ("japanese_stops", np.int64),
-        ("western_stops", np.int64),
+        ("japanese", np.int64, 2),  # commas and full stops behind a Japanese word
+        ("western", np.int64, 2),
         ("signs", np.int64),  # lines that end in # or ¶ behind a Japanese word
     ]
 )
@@ -80,6 +78,11 @@ def read_lines(texts: Sequence[str], meanings: Meanings) -> Lines:
     return lines
 
 
+def places_of(lines: Lines, chosen: np.ndarray) -> Iterator[tuple[int, int, int]]:
+    """Of each of the `chosen` lines, by number, its text and its start and end as code points."""
+    return zip(*(lines.table_L[field][chosen].tolist() for field in ("text", "point", "past_point")), strict=True)
+
+
 @numba.njit(cache=True, nogil=True)
 def _read(lines: Lines, bounds: np.ndarray, meanings: Meanings) -> None:
     units, classes, bits = lines.units, meanings.classes, meanings.bits
@@ -115,10 +118,10 @@ def _read(lines: Lines, bounds: np.ndarray, meanings: Meanings) -> None:
             elif 0xDC00 <= unit <= 0xDFFF:
                 pairs += is_second_half(units, index)
             elif bits[classes[units[index - 1]]] & BEFORE_MARK or _is_kanji_pair(units, index - 1):
-                of_text.japanese_commas += unit == ord("、")
-                of_text.western_commas += unit == ord("，")
-                of_text.japanese_stops += unit == ord("。")
-                of_text.western_stops += unit == ord("．")
+                of_text.japanese[0] += unit == ord("、")
+                of_text.japanese[1] += unit == ord("。")
+                of_text.western[0] += unit == ord("，")
+                of_text.western[1] += unit == ord("．")
         lines.texts_T[text + 1].first_line = number
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from pipeline.clean_lines import KEPT, MOST_ASKED, Lines
+from pipeline.clean_lines import KEPT, MOST_ASKED, Lines, places_of
 from pipeline.line_automaton import LineAutomaton, groups_that_may_take, line_automaton
 from pipeline.line_expressions import Ranges
 
@@ -105,28 +105,36 @@ def furniture(texts: Sequence[str], lines: Lines) -> tuple[np.ndarray, np.ndarra
         lines.units, table_L["bare_start"], table_L["bare_end"], table_L["seen"], 2 * _LONGEST_LINE, navigation_automaton()[0]
     )
     possible = np.flatnonzero(groups_L)
-    where = table_L[possible][["text", "point", "past_point"]].tolist()
-    matches_L2 = np.zeros((len(table_L), 2), dtype=np.bool_)
+    found: tuple[list[int], list[int]] = [], []
     known: dict[str, tuple[bool, bool]] = {}  # the same buttons stand on many pages
-    for line, (text, start, past), groups in zip(possible.tolist(), where, groups_L[possible].tolist(), strict=True):
+    for line, (text, start, past), groups in zip(
+        possible.tolist(), places_of(lines, possible), groups_L[possible].tolist(), strict=True
+    ):
         written = texts[text][start:past]
         if written not in known:
             known[written] = _match(written, groups)
-        matches_L2[line] = known[written]
-    return matches_L2[:, 0], matches_L2[:, 1]
+        for matches, lines_found in zip(known[written], found, strict=True):
+            if matches:
+                lines_found.append(line)
+    furniture_L, head_L = np.zeros((2, len(table_L)), dtype=np.bool_)
+    furniture_L[found[0]] = head_L[found[1]] = True
+    return furniture_L, head_L
 
 
 def _match(line: str, groups: int) -> tuple[bool, bool]:
     """Whether one of the `groups`, which are bits, takes a line anywhere, and whether the last group does."""
-    if len(line) > _LONGEST_LINE:
-        return False, False
+    anywhere = in_head = False
     written = line.replace("\xa0", " ")
     bare = written.strip(ORNAMENTS)
-    matches = [
-        groups >> group & 1 and pattern.fullmatch(bare) is not None and any(map(written.__contains__, words))
-        for group, (words, pattern) in enumerate(_expressions())
-    ]
-    return any(matches[:-1]), bool(matches[-1])
+    expressions = _expressions()
+    while groups and len(line) <= _LONGEST_LINE:
+        group = groups.bit_length() - 1
+        groups -= 1 << group
+        words, rows = expressions[group]
+        if rows.fullmatch(bare) and any(map(written.__contains__, words)):
+            in_head |= group == len(expressions) - 1
+            anywhere |= group < len(expressions) - 1
+    return anywhere, in_head
 
 
 @numba.njit(cache=True, nogil=True)

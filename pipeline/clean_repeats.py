@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numba
 import numpy as np
 
-from pipeline.clean_lines import KANA_OR_KANJI, Lines, lines_left
+from pipeline.clean_lines import KANA_OR_KANJI, KEPT, Lines, lines_left, places_of
 from pipeline.clean_navigation import HEAD_LINES
 
 # Title, byline, date, teaser and a box or two stand before a list of contents; in the pages read for this rule up to 7 lines.
@@ -39,25 +39,30 @@ _SENTENCE_ENDS = tuple(map(ord, "。．！？!?.:："))
 def remove_repeats(texts: Sequence[str], lines: Lines, kinds_L: np.ndarray, kind: int) -> None:
     """Give `kind` to the lines of `texts` that are repeated below; those that are blank or have a kind are not looked at."""
     label_L = np.zeros(len(kinds_L), dtype=np.bool_)
-    possible = _possible_labels(lines)
-    for line, (text, start, past) in zip(
-        possible.tolist(), lines.table_L[possible][["text", "point", "past_point"]].tolist(), strict=True
-    ):
+    possible = _possible_labels(lines, kinds_L)
+    for line, (text, start, past) in zip(possible.tolist(), places_of(lines, possible), strict=True):
         label_L[line] = _LABEL.fullmatch(texts[text], start, past) is not None
     _remove_repeats(lines, kinds_L, label_L, kind, HEAD_LINES, KANA_OR_KANJI)
 
 
 @numba.njit(cache=True, nogil=True)
-def _possible_labels(lines: Lines) -> np.ndarray:
-    """Numbers of the lines that are as short as a label and begin like one, with a sign or without."""
-    found = np.zeros(len(lines.table_L), dtype=np.bool_)
-    for number in range(len(found)):
-        start, end = lines.table_L[number].start, lines.table_L[number].end
-        if 2 <= end - start <= _LONGEST_LABEL:
-            sign = lines.units[start]
-            second, third = lines.units[start + 1], lines.units[start + 2]
-            for first, following in _LABELS_BEGIN:
-                found[number] |= (sign == first and second == following) or (second == first and third == following)
+def _possible_labels(lines: Lines, kinds_L: np.ndarray) -> np.ndarray:
+    """Numbers of the lines before which few enough are left, and that are as short as a label and begin like one."""
+    found = np.zeros(len(kinds_L), dtype=np.bool_)
+    for text in range(len(lines.texts_T) - 1):
+        left = 0
+        for number in range(lines.texts_T[text].first_line, lines.texts_T[text + 1].first_line):
+            line = lines.table_L[number]
+            if kinds_L[number] != KEPT or line.head == line.tail:
+                continue
+            left += 1
+            if left == _CONTENTS_BEGIN:
+                break
+            if 2 <= line.end - line.start <= _LONGEST_LABEL:
+                # The sign before it may be missing.
+                one, two, three = lines.units[line.start], lines.units[line.start + 1], lines.units[line.start + 2]
+                for first, second in _LABELS_BEGIN:
+                    found[number] |= (one == first and two == second) or (two == first and three == second)
     return np.flatnonzero(found)
 
 

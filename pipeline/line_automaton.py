@@ -25,7 +25,7 @@ class LineAutomaton(NamedTuple):
 
     symbols: np.ndarray  # uint16 of shape (65536,): the symbol of each UTF-16 code unit
     takes_SC: np.ndarray  # bool: which classes take a symbol
-    pairs_SS: np.ndarray  # bool: whether a line may begin with one symbol and go on with the other
+    pairs_SS: np.ndarray  # int32: the number of two symbols with which a line may begin, 0 for all others
     classes_P: np.ndarray  # the class that a position takes
     groups_P: np.ndarray  # int64: the groups of which an expression ends at the position
     follow_offsets: np.ndarray  # (P + 1,): the positions behind `p` are `follow_F[follow_offsets[p]:follow_offsets[p + 1]]`
@@ -33,6 +33,8 @@ class LineAutomaton(NamedTuple):
     follow_classes_F: np.ndarray  # their classes
     start_offsets: np.ndarray  # (S + 1,): as `follow_offsets`, for the positions at which a line may begin with a symbol
     starts: np.ndarray
+    pair_offsets: np.ndarray  # as `follow_offsets`, for the positions to which the two symbols of a pair lead
+    seconds: np.ndarray
     wide_W: np.ndarray  # positions
     needs_W: np.ndarray  # int64: classes of which a line must hold a character each, as bits in the order of `asked`
 
@@ -138,19 +140,20 @@ def line_automaton(
     classes_P = np.array([classes[ranges] for ranges in builder.letters], dtype=np.int32)
     follow_offsets, follow_F = _flattened(builder.follow)
     starting = [[start for start in starts if takes[classes_P[start]]] for takes in takes_SC]
-    seconds = [
-        sorted({classes[builder.letters[second]] for first in row for second in builder.follow[first]}) for row in starting
-    ]
+    second_sets = [sorted({second for first in row for second in builder.follow[first]}) for row in starting]
+    pairs_SS, pair_offsets, seconds = _pairs([np.array(row, dtype=np.int32) for row in second_sets], takes_SC, classes_P)
     automaton = LineAutomaton(
         symbols=symbols,
         takes_SC=takes_SC,
-        pairs_SS=np.array([takes_SC[:, row].any(axis=1) for row in seconds]),
+        pairs_SS=pairs_SS,
         classes_P=classes_P,
         groups_P=np.array([ends.get(position, 0) for position in range(len(classes_P))], dtype=np.int64),
         follow_offsets=follow_offsets,
         follow_F=follow_F,
         follow_classes_F=classes_P[follow_F],
         **dict(zip(("start_offsets", "starts"), _flattened(starting), strict=True)),
+        pair_offsets=pair_offsets,
+        seconds=seconds,
         wide_W=np.array(wide, dtype=np.int32),
         needs_W=np.array([sum(1 << bit for bit, ranges in enumerate(asked) if ranges in need) for need in needs], dtype=np.int64),
     )
@@ -172,6 +175,22 @@ def _symbols(classes: Sequence[Ranges], equal: Sequence[tuple[str, str]]) -> tup
     for read, as_other in equal:
         symbols[ord(read)] = symbols[ord(as_other)]
     return symbols, takes_SC
+
+
+def _pairs(
+    seconds: Sequence[np.ndarray], takes_SC: np.ndarray, classes_P: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The numbers of pairs of symbols and, flattened, the positions to which each leads, of those behind each first symbol."""
+    pairs_SS = np.zeros((len(takes_SC), len(takes_SC)), dtype=np.int32)
+    sizes, positions = [0], [np.zeros(0, dtype=np.int32)]
+    for first, behind in enumerate(seconds):
+        symbols, which = np.nonzero(takes_SC[:, classes_P[behind]])
+        counts = np.bincount(symbols, minlength=len(takes_SC))
+        leading = np.flatnonzero(counts)
+        pairs_SS[first, leading] = np.arange(len(sizes), len(sizes) + len(leading))
+        sizes += counts[leading].tolist()
+        positions.append(behind[which])
+    return pairs_SS, np.concatenate([np.zeros(1, dtype=np.int32), np.cumsum(sizes, dtype=np.int32)]), np.concatenate(positions)
 
 
 def _flattened(rows: Sequence[Iterable[int]]) -> tuple[np.ndarray, np.ndarray]:
@@ -199,18 +218,21 @@ def groups_that_may_take(
             continue
         symbol = automaton.symbols[units[first]]
         now, following, count = 0, positions, 0
-        # Two characters tell nearly all lines from the expressions.
-        if past - first == 1 or automaton.pairs_SS[symbol, automaton.symbols[units[first + 1]]]:
-            for place in range(automaton.start_offsets[symbol], automaton.start_offsets[symbol + 1]):
-                alive[count] = automaton.starts[place]
-                count += 1
         for wide in range(len(automaton.wide_W)):
             missing = automaton.needs_W[wide] & ~seen
             if not missing and automaton.takes_SC[symbol, automaton.classes_P[automaton.wide_W[wide]]]:
                 alive[count] = automaton.wide_W[wide]
                 count += 1
+        if past - first == 1:
+            for place in range(automaton.start_offsets[symbol], automaton.start_offsets[symbol + 1]):
+                alive[count] = automaton.starts[place]
+                count += 1
+            pair = 0
+        else:
+            # Two characters tell nearly all lines from the expressions.
+            pair = automaton.pairs_SS[symbol, automaton.symbols[units[first + 1]]]
         index = first + 1
-        while count and index < past:
+        while index < past and (count or pair):
             symbol = automaton.symbols[units[index]]
             index += 1
             step += 1
@@ -223,6 +245,14 @@ def groups_that_may_take(
                         marks[reached] = step
                         alive[following + kept] = reached
                         kept += 1
+            if pair:
+                for place in range(automaton.pair_offsets[pair], automaton.pair_offsets[pair + 1]):
+                    reached = automaton.seconds[place]
+                    if marks[reached] != step:
+                        marks[reached] = step
+                        alive[following + kept] = reached
+                        kept += 1
+                pair = 0
             now, following, count = following, now, kept
         for place in range(now, now + count):
             groups_L[line] |= automaton.groups_P[alive[place]]

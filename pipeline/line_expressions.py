@@ -117,7 +117,9 @@ class _Reader:
     def _character(self) -> Ranges:
         """A character, or what a backslash and a letter stand for."""
         escaped = self._next_is("\\")
-        sign = self._pattern[self._at]
+        sign = self._pattern[self._at : self._at + 1]
+        if not sign:
+            raise self._error("should go on")
         self._at += 1
         if not escaped or not sign.isalnum():
             code = ord(sign)
@@ -143,7 +145,7 @@ class _Reader:
             if negated and self._pattern.startswith("\\w", self._at):
                 raise self._error("is no exact class, so it cannot be negated")
             first = self._character()
-            if self._pattern[self._at] == "-" and self._pattern[self._at + 1] != "]":
+            if self._pattern[self._at : self._at + 1] == "-" and self._pattern[self._at + 1 : self._at + 2] != "]":
                 self._at += 1
                 ranges.append((first[0][0], self._character()[0][1]))
             else:

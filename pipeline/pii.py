@@ -10,9 +10,11 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Literal, get_args
 
+import numpy as np
 from pydantic import Field
 
 from pipeline.clean_characters import character_edits, original_spans
+from pipeline.code_units import runs_of
 from pipeline.configuration import Config
 from pipeline.edits import Edit, apply
 from pipeline.pii_context import BUSINESS_REACH
@@ -58,25 +60,40 @@ def find_personal_data(text: str, config: PiiConfig) -> list[Edit]:
 
 def find_personal_data_batch(texts: Sequence[str], config: PiiConfig) -> list[list[Edit]]:
     """`find_personal_data` of each text; only the lines that a screen lets through are searched, with what stands above them."""
+    found: list[list[Edit]] = []
+    hidden: dict[int, list[Edit]] = {}
+    for run in runs_of(texts):
+        found_in_run, hides = _find_screened(texts[run], config)
+        found += found_in_run
+        hidden |= {run.start + index: character_edits(texts[run.start + index], kana=False) for index in hides}
+    # Without what hides in them those texts can be screened as well; a joiner that is spelling stays.
+    seen = [apply(texts[index], removed) for index, removed in hidden.items()]
+    found_in_seen, still_hides = _find_screened(seen, config)
+    for index in still_hides:
+        found_in_seen[index] = _find(seen[index], config)
+    for (index, removed), edits in zip(hidden.items(), found_in_seen, strict=True):
+        found[index] = original_spans(edits, removed)
+    return found
+
+
+def _find_screened(texts: Sequence[str], config: PiiConfig) -> tuple[list[list[Edit]], list[int]]:
+    """The spans in the lines of `texts` that the screen lets through, and the numbers of the texts in which it saw nothing."""
     screened = screen(texts)
-    stretches: list[list[tuple[int, int]]] = [[] for _ in texts]
+    stretches: dict[int, list[tuple[int, int]]] = {}
     for index, first, past in screened.lines.tolist():
         # Nothing but the words for firms is looked for beyond the line. A line is never cut: its rest could look like a number.
         start = texts[index].rfind("\n", 0, max(first - BUSINESS_REACH, 0)) + 1
-        of_text = stretches[index]
+        of_text = stretches.setdefault(index, [])
         if of_text and start <= of_text[-1][1]:
             start = of_text.pop()[0]
         of_text.append((start, past))
-    return [
-        find_personal_data(text, config)
-        if hides
-        else [
-            edit._replace(start=edit.start + start, end=edit.end + start)
-            for start, past in of_text
-            for edit in _find(text[start:past], config)
-        ]
-        for text, of_text, hides in zip(texts, stretches, screened.hides.tolist(), strict=True)
-    ]
+    found: list[list[Edit]] = [[] for _ in texts]
+    hides = np.flatnonzero(screened.hides).tolist()
+    for index in stretches.keys() - hides:
+        for start, past in stretches[index]:
+            of_stretch = _find(texts[index][start:past], config)
+            found[index] += (edit._replace(start=edit.start + start, end=edit.end + start) for edit in of_stretch)
+    return found, hides
 
 
 # Stands for what is taken while the rest of the text is searched: no label reaches over it, as none reaches over a mask.

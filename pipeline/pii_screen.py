@@ -86,13 +86,20 @@ def _screen(
     lines = np.empty((texts + 1, 3), dtype=np.int64)
     count = 0
     hides = np.zeros(texts, dtype=np.bool_)
+    longest = 0
     for text in range(texts):
-        index, past = bounds[text], bounds[text + 1] - 1
-        while index < past:
-            while index < past and triggers[units[index]] == _NO:
-                index += 1
-            if index == past:
-                break
+        longest = max(longest, bounds[text + 1] - bounds[text])
+    places = np.empty(longest, dtype=np.int64)
+    for text in range(texts):
+        # A pass without a branch takes less than half the time of one that stops at every trigger.
+        found = 0
+        for index in range(bounds[text], bounds[text + 1] - 1):
+            places[found] = index
+            found += triggers[units[index]] != _NO
+        end = 0
+        for index in places[:found]:
+            if index < end:
+                continue
             trigger = triggers[units[index]]
             if trigger == _HIDDEN:
                 hides[text] = True
@@ -115,7 +122,6 @@ def _screen(
                 lines[count, 1] = _code_points(units, bounds[text], first)
                 lines[count, 2] = lines[count, 1] + _code_points(units, first, end)
                 count += 1
-            index = end
     return lines[:count], hides
 
 
