@@ -60,11 +60,7 @@ RULES: tuple[Rule, ...] = (
     Rule("undecodable_body", source="a content or transfer encoding that cannot be undone"),
     Rule("same_record", source="the same URL, date and record id, read before in this input"),
     RAPID_RULE,
-    Rule(
-        "undecodable_text",
-        maximum=0.1,
-        source="share of U+FFFD; above it, one letter in ten is lost and sentences with it",
-    ),
+    Rule("undecodable_text", maximum=0.1, source="share of U+FFFD; above it, one letter in ten is lost and sentences with it"),
     *NESTING_RULES,
     Rule("timeout", source="max_seconds, or a worker that stood still"),
     Rule("parser_crash", source="the page ended several workers"),

@@ -60,6 +60,7 @@ FLOW: tuple[Stage, ...] = (
             "main_text_cues",
             "main_text_features",
             "main_text_layout",
+            "main_text_letters",
             "main_text_trees",
             "lists/main_text_trees.tsv",
             "block_texts",
