@@ -152,10 +152,13 @@ def _line_edits(texts: Sequence[str], lines: Lines, config: CleanConfig) -> list
             remove_head(lines, kinds_L, head_L, kind_of["navigation"])
     if "footer" in config.steps:
         last_TW, may_T = last_lines(lines, kinds_L, config.footer_lines)
-        for text in np.flatnonzero(may_T).tolist():
-            last = last_TW[text, last_TW[text] >= 0]
-            written = [texts[text][start:past] for _, start, past in places_of(lines, last)]
-            kinds_L[last[footer_start(written, config.footer_lines, config.footer_share) :]] = kind_of["footer"]
+        chosen_FW = last_TW[may_T]
+        written = [texts[text][start:past] for text, start, past in places_of(lines, chosen_FW[chosen_FW >= 0])]
+        for last in chosen_FW.tolist():
+            numbers = last[last.count(-1) :]
+            of_text, written = written[: len(numbers)], written[len(numbers) :]
+            for number in numbers[footer_start(of_text, config.footer_lines, config.footer_share) :]:
+                kinds_L[number] = kind_of["footer"]
     white_space = KEPT
     if "whitespace" in config.steps:
         white_space = kind_of["whitespace"]

@@ -20,7 +20,7 @@ from pipeline.pii_shadow import SHADOW_OF
 # The long vowel mark is a hyphen between digits; taken for one everywhere it lets a little more through.
 _SHADOW_OF = SHADOW_OF.copy()
 _SHADOW_OF[ord("ー")] = ord("-")
-_DIGIT, _LETTER_OR_DIGIT, _LOCAL, _HEXADECIMAL, _SEPARATOR, _GOES_ON = 1, 2, 4, 8, 16, 32
+_DIGIT, _LETTER_OR_DIGIT, _LOCAL, _HEXADECIMAL, _SEPARATOR, _GOES_ON, _BEFORE_CLOSE = 1, 2, 4, 8, 16, 32, 64
 _ALPHANUMERIC = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 _SIGN_CLASSES = (
     (_DIGIT, "0123456789"),
@@ -29,6 +29,7 @@ _SIGN_CLASSES = (
     (_HEXADECIMAL, "0123456789ABCDEFabcdef"),
     (_SEPARATOR, "-.() "),  # between the groups of a telephone number
     (_GOES_ON, "-.() 丁番のノ"),  # behind the first group of whatever has several
+    (_BEFORE_CLOSE, "@tTトとク "),  # where the at of an address is written in brackets
 )
 _CLASSES = np.zeros(0x10000, dtype=np.uint8)
 for _bit, _members in _SIGN_CLASSES:
@@ -104,11 +105,16 @@ def _screen(
             if trigger == _HIDDEN:
                 hides[text] = True
                 break
-            end = _run_end(units, classes, index) if trigger == _NUMBER else index + 1
+            end = index + 1
+            # Most triggers are told by one more character, which is looked at here, as a call costs as much again.
             if trigger == _NUMBER:
-                is_core = _is_number(units, shadow_of, classes, words, index, end)
+                end = _run_end(units, classes, end)
+                goes_on = end - index >= 5 or classes[units[end]] & _GOES_ON != 0
+                is_core = goes_on and _is_number(units, shadow_of, classes, words, index, end)
             else:
-                is_core = _is_address(units, shadow_of, classes, words, index, trigger)
+                before = _HEXADECIMAL if trigger == _COLON else _BEFORE_CLOSE if trigger == _CLOSE else 0
+                is_told = before == 0 or classes[units[index - 1]] & before != 0
+                is_core = is_told and _is_address(units, shadow_of, classes, words, index, trigger)
             if is_core:
                 first = index
                 while units[first - 1] != ord("\n"):
@@ -144,10 +150,8 @@ def _run_end(units: np.ndarray, classes: np.ndarray, index: int) -> int:
 
 @numba.njit(cache=True, nogil=True)
 def _is_number(units: np.ndarray, shadow_of: np.ndarray, classes: np.ndarray, words: np.ndarray, start: int, end: int) -> bool:
-    """Whether the run of digits `units[start:end]` is a number, or the first group of one."""
+    """Whether the run of digits `units[start:end]`, behind which a short number goes on, is one or the first group of one."""
     first, digits = shadow_of[units[start]], end - start
-    if digits < 5 and not classes[units[end]] & _GOES_ON:
-        return False
     if digits > 5:
         if first == ord("0") and digits in (10, 11):
             return True
