@@ -19,7 +19,7 @@ import difflib
 import gzip
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -110,22 +110,20 @@ class HostLists:
         if found is not None or not self.has_addresses(host):
             return found
         path = re.sub(r"^[^:]*://[^/?#]*/?", "/", url)
-        for name in _host_and_above(host):
-            for listed, list_name in self.addresses.get(name, ()):
+        for name in _listed_above(host, self.addresses):
+            for listed, list_name in self.addresses[name]:
                 if path.startswith(listed) and (listed[-1] in "/?#&" or path[len(listed) :][:1] in ("", *"/?#&")):
                     return list_name, name + listed
         return None
 
     def match_host(self, host: str) -> tuple[str, str] | None:
         """As `match`, for the host as a whole."""
-        for name in _host_and_above(host):
-            if name in self.hosts:
-                return self.hosts[name], name
-        return None
+        name = next(_listed_above(host, self.hosts), None)
+        return None if name is None else (self.hosts[name], name)
 
     def has_addresses(self, host: str) -> bool:
         """Whether an entry names a part of this host, so that its pages must be looked at one by one."""
-        return bool(self.addresses) and any(name in self.addresses for name in _host_and_above(host))
+        return any(True for _ in _listed_above(host, self.addresses))
 
 
 @cache
@@ -162,14 +160,18 @@ def _is_ip_address(host: str) -> bool:
     return ":" in host or host.rpartition(".")[2].isdigit()
 
 
-def _host_and_above(host: str) -> Iterator[str]:
-    """The host and the domains above it, up to the registered one, so that an entry `co.jp` cannot drop a country."""
-    host = normal_host(host)
-    top = registered_domain(host)
-    yield host
-    while host and host != top:
-        host = host.partition(".")[2]
-        yield host
+def _listed_above(host: str, listed: Container[str]) -> Iterator[str]:
+    """Those of the host and the domains above it that are `listed`, the longest first: up to the registered domain, so that an
+    entry `co.jp` cannot drop a country."""
+    name = normal_host(host)
+    if name in listed:
+        yield name
+    above = name.partition(".")[2]
+    while above:
+        # Looked up only where it decides: it takes longer than all else here.
+        if above in listed and len(above) >= len(registered_domain(name)):
+            yield above
+        above = above.partition(".")[2]
 
 
 def _chosen_files(config: HostsConfig) -> list[tuple[str, Path]]:

@@ -79,7 +79,9 @@ class Rule:
         return next((bound for kind, bound in self.bounds() if not HOLDS[kind](value, bound)), None)
 
 
-def judge(rules: Sequence[Rule], doc_ids: Sequence[str] | pa.Array, columns: Mapping[str, np.ndarray]) -> pa.Table:
+def judge(
+    rules: Sequence[Rule], doc_ids: Sequence[str] | pa.Array | pa.ChunkedArray, columns: Mapping[str, np.ndarray]
+) -> pa.Table:
     """One verdict a document: kept when every rule holds.
 
     `columns` maps the names of measured numbers to arrays of one length; the result has `VERDICT_SCHEMA`, in the order of
@@ -100,16 +102,16 @@ def judge(rules: Sequence[Rule], doc_ids: Sequence[str] | pa.Array, columns: Map
         threshold[newly] = broken[newly]
 
     kept = first < 0
-    names = np.array([rule.name for rule in rules], dtype=object)
+    names = pa.array([rule.name for rule in rules], pa.string())
     # Column by column of `failed_by_rule`, so that each document's list keeps the order of the table.
-    document, rule_index = np.nonzero(failed_by_rule.T)
+    _, rule_index = np.nonzero(failed_by_rule.T)
     offsets = np.concatenate([[0], np.cumsum(failed_by_rule.sum(axis=0))]).astype(np.int32)
-    failed_names = pa.array(names[rule_index] if len(document) else [], pa.string())
+    failed_names = names.take(pa.array(rule_index))
     return pa.table(
         [
-            pa.array(doc_ids, pa.string()),
+            doc_ids if isinstance(doc_ids, pa.Array | pa.ChunkedArray) else pa.array(doc_ids, pa.string()),
             pa.array(kept),
-            pa.array([None if index < 0 else names[index] for index in first], pa.string()),
+            names.take(pa.array(first, mask=kept)),
             pa.array(value, mask=kept),
             pa.array(threshold, mask=kept),
             pa.ListArray.from_arrays(pa.array(offsets), failed_names),

@@ -56,6 +56,23 @@ def test_normal_host(written: str, normal: str) -> None:
     assert normal_host(written) == normal
 
 
+LABELS = st.lists(
+    st.sampled_from(["www", "a", "example", "co", "jp", "com", "github", "io", "1", "例え", ""]), min_size=1, max_size=5
+)
+
+
+@given(LABELS, st.sets(LABELS.map(".".join), max_size=6))
+def test_the_longest_entry_up_to_the_registered_domain_matches(labels: list[str], listed: set[str]) -> None:
+    """Against a walk over all names from the host to its registered domain."""
+    host = normal_host(".".join(labels))
+    names = [host]
+    while names[-1] and names[-1] != registered_domain(host):
+        names.append(names[-1].partition(".")[2])
+    found = HostLists({normal_host(name): "list" for name in listed if name}, {}, "").match_host(host)
+    expected = next((name for name in names if name and name in {normal_host(each) for each in listed if each}), None)
+    assert found == (None if expected is None else ("list", expected))
+
+
 @pytest.mark.parametrize("host", ["listed.example", "sub.listed.example", "a.b.LISTED.example.", "日本語.jp", "192.0.2.17"])
 def test_an_entry_matches_its_host_and_all_below(tmp_path: Path, host: str) -> None:
     lists = lists_of(tmp_path, {"bad.txt": "listed.example\nxn--wgv71a119e.jp\n192.0.2.17\n"})
