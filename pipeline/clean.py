@@ -13,7 +13,6 @@ are the project's own.
 import functools
 import re
 from collections.abc import Sequence
-from itertools import chain
 from typing import Literal, get_args
 
 import numpy as np
@@ -108,7 +107,7 @@ def _meanings() -> Meanings:
             (MENDABLE, IS_CANDIDATE),
             (SPACE, units_in(SPACES)),
             (ORNAMENT, units_in(ORNAMENTS)),
-            (LOOKED_AT, units_in("\n" + "".join(chain.from_iterable(_MARKS)))),
+            (LOOKED_AT, units_in("\n" + "".join(western for _, western in _MARKS))),
             (LOOKED_AT, units_in_bracket("\udc00-\udfff")),
             (BEFORE_MARK, units_in_bracket(_JAPANESE) | units_in(_CLOSING)),
             (HEADING, units_in_bracket(JAPANESE_HEADING)),

@@ -37,8 +37,8 @@ LINE = np.dtype(
 TEXT = np.dtype(
     [
         ("first_line", np.int64),
-        ("japanese", np.int64, 2),  # commas and full stops behind a Japanese word
-        ("western", np.int64, 2),
+        ("western", np.int64, 2),  # commas and full stops behind a Japanese word
+        ("japanese", np.int64, 2),  # the same, counted where there are Western ones
         ("signs", np.int64),  # lines that end in # or ¶ behind a Japanese word
     ]
 )
@@ -118,10 +118,14 @@ def _read(lines: Lines, bounds: np.ndarray, meanings: Meanings) -> None:
             elif 0xDC00 <= unit <= 0xDFFF:
                 pairs += is_second_half(units, index)
             elif bits[classes[units[index - 1]]] & BEFORE_MARK or _is_kanji_pair(units, index - 1):
-                of_text.japanese[0] += unit == ord("、")
-                of_text.japanese[1] += unit == ord("。")
                 of_text.western[0] += unit == ord("，")
                 of_text.western[1] += unit == ord("．")
+        if of_text.western[0] or of_text.western[1]:
+            for index in range(bounds[text], bounds[text + 1]):
+                unit = units[index]
+                if unit == ord("、") or unit == ord("。"):
+                    is_behind_word = bits[classes[units[index - 1]]] & BEFORE_MARK != 0 or _is_kanji_pair(units, index - 1)
+                    of_text.japanese[int(unit == ord("。"))] += is_behind_word
         lines.texts_T[text + 1].first_line = number
 
 
