@@ -23,10 +23,10 @@ from pipeline.clean_characters import IS_CANDIDATE, candidate_edits, original_sp
 from pipeline.clean_footers import footer_start, last_lines
 from pipeline.clean_lines import (
     BEFORE_MARK,
+    COUNTED,
     HEADING,
     KANA_OR_KANJI,
     KEPT,
-    LOOKED_AT,
     MENDABLE,
     ORNAMENT,
     SPACE,
@@ -107,8 +107,7 @@ def _meanings() -> Meanings:
             (MENDABLE, IS_CANDIDATE),
             (SPACE, units_in(SPACES)),
             (ORNAMENT, units_in(ORNAMENTS)),
-            (LOOKED_AT, units_in("\n" + "".join(western for _, western in _MARKS))),
-            (LOOKED_AT, units_in_bracket("\udc00-\udfff")),
+            (COUNTED, units_in("".join(western for _, western in _MARKS)) | units_in_bracket("\udc00-\udfff")),
             (BEFORE_MARK, units_in_bracket(_JAPANESE) | units_in(_CLOSING)),
             (HEADING, units_in_bracket(JAPANESE_HEADING)),
             (KANA_OR_KANJI, units_in_bracket("\u3041-\u3096\u30a1-\u30fa\u3400-\u9fff")),

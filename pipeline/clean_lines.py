@@ -11,11 +11,10 @@ import numpy as np
 
 from pipeline.code_units import batch_units, is_second_half
 
-# What a character may be to cleaning. The first bits are for the classes that the automaton of furniture asks for, the last one
-# for what is looked at by itself.
+# What a character may be to cleaning: the last bit is for what is counted by itself, the first ones are for the classes that the
+# automaton of furniture asks for.
 MOST_ASKED = 48
-MENDABLE, SPACE, ORNAMENT, BEFORE_MARK, HEADING, KANA_OR_KANJI = (1 << bit for bit in range(MOST_ASKED, MOST_ASKED + 6))
-LOOKED_AT = 1 << 62
+MENDABLE, SPACE, ORNAMENT, BEFORE_MARK, HEADING, KANA_OR_KANJI, COUNTED = (1 << bit for bit in range(MOST_ASKED, MOST_ASKED + 7))
 KEPT = 0  # of the kinds of lines
 _LINE_FEED = ord("\n")
 
@@ -49,7 +48,6 @@ class Meanings(NamedTuple):
 
     classes: np.ndarray  # uint8 of shape (65536,)
     bits: np.ndarray  # int64: of each class
-    looked_at: int  # the first class with the bit LOOKED_AT
 
 
 class Lines(NamedTuple):
@@ -66,15 +64,15 @@ def meanings_of(members: Sequence[tuple[int, np.ndarray]]) -> Meanings:
     for bit, table in members:
         bits[table] |= bit
     values, classes = np.unique(bits, return_inverse=True)
-    return Meanings(classes.astype(np.uint8), values, int(np.searchsorted(values, LOOKED_AT)))
+    return Meanings(classes.astype(np.uint8), values)
 
 
 def read_lines(texts: Sequence[str], meanings: Meanings) -> Lines:
     """The lines of `texts`, which line feeds part."""
     units, bounds = batch_units(texts)
-    count = int(np.count_nonzero(units == _LINE_FEED)) - 1
-    lines = Lines(units, np.empty(count, dtype=LINE), np.zeros(len(texts) + 1, dtype=TEXT))
-    _read(lines, bounds, meanings)
+    line_feeds = np.flatnonzero(units == _LINE_FEED)
+    lines = Lines(units, np.empty(len(line_feeds) - 1, dtype=LINE), np.zeros(len(texts) + 1, dtype=TEXT))
+    _read(lines, bounds, line_feeds, meanings)
     return lines
 
 
@@ -84,49 +82,49 @@ def places_of(lines: Lines, chosen: np.ndarray) -> Iterator[tuple[int, int, int]
 
 
 @numba.njit(cache=True, nogil=True)
-def _read(lines: Lines, bounds: np.ndarray, meanings: Meanings) -> None:
+def _read(lines: Lines, bounds: np.ndarray, line_feeds: np.ndarray, meanings: Meanings) -> None:
     units, classes, bits = lines.units, meanings.classes, meanings.bits
-    longest = 0
+    text, point = 0, 0
+    for number in range(len(line_feeds) - 1):
+        start, end = line_feeds[number] + 1, line_feeds[number + 1]
+        if start == bounds[text + 1]:
+            text += 1
+            point = 0
+            lines.texts_T[text].first_line = number
+        line, of_text = lines.table_L[number], lines.texts_T[text]
+        seen = 0
+        for index in range(start, end):
+            seen |= bits[classes[units[index]]]
+        line.text, line.start, line.end, line.seen = text, start, end, seen
+        line.head, line.tail = _without(units, meanings, start, end, SPACE)
+        line.bare_start, line.bare_end = _without(units, meanings, start, end, ORNAMENT)
+        line.point = point
+        point += end - start
+        # Few lines have such characters, so that the loop above has no branch.
+        if seen & COUNTED:
+            for index in range(start, end):
+                point -= is_second_half(units, index)
+                if units[index] == ord("，") or units[index] == ord("．"):
+                    of_text.western[int(units[index] == ord("．"))] += _is_behind_word(units, meanings, index)
+        line.past_point = point
+        point += 1
+        last = units[line.tail - 1]
+        if (last == ord("#") or last == ord("¶")) and bits[classes[units[line.tail - 2]]] & HEADING:
+            of_text.signs += 1
+    lines.texts_T[len(bounds) - 1].first_line = len(line_feeds) - 1
     for text in range(len(bounds) - 1):
-        longest = max(longest, bounds[text + 1] - bounds[text])
-    places = np.empty(longest, dtype=np.int64)
-    number = 0
-    for text in range(len(bounds) - 1):
-        # Two passes without a branch, the one here and the one over each line, take less than half the time of one with branches.
-        count = 0
-        for index in range(bounds[text], bounds[text + 1]):
-            places[count] = index
-            count += classes[units[index]] >= meanings.looked_at
         of_text = lines.texts_T[text]
-        start, point, pairs = bounds[text], 0, 0
-        for index in places[:count]:
-            unit = units[index]
-            if unit == _LINE_FEED:
-                line = lines.table_L[number]
-                number += 1
-                seen = 0
-                for place in range(start, index):
-                    seen |= bits[classes[units[place]]]
-                line.text, line.start, line.end, line.seen = text, start, index, seen
-                line.head, line.tail = _without(units, meanings, start, index, SPACE)
-                line.bare_start, line.bare_end = _without(units, meanings, start, index, ORNAMENT)
-                line.point, line.past_point = point, point + index - start - pairs
-                last = units[line.tail - 1]
-                if (last == ord("#") or last == ord("¶")) and bits[classes[units[line.tail - 2]]] & HEADING:
-                    of_text.signs += 1
-                start, point, pairs = index + 1, line.past_point + 1, 0
-            elif 0xDC00 <= unit <= 0xDFFF:
-                pairs += is_second_half(units, index)
-            elif bits[classes[units[index - 1]]] & BEFORE_MARK or _is_kanji_pair(units, index - 1):
-                of_text.western[0] += unit == ord("，")
-                of_text.western[1] += unit == ord("．")
         if of_text.western[0] or of_text.western[1]:
             for index in range(bounds[text], bounds[text + 1]):
-                unit = units[index]
-                if unit == ord("、") or unit == ord("。"):
-                    is_behind_word = bits[classes[units[index - 1]]] & BEFORE_MARK != 0 or _is_kanji_pair(units, index - 1)
-                    of_text.japanese[int(unit == ord("。"))] += is_behind_word
-        lines.texts_T[text + 1].first_line = number
+                if units[index] == ord("、") or units[index] == ord("。"):
+                    of_text.japanese[int(units[index] == ord("。"))] += _is_behind_word(units, meanings, index)
+
+
+@numba.njit(cache=True, nogil=True)
+def _is_behind_word(units: np.ndarray, meanings: Meanings, index: int) -> bool:
+    """Whether Japanese stands before `index`, or a kanji of two units, from U+20000 to U+3FFFF."""
+    is_pair = 0xDC00 <= units[index - 1] <= 0xDFFF and 0xD840 <= units[index - 2] <= 0xD8BF
+    return is_pair or meanings.bits[meanings.classes[units[index - 1]]] & BEFORE_MARK != 0
 
 
 @numba.njit(cache=True, nogil=True)
@@ -137,12 +135,6 @@ def _without(units: np.ndarray, meanings: Meanings, start: int, end: int, bit: i
     while start < end and meanings.bits[meanings.classes[units[start]]] & bit:
         start += 1
     return start, end
-
-
-@numba.njit(cache=True, nogil=True)
-def _is_kanji_pair(units: np.ndarray, index: int) -> bool:
-    """Whether a character from U+20000 to U+3FFFF ends at `index`."""
-    return 0xDC00 <= units[index] <= 0xDFFF and 0xD840 <= units[index - 1] <= 0xD8BF
 
 
 @numba.njit(cache=True, nogil=True)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.clean import CleanConfig, find_edits_batch
-from pipeline.clean_lines import BEFORE_MARK, HEADING, LOOKED_AT, ORNAMENT, SPACE, meanings_of, places_of, read_lines
+from pipeline.clean_lines import BEFORE_MARK, COUNTED, HEADING, ORNAMENT, SPACE, meanings_of, places_of, read_lines
 from pipeline.code_units import units_in, units_in_bracket
 from pipeline.letters import SPACES
 
@@ -19,8 +19,7 @@ MEANINGS = meanings_of(
         (ORNAMENT, units_in(" *")),
         (BEFORE_MARK, units_in("あ」")),
         (HEADING, units_in("あ")),
-        (LOOKED_AT, units_in("\n，．")),
-        (LOOKED_AT, units_in_bracket("\udc00-\udfff")),
+        (COUNTED, units_in("，．") | units_in_bracket("\udc00-\udfff")),
     ]
 )
 TEXTS = st.lists(st.text("あ」a*# \u3000\x85\n\n、，。．😀𠮷¶", max_size=30) | st.text(max_size=9), max_size=4)
