@@ -96,7 +96,7 @@ def drawn_page(draw: random.Random, number: int, url: str) -> Page:
         sizes = [0, 0, 0, 0]
     elif fate != "kept":
         sizes[2:] = [0, 0]
-    return Page(f"{number:032x}", url, fate, *sizes)
+    return Page(f"{number:032x}"[::-1], url, fate, *sizes)
 
 
 def restated(a: list[Page], b: list[Page]) -> tuple[Counter[tuple[object, ...]], dict[str, list[int]]]:
@@ -128,7 +128,10 @@ def restated(a: list[Page], b: list[Page]) -> tuple[Counter[tuple[object, ...]],
     return groups, hosts
 
 
-def test_pages_and_hosts_differ_as_a_plain_comparison_says(tmp_path: Path) -> None:
+@pytest.mark.parametrize("joined", [200_000, 7], ids=["in one piece", "in pieces"])
+def test_pages_and_hosts_differ_as_a_plain_comparison_says(joined: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.diff_pages._ROWS_JOINED", joined)
+    monkeypatch.setattr("pipeline.diff_pages._ROWS_HELD", joined)
     draw = random.Random(7)
     urls = [f"https://host{number % 5}.example/{number}" for number in range(40)]
     a = [drawn_page(draw, number, urls[number % 40]) for number in range(80)]
