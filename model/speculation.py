@@ -8,15 +8,17 @@ ends the run, and its own choice stands there instead. So the copy decides how f
 Shapes: T tokens, V vocabulary.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from model.attention import Cache
 from model.decoding import Decoder
-from model.few_rows import MOST_ROWS, EightBits, FewRows
+from model.few_rows import MOST_ROWS, EightBits, FewRows, Threads
 from model.gpt import GPT
 
 # What a token is chosen by: logits (T, V) of that many steps in a row, and how many steps the first lies ahead.
@@ -42,7 +44,8 @@ class Speculation:
         weight = model.head_VE
         if weight.device.type != "cpu" or weight.dtype != torch.float32 or tokens < _WORTH_FROM:
             return None
-        return cls(Decoder(model, EightBits), Decoder(model, FewRows))
+        threads = Threads(torch.get_num_threads())
+        return cls(Decoder(model, partial(EightBits, threads=threads)), Decoder(model, partial(FewRows, threads=threads)))
 
     def continued(self, token_11: Tensor, cache: Cache, guesses: int, choice: Choice) -> tuple[Tensor, Tensor]:
         """The ids that follow `token_11`, int64 (T,), from 1 to `guesses` + 1 of them, and the logits of all that was read.
@@ -50,12 +53,25 @@ class Speculation:
         The cache, of one row, then holds all of the text but its last token, as it does before."""
         start = cache.length
         tokens = [token_11]
-        for ahead in range(guesses):
-            tokens.append(choice(self.guessing.logits(tokens[-1], cache)[0], ahead)[None])
-        cache.length = start
-        logits_TV = self.checking.logits(torch.cat(tokens, dim=1), cache)[0]
-        ids_T = choice(logits_TV, 0)
+        with _torch_on_one_thread():
+            for ahead in range(guesses):
+                tokens.append(choice(self.guessing.logits(tokens[-1], cache)[0], ahead)[None])
+            cache.length = start
+            logits_TV = self.checking.logits(torch.cat(tokens, dim=1), cache)[0]
+            ids_T = choice(logits_TV, 0)
         right = ids_T[:-1] == torch.cat(tokens[1:], dim=1)[0]
         kept = int(right.long().cumprod(0).sum()) + 1
         cache.length = start + kept
         return ids_T[:kept], logits_TV
+
+
+@contextmanager
+def _torch_on_one_thread() -> Iterator[None]:
+    """What torch computes between the products is too small to share, and its other threads would wait for it by spinning, on
+    the cores that the products' threads need."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
