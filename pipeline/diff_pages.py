@@ -9,6 +9,7 @@ import itertools
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -112,8 +113,13 @@ def _write_pages(root: Path, folder: Path, digits: int) -> None:
             pages = pa.concat_tables(held)
             held = []
             beginnings = pc.utf8_slice_codeunits(pages["doc_id"], 0, digits).combine_chunks().dictionary_encode()
-            for code, prefix in enumerate(beginnings.dictionary.to_pylist()):
-                writers[prefix].write_table(pages.filter(pc.equal(beginnings.indices, code)))
+            codes = beginnings.indices.to_numpy()
+            order = np.argsort(codes, kind="stable")
+            pages = pages.take(pa.array(order))
+            counts = np.bincount(codes)
+            starts = np.cumsum(counts) - counts
+            for prefix, start, count in zip(beginnings.dictionary.to_pylist(), starts, counts, strict=True):
+                writers[prefix].write_table(pages.slice(start, count))
     for writer in writers.values():
         writer.close()
 
