@@ -76,3 +76,11 @@ def test_no_keyword_is_lost_before_the_last_lines_are_looked_at(keyword: str) ->
     config = CleanConfig(steps=("footer",))
     for line in (keyword, f" {keyword}", keyword.upper()):
         assert [edit.kind for edit in find_edits(f"{PROSE}\n{line}\n架空社", config)] == ["footer"]
+
+
+@pytest.mark.parametrize(
+    "line", ["（c） 2019 とても長い名前の架空の会社", "（C)2019 架空の会社", "COPYRİGHT 架空の会社", "copyrıght 架空の会社"]
+)
+def test_no_mark_of_rights_is_lost_either(line: str) -> None:
+    assert footer_start([line], WINDOW, SHARE) == 0
+    assert [edit.kind for edit in find_edits(f"{PROSE}\n{line}", CleanConfig(steps=("footer",)))] == ["footer"]

@@ -87,6 +87,8 @@ def test_what_is_no_list_of_contents_stays(lines: list[str]) -> None:
 def test_a_label_whose_list_is_gone_goes_and_one_before_a_list_stays() -> None:
     assert kept(["目次", PROSE]) == [PROSE]
     assert kept(["峠の手帖", "目次", PROSE]) == ["峠の手帖", PROSE]
+    for label in ("目 次", "【目 次】：", "■もくじ", "Contents:", "[Table of contents]", "TOC"):
+        assert kept([label, PROSE]) == [PROSE]
     assert kept(["目次", "巻頭言", PROSE]) == ["目次", "巻頭言", PROSE]
     assert kept(["題", "一。", "二。", "三。", "目次", PROSE]) == ["題", "一。", "二。", "三。", "目次", PROSE]
 

@@ -80,6 +80,16 @@ def test_groups_are_told_apart_and_long_lines_left_out() -> None:
     assert groups_of(automaton, ["ああ", "あああ"], longest=2) == [1, 0]
 
 
+def test_a_character_of_two_code_units_is_any_character() -> None:
+    assert groups_of(line_automaton([[".い"], ["[^う]{2}"]], most_asked=8), ["😀い", "あい", "い", "𠮷𠮷", "😀う"]) == [
+        3,
+        3,
+        0,
+        2,
+        0,
+    ]
+
+
 def test_a_line_without_what_a_wide_beginning_asks_for_is_not_followed() -> None:
     automaton, asked = line_automaton([[".{0,30}JavaScript[0-9]"]], most_asked=3)
     assert len(asked) == 3

@@ -83,6 +83,20 @@ def test_what_only_looks_like_it_from_afar_is_not_searched(text: str) -> None:
     assert len(screen([text]).lines) == 0
 
 
+@pytest.mark.parametrize(
+    "sign", ["[at]", "(AT)", "［アット］", "[@]", "( at )", "<アットマーク>", "(あっと)", "[と]", "＠", " @ ", "★"]
+)
+def test_every_way_of_writing_the_at_passes_as_by_itself(sign: str) -> None:
+    text = f"連絡は suzuki{sign}example.co.jp まで"
+    assert find_personal_data_batch([text], POLICIES[0]) == [find_personal_data(text, POLICIES[0])]
+
+
+def test_a_hidden_number_is_found_in_its_text_behind_many_others() -> None:
+    texts = ["架空の話。" * 30_000, "電話 090-\u200b1234-5678", "架空", "電話 090-1234-5678 と 👩\u200d👧 0\u200b3-3580-3311"]
+    assert find_personal_data_batch(texts, POLICIES[0]) == [find_personal_data(text, POLICIES[0]) for text in texts]
+    assert [len(edits) for edits in find_personal_data_batch(texts, POLICIES[0])] == [0, 1, 0, 2]
+
+
 def test_lines_are_counted_in_code_points_of_their_text() -> None:
     found = screen(["一行", "𠮷野😀\n😀電話 090-1234-5678😀\n後"])
     assert found.lines.tolist() == [[1, 4, 22]]
