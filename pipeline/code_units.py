@@ -10,9 +10,9 @@ import numba
 import numpy as np
 
 UNITS = 0x10000
-# The units of so many characters and what is noted of their lines fit the second cache of a processor, mostly 1 MB or more, and
-# such arrays are taken from memory that the process has already.
-_RUN = 120_000
+# Of 60,000 to a million characters, cleaning and the search for personal data together were the fastest on runs of 200,000 to
+# 300,000, whose units take half of a second cache of 1 MB: shorter ones cost more calls, longer ones more memory.
+_RUN = 250_000
 
 
 def code_units(text: str) -> np.ndarray:

@@ -59,7 +59,7 @@ def test_marks_and_signs_behind_japanese_words_are_counted(texts: list[str]) -> 
 def test_more_lines_than_a_run_holds_are_cleaned_alike() -> None:
     texts = [
         "段落。\nシェアする\n続き\u200bを読む ",
-        "峠の汽車\n峠の汽車\n" + "段落が，ここに．\n" * 14_000,
+        "峠の汽車\n峠の汽車\n" + "段落がここに。\n" * 34_000,
         "段落。\n© 2024 峠",
     ] * 3
     config = CleanConfig()

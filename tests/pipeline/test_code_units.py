@@ -27,17 +27,17 @@ def test_every_pair_has_one_second_half(text: str) -> None:
     assert pairs == len(units) - 2 - len(text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass"))
 
 
-@given(st.lists(st.integers(0, 90_000), max_size=8))
+@given(st.lists(st.integers(0, 180_000), max_size=8))
 def test_runs_hold_all_texts_once_and_in_order(sizes: list[int]) -> None:
     texts = ["あ" * size for size in sizes]
     runs = list(runs_of(texts))
     assert [text for run in runs for text in texts[run]] == texts
     assert all(run.start < run.stop for run in runs)
-    assert all(sum(map(len, texts[run])) <= 120_000 for run in runs)
+    assert all(sum(map(len, texts[run])) <= 250_000 for run in runs)
 
 
 def test_a_text_longer_than_a_run_is_one_by_itself() -> None:
-    assert list(runs_of(["あ", "い" * 200_000, "う", ""])) == [slice(0, 1), slice(1, 2), slice(2, 4)]
+    assert list(runs_of(["あ", "い" * 300_000, "う", ""])) == [slice(0, 1), slice(1, 2), slice(2, 4)]
     assert list(runs_of([])) == []
 
 
