@@ -38,6 +38,7 @@ from model.hugging_face import read_hugging_face, write_hugging_face
 from model.initialization import initialize
 from trainer.device import chosen_precision
 from trainer.loader import Batch
+from trainer.memory import keep_freed_memory
 from trainer.optimizer import adamw
 from trainer.parallel import Parallel
 from trainer.peak import operations_a_token
@@ -159,6 +160,8 @@ def fastest_product() -> float:
 def turn(folder: Path, name: str, steps: int) -> Turn:
     """Take a step unseen and `steps` that are measured, in this process."""
     contestant = CONTESTANTS[name]
+    if not contestant.is_peer:
+        keep_freed_memory()  # as `trainer.pretrain` does
     step = (peers_step if contestant.is_peer else own_step)(folder, contestant)
     measured = Turn([], [], [step()], [], 0)
     for _ in range(steps):

@@ -26,6 +26,7 @@ def start(config_path: str | None, resume: bool, flags: dict[str, Any], console:
     # Imported here, so that --help and a wrong flag are answered at once.
     from trainer.device import chosen_device
     from trainer.loop import pretrain
+    from trainer.memory import keep_freed_memory
     from trainer.parallel import Parallel
     from trainer.run import held
     from trainer.state import read_stored
@@ -38,7 +39,10 @@ def start(config_path: str | None, resume: bool, flags: dict[str, Any], console:
     if stored and not checkpoint:
         console.print(f"{output} has no checkpoint yet: the run begins anew, with its settings", markup=False)
     config = read_configuration(config_path, flags, stored)
-    with Parallel(config.strategy, chosen_device(config.device).type) as parallel, held(output, parallel):
+    device = chosen_device(config.device)
+    if device.type == "cpu":
+        keep_freed_memory()
+    with Parallel(config.strategy, device.type) as parallel, held(output, parallel):
         ended = pretrain(config, checkpoint, parallel, console, resume=resume)
         if parallel.first:
             console.print(ended, markup=False, highlight=False)
