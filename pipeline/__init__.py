@@ -5,4 +5,10 @@ One file per stage, in the order of the flow: `extract`, `measure`, `quality`, `
 the work, once), `ledger` (what was done), `token_store` (what comes out). `docs/architecture.md` has the picture.
 """
 
+from pathlib import Path
+
+from pipeline.compiled import keep_compiled_code
+
 __version__ = "0.1.0"
+
+keep_compiled_code(Path(__file__).parent)
