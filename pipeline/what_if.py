@@ -15,12 +15,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from pipeline import dedup, hosts, quality
+from pipeline import dedup, hosts, quality, removals
 from pipeline.flow import fixed_ingredients
 from pipeline.hosts import HostLists
 from pipeline.ledger import Ledger
 from pipeline.manifest import Manifest
 from pipeline.manifest_changes import changed_settings
+from pipeline.removals import InForce
 from pipeline.rules import Rule
 from pipeline.sizes import Size, sizes_by_stage
 from pipeline.what_if_barriers import judge_dedup, judge_hosts, read_places
@@ -149,9 +150,10 @@ def what_if(present: Present, wanted: Sequence[Manifest]) -> tuple[Pages, list[O
                 f"the verdicts of {stage} are not those that the ledger of {present.root} counted; `run` its manifest again first"
             )
     lists = [HostLists.load(manifest.hosts) for manifest in wanted]
-    places = read_places(present.root, pages, with_url=any(each.addresses for each in lists))
+    requests = removals.in_force(present.root)
+    places = read_places(present.root, pages, with_url=any(each.addresses for each in lists) or bool(requests.urls))
     alternatives = zip(wanted, lists, rules, dropped, pages.first, strict=True)
-    return pages, [_Alternative(present, pages, places, *alternative).outcome() for alternative in alternatives]
+    return pages, [_Alternative(present, pages, places, requests, *alternative).outcome() for alternative in alternatives]
 
 
 class _Alternative:
@@ -162,6 +164,7 @@ class _Alternative:
         present: Present,
         pages: Pages,
         places: pa.Table,
+        requests: InForce,
         manifest: Manifest,
         lists: HostLists,
         rules: Sequence[Rule],
@@ -171,6 +174,7 @@ class _Alternative:
         self.present = present
         self.pages = pages
         self.places = places
+        self.requests = requests
         self.manifest = manifest
         self.lists = lists
         self.rule = first.copy()
@@ -190,6 +194,7 @@ class _Alternative:
         self.stages.append(self._figures("tokenize", _array(self.stages[-1].then), self.stages[-1].estimated))
         came = by_hosts & (self.pages.passed >= len(_JUDGED))
         passed = np.where(came, self.pages.passed, len(self.present.stages))
+        passed[self.taken_down] = len(self.present.stages) - 1  # removals is the last of them
         for number, kept in reversed(list(enumerate((self.passes, self.by_dedup, by_hosts)))):
             passed[~kept] = number
         return Outcome(
@@ -234,24 +239,42 @@ class _Alternative:
         """The stages that change texts: sizes as stored, or, of texts that did not come so far, by the share that others keep."""
         came = reached & (self.pages.passed >= len(_JUDGED))
         others = reached & ~came
-        rest = _size(self.pages, others & self.signed) + share * _size(self.pages, others & self.unsigned)
+        rest = self._weighted(others, share)
+        self.taken_down = self._named(others)
         estimated = bool(others.any())
         sizes = _sizes(self.pages)
         previous = "hosts"
         for number, stage in enumerate(self.present.stages[len(_JUDGED) :], start=len(_JUDGED)):
             came &= self.pages.passed > number
             sizes = self.pages.sizes.get(stage, sizes)
-            rest = rest * _ratio(_array(self.present.counts[stage]), _array(self.present.counts[previous]))
+            if stage == "removals":
+                rest = rest * _ratio(self._weighted(others & ~self.taken_down, share), self._weighted(others, share))
+            else:
+                rest = rest * _ratio(_array(self.present.counts[stage]), _array(self.present.counts[previous]))
             known = np.array([np.count_nonzero(came), *sizes[came].sum(axis=0)])
             self.stages.append(self._figures(stage, known + rest, estimated))
             previous = stage
         if estimated:
             kept = _ratio(_array(self.present.counts[previous]), _array(self.present.counts["hosts"]))
             self.basis.append(
-                f"{', '.join(self.present.stages[len(_JUDGED) :])}: {np.count_nonzero(others):,} texts did not come so far; "
+                f"{', '.join(self.present.stages[len(_JUDGED) :])}: {np.count_nonzero(others):,} texts did not come so far "
+                f"({np.count_nonzero(self.taken_down):,} of them are taken down, and left out); "
                 f"taken is the share that these stages keep of the others: {kept[0]:.2%} of documents, {kept[1]:.2%} of "
                 f"characters, {kept[2]:.2%} of tokens"
             )
+
+    def _weighted(self, chosen: np.ndarray, share: np.ndarray) -> np.ndarray:
+        """The sizes of the `chosen` pages, those that dedup was not asked about with the share that it keeps: float64 (3,)."""
+        weighted: np.ndarray = _size(self.pages, chosen & self.signed) + share * _size(self.pages, chosen & self.unsigned)
+        return weighted
+
+    def _named(self, chosen: np.ndarray) -> np.ndarray:
+        """Which of the `chosen` pages a request keeps out of the corpus, bool (N,)."""
+        named = np.zeros(len(chosen), dtype=bool)
+        if self.requests.urls or self.requests.hosts.hosts:
+            places = self.places.filter(pa.array(chosen))
+            named[chosen] = self.requests.match(places["url"].to_pylist(), places["host"].to_pylist())
+        return named
 
     def _judged(
         self, stage: str, judged: np.ndarray, numbers: np.ndarray, before: tuple[Rule, ...], after: tuple[Rule, ...]

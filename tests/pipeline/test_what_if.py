@@ -14,10 +14,12 @@ from pipeline.cli import main
 from pipeline.flow import COUNTED
 from pipeline.ledger import Ledger
 from pipeline.manifest import read_manifest
+from pipeline.removals import Entry, add_to_log
 from pipeline.runner import read_ledger
 from pipeline.sizes import Size, sizes_by_stage
 from pipeline.what_if import Outcome, StageFigures, read_present, sweep_changes, what_if
 from pipeline.what_if_columns import WhatIfError
+from pipeline.what_if_sample import sample_pages
 from tests.pipeline.conftest import OTHER_SETTINGS
 from tests.pipeline.corpora import copy_of
 
@@ -323,3 +325,20 @@ def test_signatures_of_an_earlier_corpus_must_be_of_one_kind(corpus: Path, tmp_p
     config = read_manifest(str(corpus / "manifest.yaml")).dedup.model_copy(update={"against": (str(earlier),)})
     with pytest.raises(WhatIfError, match="signed with other rows, bands or shingle"):
         list(what_if_barriers._earlier(earlier, config))
+
+
+def test_pages_that_would_come_in_and_are_taken_down_are_left_out(other_corpus: Path, tmp_path: Path) -> None:
+    copy = copy_of(other_corpus, tmp_path / "copy")
+    change = "quality.num_letters.max=900"
+    manifest = read_manifest(str(copy / "manifest.yaml"), [change])
+    with read_ledger(copy) as ledger:
+        present = read_present(ledger, read_manifest(str(copy / "manifest.yaml")))
+        pages, (before,) = what_if(present, [manifest])
+        coming_in = [page for page in sample_pages(present, pages, before.fates, manifest, 1000) if page.change == "in"]
+        assert stages_of(before)["removals"].then.documents > stages_of(before)["removals"].now.documents
+        add_to_log(copy, [Entry("url", page.url) for page in coming_in], "remove", "asked", "a tester")
+        pages, (after,) = what_if(present, [manifest])
+        assert not [page for page in sample_pages(present, pages, after.fates, manifest, 1000) if page.change == "in"]
+    stages = stages_of(after)
+    assert stages["removals"].then == stages["removals"].now
+    assert stages["pii"] == stages_of(before)["pii"]
