@@ -99,7 +99,10 @@ class Pages:
         )
         requests = requests_for(self.corpus, ((url, host) for _, url, host, *_ in rows))
         told = [request and TakenDown(request.requested.isoformat(), request.reason, request.who) for request in requests]
-        return {row[0]: Page(*row, taken_down) for row, taken_down in zip(rows, told, strict=True)}
+        return {
+            doc_id: Page(doc_id, url, host, date, warc_file, warc_offset, taken_down)
+            for (doc_id, url, host, date, warc_file, warc_offset), taken_down in zip(rows, told, strict=True)
+        }
 
     def fates(self, column: str, value: str) -> list[Fate]:
         """What became of the records whose `column`, url or doc_id, has this value, one a doc_id, in their order."""
