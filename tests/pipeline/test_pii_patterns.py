@@ -15,8 +15,10 @@ from pipeline.pii_shadow import shadow
 from tests.pipeline.pii_cases import CASES
 
 BYTES = 100_000
-LIMIT = 0.010  # seconds of a processor for one pattern on 100 kB (issue 4)
-# Other work on the machine slows a processor's caches and clock, but not in all of so many attempts.
+# Seconds of a processor for one pattern on 100 kB. Alone on a machine the slowest takes 8 ms, but tests run beside each other and
+# take cache and memory's bandwidth from each other. What is quadratic takes seconds.
+LIMIT = 0.030
+# Nor does other work slow a processor in all of so many attempts.
 ATTEMPTS = 40
 
 UNITS = (
