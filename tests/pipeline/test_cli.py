@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -157,3 +159,8 @@ def test_help_of_each_command_explains_it() -> None:
         result = call(command, "--help")
         assert result.exit_code == 0
         assert len(result.stdout.splitlines()) > 4
+
+
+def test_the_command_line_is_importable_without_heavy_modules() -> None:
+    code = "import sys, pipeline.cli; print([m for m in ('numba', 'pyarrow', 'duckdb', 'pydantic', 'torch') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import pipeline
-from pipeline.flow import COUNTED, FLOW, Fixed, Stage, ingredients, meaning_of, unit_key
+from pipeline.flow import COUNTED, FLOW, Fixed, Stage, code_version, ingredients, meaning_of, unit_key
 
 # What every stage uses, and what only says how values are configured, written or counted, cannot change a decision.
 SHARED = {"configuration", "executor", "files", "rules", "tables", "tasks", "manifest", "ledger"}
@@ -74,6 +74,10 @@ def test_a_stage_names_the_modules_that_its_own_ones_import(stage: Stage) -> Non
         own = {name.removeprefix("pipeline.") for name in imported if name.startswith("pipeline.")}
         missing = {name for name in own - named - SHARED if (module, name) not in NAMES_ALONE}
         assert not missing, f"{stage.name} runs {module}, which imports {missing}"
+
+
+def test_each_stage_runs_code_of_its_own() -> None:
+    assert len({code_version(stage) for stage in FLOW}) == len(FLOW)
 
 
 def test_counted_stages_are_stages_of_the_flow_in_its_order() -> None:
