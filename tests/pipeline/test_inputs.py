@@ -166,3 +166,10 @@ def test_a_source_is_a_plain_value(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_bytes(lines(DOCUMENTS[0]))
     (source,) = resolve_inputs([str(tmp_path / "a.jsonl")])
     assert source == Source(str(tmp_path / "a.jsonl"), 0, -1, source.identity)
+
+
+def test_one_file_under_two_names_is_read_once(tmp_path: Path) -> None:
+    crawl = tmp_path / "crawl.jsonl"
+    crawl.write_text("{}\n")
+    (tmp_path / "link.jsonl").symlink_to(crawl)
+    assert len(resolve_inputs([str(crawl), str(tmp_path / "link.jsonl"), str(crawl)])) == 1

@@ -17,7 +17,7 @@ from fastwarc.warc import ArchiveIterator
 
 from pipeline.executor import Outcome
 from pipeline.flow import JUDGING
-from pipeline.inputs import InputError, resolve_inputs
+from pipeline.inputs import InputError
 from pipeline.manifest import Manifest
 from pipeline.runner import Listener, RunError, read_ledger, run
 from pipeline.tasks import Perform, Task
@@ -267,11 +267,6 @@ def test_a_record_is_dropped_that_ended_more_workers_than_chance_would(tmp_path:
 
 
 # Bad input, bad places
-
-
-def test_one_file_under_two_names_is_read_once(corpus: Path, tmp_path: Path) -> None:
-    (tmp_path / "link.warc.gz").symlink_to(FILES[0])
-    assert len(resolve_inputs([FILES[0], str(tmp_path / "link.warc.gz"), FILES[0]])) == 1
 
 
 def test_a_copied_file_adds_no_document(corpus: Path, tmp_path: Path) -> None:
