@@ -24,7 +24,7 @@ from pipeline import counts, dataset
 from pipeline.executor import Executor, LocalExecutor, Outcome, describe
 from pipeline.files import commit, remove_temporary_files, write_text
 from pipeline.flow import FLOW, Fixed, Stage, fixed_ingredients, unit_key
-from pipeline.inputs import Source, resolve_inputs
+from pipeline.inputs import InputError, Source, resolve_inputs
 from pipeline.ledger import Ledger, UnitRow
 from pipeline.manifest import Manifest
 from pipeline.plan import Plan, Unit, is_file_name
@@ -39,6 +39,9 @@ MAX_DEATHS = 12
 # Wall-clock seconds within one record before a worker counts as stuck, as a multiple of the computing time that a page
 # may take: other processes may hold the cores.
 PATIENCE = 6
+
+# Inputs named in a message.
+MISSING_SHOWN = 5
 
 
 class RunError(Exception):
@@ -86,11 +89,32 @@ def locked(root: Path) -> Iterator[None]:
         yield
 
 
-def run(manifest: Manifest, listener: Listener, executor: Executor | None = None) -> Report:
-    """Build the corpus that `manifest` describes, doing only what is not done. Raises RunError, InputError, LedgerError."""
+def run(manifest: Manifest, listener: Listener, executor: Executor | None = None, *, forget: bool = False) -> Report:
+    """Build the corpus that `manifest` describes, doing only what is not done.
+
+    forget: whether the pages of inputs that the corpus holds and the manifest does not name may be deleted. Raises RunError,
+    InputError (also when they may not), LedgerError.
+    """
     sources = resolve_inputs(manifest.input, manifest.paths_prefix, manifest.paths_limit)
     with locked(Path(manifest.output)), Ledger(Path(manifest.output)) as ledger:
+        if not forget:
+            _refuse_to_forget(ledger, sources)
         return _run(manifest, sources, ledger, FLOW, listener, executor)
+
+
+def _refuse_to_forget(ledger: Ledger, sources: Sequence[Source]) -> None:
+    """Raises InputError when the corpus holds pages of an input that is not among `sources`."""
+    query = "SELECT DISTINCT uri FROM inputs JOIN units USING (part) WHERE stage = 'extract' AND status = 'done' ORDER BY uri"
+    named = {source.uri for source in sources}
+    missing = [uri for (uri,) in ledger.rows(query) if uri not in named]
+    if missing:
+        shown = ", ".join(missing[:MISSING_SHOWN]) + (
+            f" and {len(missing) - MISSING_SHOWN} more" if missing[MISSING_SHOWN:] else ""
+        )
+        raise InputError(
+            f"{ledger.root} holds pages of {len(missing)} input{'s' * (len(missing) > 1)} that this run does not name: {shown}; "
+            "name all inputs, with --input for each, to keep their pages, or pass --forget to delete them"
+        )
 
 
 def rerun_removals(manifest: Manifest, ledger: Ledger, listener: Listener) -> Report:

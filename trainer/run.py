@@ -32,7 +32,7 @@ from trainer.loader import Loader
 from trainer.optimizer import adamw
 from trainer.order import Order
 from trainer.parallel import Parallel
-from trainer.schedule import learning_rate
+from trainer.schedule import warmup_of
 from trainer.sources import Sources
 from trainer.state import Progress, Stored, read_stored, restore_moments
 from trainer.step import Computation
@@ -79,7 +79,9 @@ def prepare(config: PretrainConfig, checkpoint: Checkpoint | None, parallel: Par
     progress = stored.progress if stored else Progress()
     sequences, steps = length(config, progress, order, shape.context_length)
     order.check_length(sequences)
-    learning_rate(config.schedule, 0, steps)  # says so when the warm-up is longer than the run
+    # A number from now on, so that a run that is made longer later does not warm up again.
+    schedule = config.schedule.model_copy(update={"warmup_steps": warmup_of(config.schedule, steps)})
+    config = config.model_copy(update={"schedule": schedule})
     precision = chosen_precision(config.precision, parallel.device)
     with torch.device("meta"):
         model = GPT(shape)

@@ -16,7 +16,7 @@ step W - 1 has the peak. A text that counts steps from 1 and says "step 500 of a
     constant             the peak
 
 The first four know the end of the run and reach the minimum exactly, at the last step (`step`: at the last milestone). The
-last two do not depend on the length of the run. No kind rises after its warm-up.
+last two do not depend on the length of the run, once its warm-up is a number. No kind rises after its warm-up.
 """
 
 import math
@@ -30,6 +30,11 @@ from trainer.errors import TrainerError
 Kind = Literal["cosine", "linear", "inverse_square_root", "step", "constant", "wsd"]
 
 
+# The default warm-up: nanoGPT's hundred steps (config/train_shakespeare_char.py), in a short run no more than a tenth of it.
+DEFAULT_WARMUP_STEPS = 100
+DEFAULT_WARMUP_DIVISOR = 10
+
+
 class ScheduleConfig(Config):
     """How the learning rate goes over a run."""
 
@@ -37,7 +42,9 @@ class ScheduleConfig(Config):
     # Peak and warm-up are what nanoGPT's config/train_shakespeare_char.py takes for a model of ten million parameters; a
     # model of GPT-2's size takes 6e-4 (Brown et al. 2020, GPT-3, arXiv 2005.14165, table 2.1) after 2,000 steps (nanoGPT).
     peak: float = Field(1e-3, gt=0, description="highest learning rate, reached at the end of the warm-up")
-    warmup_steps: int = Field(100, ge=0, description="steps of the linear rise to the peak")
+    warmup_steps: int | None = Field(
+        None, ge=0, description="steps of the linear rise to the peak; default: a tenth of the run, at most 100"
+    )
     # GPT-3 (appendix B) and nanoGPT end at a tenth.
     minimum_ratio: float = Field(0.1, ge=0, le=1, description="lowest learning rate after the warm-up, as a share of the peak")
     # A fall over 10 to 20 % of the run does as well as a cosine over all of it (Hägele et al. 2024, arXiv 2405.18392).
@@ -59,18 +66,25 @@ class ScheduleConfig(Config):
         return self
 
 
+def warmup_of(schedule: ScheduleConfig, total_steps: int) -> int:
+    """Steps of the warm-up in a run of `total_steps`. Raises TrainerError when a longer one than the run was asked for."""
+    if schedule.warmup_steps is None:
+        return min(DEFAULT_WARMUP_STEPS, total_steps // DEFAULT_WARMUP_DIVISOR)
+    if total_steps < schedule.warmup_steps:
+        raise TrainerError(
+            f"the schedule's warmup_steps is {schedule.warmup_steps}, longer than the run of {total_steps} steps; "
+            "train longer or lower warmup_steps"
+        )
+    return schedule.warmup_steps
+
+
 def learning_rate(schedule: ScheduleConfig, step: int, total_steps: int) -> float:
     """The learning rate of `step`, which counts from 0, in a run of `total_steps` steps; after the run it stays as it was
     at the last step. A run that ends with its warm-up ends at the peak.
 
     Raises TrainerError when the run is shorter than the warm-up.
     """
-    if total_steps < schedule.warmup_steps:
-        raise TrainerError(
-            f"the schedule's warmup_steps is {schedule.warmup_steps}, longer than the run of {total_steps} steps; "
-            "train longer or lower warmup_steps"
-        )
-    warmup = max(schedule.warmup_steps, 1)
+    warmup = max(warmup_of(schedule, total_steps), 1)
     number = min(step + 1, total_steps)  # counts from 1
     if number <= warmup:
         return schedule.peak * (number / warmup)

@@ -123,8 +123,18 @@ def test_what_was_built_in_two_steps_is_what_is_built_in_one(corpus: Path, tmp_p
     assert Counter(stage for stage, _ in recorder.units)["extract"] == len(FILES) - 2
 
 
-def test_an_input_that_is_gone_leaves_nothing_behind(copy: Path, tmp_path: Path) -> None:
-    fingerprint, _ = build(sample_manifest(copy, inputs=FILES[:3]))
+def test_a_run_that_names_fewer_inputs_lists_the_others_and_deletes_nothing(copy: Path) -> None:
+    before = sorted((copy / "documents").iterdir())
+    with pytest.raises(InputError, match=f"3 inputs that this run does not name: .*{Path(FILES[3]).name}.*--forget"):
+        run(sample_manifest(copy, inputs=FILES[:2]), Listener())
+    assert sorted((copy / "documents").iterdir()) == before
+    assert build(sample_manifest(copy, inputs=FILES))[1].units == []
+
+
+def test_an_input_that_is_forgotten_leaves_nothing_behind(copy: Path, tmp_path: Path) -> None:
+    report = run(sample_manifest(copy, inputs=FILES[:3]), Listener(), forget=True)
+    assert report.failed == []
+    fingerprint = report.fingerprint
     alone, _ = build(sample_manifest(tmp_path / "alone", inputs=FILES[:3]))
     assert fingerprint == alone
     assert len(list((copy / "documents").iterdir())) == 3

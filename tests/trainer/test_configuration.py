@@ -15,7 +15,7 @@ def test_flags_go_over_the_file_and_the_file_over_what_a_run_had(tmp_path: Path)
     config = read_configuration(str(file), {"batch_size": 32, "schedule_kind": "wsd", "steps": None, "sample_prompts": ()}, base)
     assert config.shards == (ShardsConfig(path="data/a"),)
     assert (config.batch_size, config.seed, config.weight_decay) == (32, 5, 0.5)
-    assert (config.schedule.kind, config.schedule.peak, config.schedule.warmup_steps) == ("wsd", 0.002, 100)
+    assert (config.schedule.kind, config.schedule.peak, config.schedule.warmup_steps) == ("wsd", 0.002, None)
 
 
 def test_a_length_in_another_unit_replaces_the_one_before() -> None:

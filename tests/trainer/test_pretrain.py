@@ -20,6 +20,7 @@ from tests.trainer.conftest import random_documents, write_token_dataset
 from tests.trainer.test_parallel import torchrun
 from tests.trainer.tokenizers import byte_tokenizer
 from trainer.checkpoint import checkpoints
+from trainer.configuration import read_begun
 from trainer.metrics import read_metrics
 from trainer.pretrain import main
 from trainer.window_losses import LOSSES_FILE, read_losses, recorded_sequences
@@ -261,6 +262,23 @@ def test_a_run_does_not_go_on_with_other_data_or_another_model(whole: Path, tmp_
     message = refused(*go_on, "--shards", str(other))
     assert "fingerprint" in message
     assert "--start-from" in message
+
+
+@pytest.mark.parametrize("length", [["--steps", "20"], ["--epochs", "1"], ["--steps", "2"], ["--tokens", "500"]])
+def test_a_short_run_needs_no_word_about_its_warm_up(shards: Path, tmp_path: Path, length: list[str]) -> None:
+    model = str(shards.parent / "shape.yaml")
+    pretrain("--shards", str(shards), "--model", model, "--output", str(tmp_path / "run"), *length)
+    steps = len(losses(tmp_path / "run"))
+    assert read_begun(tmp_path / "run")["schedule"]["warmup_steps"] == steps // 10
+
+
+def test_a_run_that_is_made_longer_does_not_warm_up_again(shards: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    pretrain("--shards", str(shards), "--model", str(shards.parent / "shape.yaml"), "--output", str(run), "--steps", "10")
+    pretrain("--output", str(run), "--resume", "--steps", "40")
+    assert read_begun(run)["schedule"]["warmup_steps"] == 1
+    rates = [row["learning_rate"] for row in read_metrics(run) if row["kind"] == "train"]
+    assert max(rates[10:]) < max(rates[:10])
 
 
 def test_wrong_use_is_one_line_that_names_the_remedy(shards: Path, tmp_path: Path) -> None:

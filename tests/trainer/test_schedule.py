@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from trainer.errors import TrainerError
-from trainer.schedule import ScheduleConfig, learning_rate
+from trainer.schedule import ScheduleConfig, learning_rate, warmup_of
 
 HORIZON = ["cosine", "linear", "wsd", "step"]
 KINDS = [*HORIZON, "inverse_square_root", "constant"]
@@ -55,6 +55,12 @@ TABLE = {
 def test_a_run_of_ten_steps_has_the_rates_worked_out_by_hand(case):
     keys, expected = TABLE[case]
     assert rates(10, **{"kind": case, "warmup_steps": 2, **keys}) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize(("total_steps", "expected"), [(1, 0), (2, 0), (20, 2), (75, 7), (1000, 100), (50_000, 100)])
+def test_the_default_warm_up_is_a_tenth_of_the_run_and_at_most_100_steps(total_steps, expected):
+    assert warmup_of(ScheduleConfig(), total_steps) == expected
+    assert rates(total_steps)[max(expected, 1) - 1] == 1.0
 
 
 def test_step_500_counted_from_one_is_step_499_here():
