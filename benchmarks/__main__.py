@@ -4,8 +4,8 @@
 
 The folder `shared` holds `corpus/` and `extraction_gold/`. Every subject runs in a new process, so that none finds another's
 memory or threads, and prints its own table; what it compares is told at the top of its file. Peers live in environments of
-their own (`benchmarks/requirements.txt`, and `requirements-loader.txt` for the loader's); one that is not installed is a row
-that says so. How right the results are is `benchmarks/accuracy.py`.
+their own (`benchmarks/requirements/`); one that is not installed is a row
+that says so. How right the results are is `benchmarks/accuracy`.
 """
 
 import argparse

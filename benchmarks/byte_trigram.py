@@ -23,8 +23,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.token_dataset import TokenDataset, TokenSplit
-from pipeline.tokenizer import Tokenizer, load_tokenizer
+from pipeline.tokens.dataset import TokenDataset, TokenSplit
+from pipeline.tokens.tokenizer import Tokenizer, load_tokenizer
 
 BOUNDARY = 256  # the symbol before and behind each document; 0 to 255 are bytes
 SYMBOLS = 257

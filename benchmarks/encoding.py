@@ -16,8 +16,8 @@ import sentencepiece
 import tiktoken
 
 from benchmarks.turns import compare
-from pipeline.tokenizer import PATTERN_FILE, RANKS_FILE, SENTENCEPIECE_FILE, Tokenizer, TokenizerConfig
-from pipeline.tokenizer_training import train_tokenizer
+from pipeline.tokens.tokenizer import PATTERN_FILE, RANKS_FILE, SENTENCEPIECE_FILE, Tokenizer, TokenizerConfig
+from pipeline.tokens.training import train_tokenizer
 
 TEXTS = 1000  # a second's work
 SAMPLE = 500_000  # characters: enough for the vocabulary, and trained on in half a minute

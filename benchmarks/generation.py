@@ -23,11 +23,11 @@ import torch
 
 from benchmarks.training_step import small_gpt2
 from benchmarks.turns import Program, compare, console
-from model.generation import generate
+from model.generation.generate import generate
+from model.generation.sampling import Sampling
 from model.gpt import GPT
-from model.hugging_face import read_hugging_face, write_hugging_face
+from model.hugging_face.folder import read_hugging_face, write_hugging_face
 from model.initialization import initialize
-from model.sampling import Sampling
 
 PROMPT = list(range(100, 132))
 # Logits of initial weights deviate by 0.45; by 4.5, nine tenths of the probability lie on some tens of 32,000 tokens.

@@ -4,7 +4,7 @@
 
 Signatures of 20 x 20 are made from strings, shingling included. With `--clustering` that many made-up signatures are clustered
 instead, three quarters of them random and a quarter near-duplicates; `python -m benchmarks` asks for a tenth of them and for
-all, each in a process of its own. How many pairs are found is a row of `benchmarks/accuracy.py`.
+all, each in a process of its own. How many pairs are found is a row of `benchmarks/accuracy/__main__.py`.
 """
 
 import argparse
@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from benchmarks.accuracy_duplicates import CONFIG, clusters_of, datasketch_signature, shingles
+from benchmarks.accuracy.duplicates import CONFIG, clusters_of, datasketch_signature, shingles
 from benchmarks.turns import compare, console, peer
-from pipeline.minhash import signatures
+from pipeline.dedup.minhash import signatures
 
 TEXTS = 200  # datasketch needs some seconds for as many
 

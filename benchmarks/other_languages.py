@@ -14,12 +14,12 @@ from collections.abc import Callable
 from pathlib import Path
 from unittest.mock import patch
 
-import pipeline.extract
+import pipeline.extract.stage
 from benchmarks.runs import copy_records
 from benchmarks.turns import compare, console, seconds_in_turn
-from pipeline.extract import ExtractConfig, extract
-from pipeline.inputs import Source, read_records, resolve_inputs
-from pipeline.language import RapidEvidence
+from pipeline.extract.language import RapidEvidence
+from pipeline.extract.stage import ExtractConfig, extract
+from pipeline.inputs.sources import Source, read_records, resolve_inputs
 
 JAPANESE_PAGES, OTHER_PAGES = 40, 760  # five in a hundred
 ROUNDS = 3
@@ -39,7 +39,7 @@ def read(source: Source) -> int:
 
 def read_unchecked(source: Source) -> int:
     """`read` with extraction before language detection."""
-    with patch.object(pipeline.extract, "rapid_check", unchecked):
+    with patch.object(pipeline.extract.stage, "rapid_check", unchecked):
         return read(source)
 
 

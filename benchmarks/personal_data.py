@@ -3,7 +3,7 @@
     python -m benchmarks.personal_data --shared ../shared
 
 The project looks for all that its stages `clean` and `pii` look for, the matcher for Japanese telephone numbers. How right
-both are is a row of `benchmarks/accuracy.py`.
+both are is a row of `benchmarks/accuracy/__main__.py`.
 """
 
 import argparse
@@ -13,8 +13,8 @@ import phonenumbers
 import pyarrow.parquet as pq
 
 from benchmarks.turns import compare
-from pipeline.clean import CleanConfig, find_edits_batch
-from pipeline.pii import PiiConfig, find_personal_data_batch
+from pipeline.clean.stage import CleanConfig, find_edits_batch
+from pipeline.pii.stage import PiiConfig, find_personal_data_batch
 
 TEXTS = 300  # the matcher needs some seconds for as many
 CLEAN, PII = CleanConfig(), PiiConfig()

@@ -15,11 +15,11 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from benchmarks.turns import compare
-from pipeline.letters import count_letters
-from pipeline.measure import MeasureConfig, measure
-from pipeline.ngrams import count_ngrams
-from pipeline.sentences import divide
-from tests.pipeline.swallow_restatement import gopher_numbers, line_numbers, other_numbers, swallow_numbers
+from pipeline.measure.ngrams import count_ngrams
+from pipeline.measure.sentences import divide
+from pipeline.measure.stage import MeasureConfig, measure
+from pipeline.text.character_classes import count_letters
+from tests.pipeline.measure.restatement import gopher_numbers, line_numbers, other_numbers, swallow_numbers
 
 TEXTS = 200  # the restatement of all numbers needs four seconds for as many
 ROUNDS = 3

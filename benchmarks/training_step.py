@@ -34,15 +34,15 @@ from benchmarks.turns import MISSING, console
 from model.config import ModelConfig
 from model.cross_entropy import IGNORE
 from model.gpt import GPT
-from model.hugging_face import read_hugging_face, write_hugging_face
+from model.hugging_face.folder import read_hugging_face, write_hugging_face
 from model.initialization import initialize
-from trainer.device import chosen_precision
-from trainer.loader import Batch
-from trainer.memory import keep_freed_memory
-from trainer.optimizer import adamw
-from trainer.parallel import Parallel
-from trainer.peak import operations_a_token
-from trainer.step import Computation, train_step
+from trainer.data.loader import Batch
+from trainer.machine.device import chosen_precision
+from trainer.machine.flops import operations_a_token
+from trainer.machine.malloc import keep_freed_memory
+from trainer.machine.parallel import Parallel
+from trainer.optimization.optimizer import adamw
+from trainer.optimization.step import Computation, train_step
 
 CONTEXT, BATCH = 512, 8
 LEARNING_RATE, CLIP_NORM = 3e-4, 1.0

@@ -18,7 +18,7 @@ from rich.table import Table
 
 Program = Callable[[], object]
 ROUNDS = 5  # the median of five stands where two of them were disturbed
-MISSING = "not installed; see benchmarks/requirements.txt"
+MISSING = "not installed; see benchmarks/requirements/peers.txt"
 console = Console(width=130)
 
 

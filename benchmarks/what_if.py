@@ -24,12 +24,13 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from pipeline import counts
 from pipeline.barriers import deduplicate, judge_all_hosts
-from pipeline.extract import DOCUMENT_SCHEMA, RECORD_VERDICT_SCHEMA
+from pipeline.corpus.columns import aligned, read, survivors
+from pipeline.corpus.ledger import Ledger, UnitRow
+from pipeline.engine.task import Result, Task
+from pipeline.extract.stage import DOCUMENT_SCHEMA, RECORD_VERDICT_SCHEMA
 from pipeline.files import BATCH_ROWS, TableWriter, commit
 from pipeline.flow import FLOW, fixed_ingredients
-from pipeline.ledger import Ledger, UnitRow
 from pipeline.manifest import Manifest
 from pipeline.maps import (
     MEASURED_SCHEMA,
@@ -39,10 +40,9 @@ from pipeline.maps import (
     judge_removals,
     signature_settings,
 )
-from pipeline.quality import rules_of
+from pipeline.operations import counts
+from pipeline.quality.config import rules_of
 from pipeline.rules import judge
-from pipeline.tables import aligned, read, survivors
-from pipeline.tasks import Result, Task
 
 PART_DOCUMENTS = 40_000  # a WARC file of Common Crawl holds some 40,000 pages
 HOST_PAGES = 50  # pages of a host on average

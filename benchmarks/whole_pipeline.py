@@ -19,7 +19,7 @@ from rich.table import Table
 
 from benchmarks.runs import Cost, copy_records, cost_of, pipeline_command
 from benchmarks.turns import MISSING, console, peer
-from model.hugging_face_tokenizer import write_tokenizer
+from model.hugging_face.tokenizer import write_tokenizer
 
 WORKERS = 2
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import click
 
 from model.config import ModelError
-from model.hugging_face import CONFIG_FILE, GENERATION_FILE, OWN_KEY, WEIGHTS_FILE, write_hugging_face
-from model.hugging_face_tokenizer import PATTERN_FILE, RANKS_FILE, SENTENCEPIECE_FILE, TokenizerExportError, write_tokenizer
+from model.hugging_face.folder import CONFIG_FILE, GENERATION_FILE, OWN_KEY, WEIGHTS_FILE, write_hugging_face
+from model.hugging_face.tokenizer import PATTERN_FILE, RANKS_FILE, SENTENCEPIECE_FILE, TokenizerExportError, write_tokenizer
 from model.weights import CONFIG_FILE as SHAPE_FILE
 from model.weights import TOKENIZER_FOLDER, load_model
 

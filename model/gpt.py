@@ -17,10 +17,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model.attention import Cache, Documents, attend
 from model.config import ModelConfig
 from model.cross_entropy import cross_entropy
 from model.dropout import dropout, place_key
+from model.mixers.attention import Cache, Documents, attend
 
 # The places in the network that have masks of their own: the embedding, then three in each block.
 EMBEDDING, ATTENTION, ATTENTION_RESIDUAL, FEED_FORWARD_RESIDUAL = range(4)

@@ -17,21 +17,23 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import dedup, hosts, token_store
-from pipeline.clusters import cluster
-from pipeline.dedup import DUPLICATES_SCHEMA, DedupConfig
-from pipeline.executor import Mark
+from pipeline.corpus.columns import aligned, batches, documents, numbers, read, survivors
+from pipeline.corpus.ledger import Ledger
+from pipeline.dedup import stage as dedup
+from pipeline.dedup.clusters import cluster
+from pipeline.dedup.stage import DUPLICATES_SCHEMA, DedupConfig
+from pipeline.engine.local import Mark
+from pipeline.engine.task import Result, Task
 from pipeline.files import Output, TableWriter, file_digest, sync, temporary_name
-from pipeline.ledger import Ledger
+from pipeline.hosts import stage as hosts
 from pipeline.maps import signature_settings
-from pipeline.quality import PROFILES
-from pipeline.removals import removed_ids
+from pipeline.quality.config import PROFILES
+from pipeline.removals.log import removed_ids
 from pipeline.rules import VERDICT_SCHEMA, judge
-from pipeline.tables import aligned, batches, documents, numbers, read, survivors
-from pipeline.tasks import Result, Task
-from pipeline.tokenize import Cut, gather, id_numbers, plan_shards
-from pipeline.tokenizer import TokenizerError, load_tokenizer, open_tokenizer
-from pipeline.tokenizer_training import train_tokenizer
+from pipeline.tokenize.cuts import Cut, gather, id_numbers, plan_shards
+from pipeline.tokens import store as token_store
+from pipeline.tokens.tokenizer import TokenizerError, load_tokenizer, open_tokenizer
+from pipeline.tokens.training import train_tokenizer
 
 ORDER_SCHEMA = pa.schema(
     [

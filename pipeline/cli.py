@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from pipeline.ledger import Ledger
+    from pipeline.corpus.ledger import Ledger
     from pipeline.manifest import Manifest
 
 INTERRUPTED = 130  # as a shell reports a program ended by Ctrl-C
@@ -37,17 +37,17 @@ class Stopped(click.ClickException):
 def _plain_errors() -> Iterator[None]:
     """Turn the errors that the pipeline foresees into one line and an exit status; anything else is a fault to see."""
     try:
-        from pipeline.expressions import ExpressionListError
-        from pipeline.hosts import HostListError
-        from pipeline.inputs import InputError
-        from pipeline.ledger import LedgerError, NoCorpusError
+        from pipeline.audit.report.page import ReportError
+        from pipeline.audit.what_if.columns import WhatIfError
+        from pipeline.corpus.ledger import LedgerError, NoCorpusError
+        from pipeline.engine.runner import RunError
+        from pipeline.hosts.stage import HostListError
+        from pipeline.inputs.sources import InputError
         from pipeline.manifest import ManifestError
-        from pipeline.report import ReportError
-        from pipeline.runner import RunError
-        from pipeline.takedown import RemovalError
-        from pipeline.token_store import TokenStoreError
-        from pipeline.tokenizer import TokenizerError
-        from pipeline.what_if_columns import WhatIfError
+        from pipeline.measure.expression_lists import ExpressionListError
+        from pipeline.operations.takedown import RemovalError
+        from pipeline.tokens.store import TokenStoreError
+        from pipeline.tokens.tokenizer import TokenizerError
 
         try:
             yield
@@ -87,10 +87,10 @@ def run(
 ) -> None:
     """Build the corpus that MANIFEST describes, doing only what is not done yet."""
     with _plain_errors():
+        from pipeline.audit.yields import yield_table
+        from pipeline.engine.runner import run as run_manifest
         from pipeline.manifest import read_manifest
-        from pipeline.progress import listener_for
-        from pipeline.runner import run as run_manifest
-        from pipeline.yields import yield_table
+        from pipeline.operations.progress import listener_for
 
         wanted = read_manifest(manifest, changes, input=list(inputs) or None, output=output, workers=workers)
         with listener_for(as_json) as listener:
@@ -116,7 +116,7 @@ def status(manifest_or_output: str, changes: tuple[str, ...], as_json: bool) -> 
     """What is done, what is stale, and why; of a MANIFEST or of the corpus in a folder."""
     with _plain_errors():
         from pipeline.manifest import read_manifest
-        from pipeline.status import status_of, status_text
+        from pipeline.operations.status import status_of, status_text
 
         place = Path(manifest_or_output)
         manifest: Manifest = read_manifest(str(place / "manifest.yaml" if place.is_dir() else place), changes)
@@ -132,8 +132,8 @@ def status(manifest_or_output: str, changes: tuple[str, ...], as_json: bool) -> 
 def yield_(output: str, as_json: bool) -> None:
     """Documents, characters, bytes and tokens in and out of each stage of the corpus in OUTPUT."""
     with _plain_errors():
-        from pipeline.ledger import Ledger
-        from pipeline.yields import yield_rows, yield_table
+        from pipeline.audit.yields import yield_rows, yield_table
+        from pipeline.corpus.ledger import Ledger
 
         with Ledger(Path(output), read_only=True) as ledger:  # its tables alone, no view over files
             if as_json:
@@ -152,11 +152,11 @@ def yield_(output: str, as_json: bool) -> None:
 def what_if(output: str, changes: tuple[str, ...], sweep: str | None, sample: int | None, as_json: bool) -> None:
     """What the corpus in OUTPUT would be under other thresholds, from stored numbers alone; nothing is changed."""
     with _plain_errors():
-        from pipeline import what_if_table
-        from pipeline.ledger import Ledger
+        from pipeline.audit.what_if import text as what_if_table
+        from pipeline.audit.what_if.answer import read_present, remade_stages, sweep_changes, what_if
+        from pipeline.audit.what_if.sample import sample_pages
+        from pipeline.corpus.ledger import Ledger
         from pipeline.manifest import read_manifest
-        from pipeline.what_if import read_present, remade_stages, sweep_changes, what_if
-        from pipeline.what_if_sample import sample_pages
 
         if not changes and not sweep:
             raise WrongUse("name what would be different: --set quality.num_letters.min=300, or --sweep KEY=START:STOP:STEP")
@@ -191,8 +191,8 @@ def diff(output_a: str, output_b: str, sample: int | None, as_json: bool) -> Non
     with _plain_errors(), _ledger(output_a) as a, _ledger(output_b) as b:
         from dataclasses import asdict
 
-        from pipeline.diff import difference
-        from pipeline.diff_table import diff_text
+        from pipeline.audit.diff.difference import difference
+        from pipeline.audit.diff.text import diff_text
 
         found = difference(a, b, sample or 0)
         click.echo(json.dumps(asdict(found), ensure_ascii=False) if as_json else diff_text(found))
@@ -207,8 +207,8 @@ def diff(output_a: str, output_b: str, sample: int | None, as_json: bool) -> Non
 def report(output: str, compare: str | None, page: Path | None) -> None:
     """Write one HTML page, to be opened from disk, that shows where the pages of the corpus in OUTPUT went."""
     with _plain_errors(), ExitStack() as stack:
+        from pipeline.audit.report.page import report_data, write_report
         from pipeline.manifest import read_manifest
-        from pipeline.report import report_data, write_report
 
         ledger = stack.enter_context(_ledger(output))
         other = stack.enter_context(_ledger(compare)) if compare else None
@@ -228,7 +228,7 @@ def report(output: str, compare: str | None, page: Path | None) -> None:
 def explain(output: str, url_or_doc_id: str, as_json: bool) -> None:
     """The story of one page: where it lay, what was measured, which rules it failed, which shard it is in."""
     with _plain_errors(), _ledger(output) as ledger:
-        from pipeline.explain import stories, story_text
+        from pipeline.audit.explain import stories, story_text
 
         found = stories(ledger, url_or_doc_id)
         if not found:
@@ -260,8 +260,8 @@ def remove(
 ) -> None:
     """Take pages out of the corpus in OUTPUT and keep them out; only shards that hold one are written anew."""
     with _plain_errors():
-        from pipeline import takedown
-        from pipeline.progress import listener_for
+        from pipeline.operations import takedown
+        from pipeline.operations.progress import listener_for
 
         entries = takedown.read_request(urls, hosts)
         with _ledger(str(output)) as ledger:
@@ -285,7 +285,7 @@ def sql(output: str, query: str, as_json: bool) -> None:
     with _plain_errors(), _ledger(output) as ledger:
         import duckdb
 
-        from pipeline.yields import aligned_text
+        from pipeline.audit.yields import aligned_text
 
         try:
             result = ledger.connection.execute(query)
@@ -307,7 +307,7 @@ def sql(output: str, query: str, as_json: bool) -> None:
 def export(output: str, form: str, target: str | None) -> None:
     """Write the final texts of the corpus in OUTPUT, as they were encoded, a file a part."""
     with _plain_errors(), _ledger(output) as ledger:
-        from pipeline.export import export_texts
+        from pipeline.operations.export import export_texts
 
         documents, files = export_texts(ledger, Path(target or Path(output) / "export"), form)
         click.echo(f"{documents} documents in {files} files under {target or Path(output) / 'export'}")
@@ -315,7 +315,7 @@ def export(output: str, form: str, target: str | None) -> None:
 
 @contextmanager
 def _ledger(output: str) -> Iterator["Ledger"]:
-    from pipeline.runner import read_ledger
+    from pipeline.engine.runner import read_ledger
 
     with read_ledger(Path(output)) as ledger:
         yield ledger

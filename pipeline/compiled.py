@@ -29,8 +29,8 @@ def keep_compiled_code(sources: Path) -> None:
 def cache_folder(sources: Path) -> Path:
     """The folder for what is compiled of the Python files in `sources`, by the content of those that use numba."""
     state = hashlib.blake2b(digest_size=8)
-    for path in sorted(sources.glob("*.py")):
+    for path in sorted(sources.rglob("*.py")):
         content = path.read_bytes()
         if b"numba" in content:
-            state.update(path.name.encode() + b"\0" + hashlib.blake2b(content).digest())
+            state.update(str(path.relative_to(sources)).encode() + b"\0" + hashlib.blake2b(content).digest())
     return sources / "__pycache__" / f"compiled-{state.hexdigest()}"

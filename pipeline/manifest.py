@@ -12,16 +12,16 @@ from typing import Any
 import yaml
 from pydantic import Field, ValidationError, field_validator
 
-from pipeline.clean import CleanConfig
-from pipeline.configuration import Config, explained
-from pipeline.dedup import DedupConfig
-from pipeline.extract import ExtractConfig
-from pipeline.hosts import HostsConfig
-from pipeline.measure import MeasureConfig
-from pipeline.pii import PiiConfig
-from pipeline.quality import QualityConfig
-from pipeline.tokenize import TokenizeConfig
-from pipeline.tokenizer import TokenizerConfig
+from pipeline.clean.stage import CleanConfig
+from pipeline.config import Config, explained
+from pipeline.dedup.stage import DedupConfig
+from pipeline.extract.stage import ExtractConfig
+from pipeline.hosts.stage import HostsConfig
+from pipeline.measure.stage import MeasureConfig
+from pipeline.pii.stage import PiiConfig
+from pipeline.quality.config import QualityConfig
+from pipeline.tokenize.cuts import TokenizeConfig
+from pipeline.tokens.tokenizer import TokenizerConfig
 
 
 class ManifestError(Exception):

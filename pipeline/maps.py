@@ -14,20 +14,25 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline import clean, edits, minhash, pii, quality, removals
-from pipeline.dedup import DedupConfig
-from pipeline.edits import EDIT_SCHEMA, Edit
-from pipeline.executor import Mark
-from pipeline.extract import DOCUMENT_SCHEMA, RECORD_VERDICT_SCHEMA, extract
+from pipeline.clean import stage as clean
+from pipeline.corpus.columns import aligned, batches, documents, numbers, read, survivors
+from pipeline.dedup import minhash
+from pipeline.dedup.stage import DedupConfig
+from pipeline.engine.local import Mark
+from pipeline.engine.task import Result, Task
+from pipeline.extract.stage import DOCUMENT_SCHEMA, RECORD_VERDICT_SCHEMA, extract
+from pipeline.extract.warm_up import make_ready
 from pipeline.files import BATCH_ROWS, TableWriter, file_digest
-from pipeline.inputs import read_records
-from pipeline.measure import FEATURE_SCHEMA, measure
+from pipeline.inputs.sources import read_records
+from pipeline.measure.stage import FEATURE_SCHEMA, measure
+from pipeline.pii import stage as pii
+from pipeline.quality import config as quality
+from pipeline.removals import log as removals
 from pipeline.rules import VERDICT_SCHEMA, Rule, judge
-from pipeline.tables import aligned, batches, documents, numbers, read, survivors
-from pipeline.tasks import Result, Task
-from pipeline.tokenize import EncodedWriter
-from pipeline.tokenizer import load_tokenizer
-from pipeline.warm_up import make_ready
+from pipeline.text import edits
+from pipeline.text.edits import EDIT_SCHEMA, Edit
+from pipeline.tokenize.cuts import EncodedWriter
+from pipeline.tokens.tokenizer import load_tokenizer
 
 MEASURED_SCHEMA = pa.schema([pa.field("doc_id", pa.string(), nullable=False), *FEATURE_SCHEMA])
 TOKEN_COUNT_SCHEMA = pa.schema([pa.field("doc_id", pa.string(), nullable=False), pa.field("n_tokens", pa.int64())])

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from pipeline.ledger import Ledger
+from pipeline.corpus.ledger import Ledger
 
 
 class Size(NamedTuple):

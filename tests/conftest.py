@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from pipeline.engine.runner import Listener, run
 from pipeline.manifest import Manifest, read_manifest
-from pipeline.runner import Listener, run
 
 # The models of the tests are small: a second thread gains nothing, and costs much where other programs run. Read by torch
 # when it is imported, and by the processes that tests start.

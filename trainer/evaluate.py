@@ -20,19 +20,19 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from model.attention import attention_method
 from model.config import ModelError
 from model.cross_entropy import IGNORE
+from model.mixers.attention import attention_method
 from model.weights import load_model, read_config
-from trainer.checkpoint import open_checkpoint
-from trainer.configuration import DeviceName, PrecisionName, ShardsConfig
-from trainer.device import chosen_device, chosen_precision
+from trainer.checkpoints.folder import open_checkpoint
+from trainer.config import DeviceName, PrecisionName, ShardsConfig
+from trainer.data.loader import Batch, validation_batches
+from trainer.data.sources import Sources, TextSize
+from trainer.data.windows import Windows
 from trainer.errors import TrainerError
-from trainer.loader import Batch, validation_batches
-from trainer.parallel import Parallel
-from trainer.sources import Sources, TextSize
-from trainer.step import Computation
-from trainer.windows import Windows
+from trainer.machine.device import chosen_device, chosen_precision
+from trainer.machine.parallel import Parallel
+from trainer.optimization.step import Computation
 
 
 @dataclass(frozen=True)

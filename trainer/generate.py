@@ -11,15 +11,15 @@ from pathlib import Path
 import click
 
 from model.config import ModelError
-from model.generation import beam_search, generate
+from model.generation.generate import beam_search, generate
+from model.generation.sampling import Sampling
 from model.gpt import GPT
-from model.hugging_face import CONFIG_FILE, read_hugging_face
-from model.sampling import Sampling
+from model.hugging_face.folder import CONFIG_FILE, read_hugging_face
 from model.weights import TOKENIZER_FOLDER, load_model
-from pipeline.tokenizer import Tokenizer, TokenizerError, load_tokenizer
-from trainer.checkpoint import open_checkpoint
-from trainer.device import chosen_device
+from pipeline.tokens.tokenizer import Tokenizer, TokenizerError, load_tokenizer
+from trainer.checkpoints.folder import open_checkpoint
 from trainer.errors import TrainerError
+from trainer.machine.device import chosen_device
 
 INTERRUPTED = 130  # as a shell reports a program ended by Ctrl-C
 # Between the loops of the likeliest tokens and the rambling of the whole distribution.

@@ -16,20 +16,20 @@ import click
 from rich.console import Console
 
 from model.config import ModelError
-from trainer.checkpoint import checkpoints, newest
-from trainer.configuration import options, output_folder, read_begun, read_configuration
+from trainer.checkpoints.folder import checkpoints, newest
+from trainer.config import options, output_folder, read_begun, read_configuration
 from trainer.errors import TrainerError
 
 
 def start(config_path: str | None, resume: bool, flags: dict[str, Any], console: Console) -> None:
     """Begin a run, or with `resume` go on from its newest whole checkpoint; a run that ended before its first begins anew."""
     # Imported here, so that --help and a wrong flag are answered at once.
-    from trainer.device import chosen_device
-    from trainer.loop import pretrain
-    from trainer.memory import keep_freed_memory
-    from trainer.parallel import Parallel
-    from trainer.run import held
-    from trainer.state import read_stored
+    from trainer.checkpoints.state import read_stored
+    from trainer.machine.device import chosen_device
+    from trainer.machine.malloc import keep_freed_memory
+    from trainer.machine.parallel import Parallel
+    from trainer.run.loop import pretrain
+    from trainer.run.prepare import held
 
     output = output_folder(config_path, flags)
     checkpoint = newest(output, lambda text: console.print(text, markup=False)) if resume else None

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks import accuracy_encodings as encodings
-from benchmarks.accuracy_duplicates import CONFIG, against_equals_one_go, by_similarity, clusters_of, jaccard
-from benchmarks.accuracy_language import figures, swallow_test
-from benchmarks.accuracy_personal_data import figures as figures_of_kind
-from benchmarks.accuracy_table import is_installed, not_installed
-from pipeline.minhash import signatures
-from tests.pipeline.pii_cases import CASES
+from benchmarks.accuracy import encodings
+from benchmarks.accuracy.duplicates import CONFIG, against_equals_one_go, by_similarity, clusters_of, jaccard
+from benchmarks.accuracy.language import figures, swallow_test
+from benchmarks.accuracy.personal_data import figures as figures_of_kind
+from benchmarks.accuracy.table import is_installed, not_installed
+from pipeline.dedup.minhash import signatures
+from tests.pipeline.pii.cases import CASES
 
 # Of JIS X 0208, on which Python's codecs and the Web's agree; the wave dash and its like are left out.
 PLAIN = st.text(st.sampled_from("あのカナ漢字、。「」ー々〆亜腕弌熙Ωжabc \n<>&"))
@@ -109,7 +109,7 @@ def test_figures_of_a_kind_count_matches_and_labels() -> None:
 
 def test_a_missing_peer_is_a_row_that_says_so() -> None:
     assert not is_installed("no_such_package")
-    assert "benchmarks/requirements.txt" in not_installed("1 encodings", "peer").figures
+    assert "benchmarks/requirements/peers.txt" in not_installed("1 encodings", "peer").figures
 
 
 def test_a_folder_without_a_corpus_is_an_error_that_names_it(tmp_path: Path) -> None:

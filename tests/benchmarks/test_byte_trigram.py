@@ -21,9 +21,9 @@ from benchmarks.byte_trigram import (
     probabilities,
     witten_bell,
 )
-from pipeline.token_store import TokenMeta, write_dataset, write_shard
-from pipeline.tokenizer import TokenizerConfig
-from pipeline.tokenizer_training import train_tokenizer
+from pipeline.tokens.store import TokenMeta, write_dataset, write_shard
+from pipeline.tokens.tokenizer import TokenizerConfig
+from pipeline.tokens.training import train_tokenizer
 
 ROOT = Path(__file__).parents[2]
 documents = st.lists(st.text("abあ", max_size=12).map(str.encode), min_size=1, max_size=6)

@@ -8,10 +8,10 @@ import torch
 from benchmarks import generation, training_step
 from benchmarks.training_step import CONTESTANTS, Turn, check_losses, own_step, peers_step, small_gpt2
 from model.config import ModelConfig
+from model.generation.sampling import Sampling
 from model.gpt import GPT, parameter_count
-from model.hugging_face import write_hugging_face
+from model.hugging_face.folder import write_hugging_face
 from model.initialization import initialize
-from model.sampling import Sampling
 
 TINY = small_gpt2().model_copy(
     update={"vocabulary_size": 200, "context_length": 8, "width": 16, "layers": 2, "heads": 2, "key_value_heads": 2}

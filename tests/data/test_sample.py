@@ -13,9 +13,12 @@ from urllib.parse import urlsplit
 import pytest
 from fastwarc.warc import ArchiveIterator
 
-from pipeline import dedup, extract, hosts, quality
-from pipeline.clean import STEPS
-from pipeline.pii import KIND_NAMES
+from pipeline.clean.stage import STEPS
+from pipeline.dedup import stage as dedup
+from pipeline.extract import stage as extract
+from pipeline.hosts import stage as hosts
+from pipeline.pii.stage import KIND_NAMES
+from pipeline.quality import config as quality
 
 SAMPLE = Path(__file__).resolve().parents[2] / "data" / "sample"
 FILES = sorted(SAMPLE.glob("sample-*.warc.gz"))

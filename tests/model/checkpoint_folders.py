@@ -7,10 +7,10 @@ from pathlib import Path
 
 from model.gpt import GPT
 from model.weights import TOKENIZER_FOLDER, save_weights
-from pipeline.tokenizer import DELIMITER, Tokenizer, byte_pair_files, tokenizer_of
-from pipeline.tokenizer_training import PATTERN
-from tests.model.test_hugging_face_tokenizer import sentencepiece_files
-from trainer.checkpoint import commit, writing
+from pipeline.tokens.tokenizer import DELIMITER, Tokenizer, byte_pair_files, tokenizer_of
+from pipeline.tokens.training import PATTERN
+from tests.model.hugging_face.test_tokenizer import sentencepiece_files
+from trainer.checkpoints.folder import commit, writing
 
 TOKENIZERS = ("sentencepiece", "space before the text", "bytes")
 

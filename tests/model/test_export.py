@@ -15,11 +15,11 @@ from model import export
 from model.config import ModelError
 from model.export import export_checkpoint, main
 from model.gpt import GPT
-from model.hugging_face import read_hugging_face
-from pipeline.tokenizer import Tokenizer, tokenizer_of
+from model.hugging_face.folder import read_hugging_face
+from pipeline.tokens.tokenizer import Tokenizer, tokenizer_of
 from tests.model.checkpoint_folders import files_of_at_most, small_tokenizer, write_checkpoint
+from tests.model.hugging_face.test_tokenizer import sentencepiece_files
 from tests.model.test_gpt import TINY, TINY_GPT2
-from tests.model.test_hugging_face_tokenizer import sentencepiece_files
 from tests.trainer.checkpoint_files import in_child
 from trainer.generate import prompt_ids
 

@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from model.attention import Documents
 from model.config import ModelConfig
 from model.dropout import keep_mask
 from model.gpt import GPT, parameter_count, rotary_angles, rotate
 from model.initialization import initialize
+from model.mixers.attention import Documents
 from model.presets import PRESETS, preset
 
 TINY = ModelConfig(
@@ -173,7 +173,7 @@ def test_masks_differ_between_layers_and_places() -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("model.dropout.keep_mask", record)
-        patch.setattr("model.attention.keep_mask", record)
+        patch.setattr("model.mixers.attention.keep_mask", record)
         model(
             torch.ones(1, 16, dtype=torch.int64), torch.ones(1, 16, dtype=torch.int64), None, torch.tensor([3], dtype=torch.int32)
         )

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from pipeline.executor import Outcome, Perform
+from pipeline.engine.local import Outcome, Perform
+from pipeline.engine.runner import Listener, run
 from pipeline.manifest import read_manifest
-from pipeline.runner import Listener, run
 
 
 class InThisProcess:

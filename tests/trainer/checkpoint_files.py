@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from trainer.checkpoint import Checkpoint, checkpoints, commit, writing
+from trainer.checkpoints.folder import Checkpoint, checkpoints, commit, writing
 
 
 def save(run: Path, step: int, content: str = "", validation: float | None = None, permanent: bool = False) -> Checkpoint:

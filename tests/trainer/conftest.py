@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.token_store import ShardInfo, TokenMeta, write_dataset
-from tests.pipeline.token_shards import write_documents
+from pipeline.tokens.store import ShardInfo, TokenMeta, write_dataset
+from tests.pipeline.tokens.token_shards import write_documents
 
 WriteTokens = Callable[..., Path]
 

@@ -1,4 +1,4 @@
-"""Run by torchrun in tests/trainer/test_parallel.py: what each of two ranks computes, written by the first."""
+"""Run by torchrun in tests/trainer/machine/test_parallel.py: what each of two ranks computes, written by the first."""
 
 import sys
 from pathlib import Path
@@ -10,11 +10,11 @@ from torch.distributed.tensor import DTensor
 
 from model.gpt import GPT
 from model.initialization import initialize
-from tests.trainer.test_step import COMPUTATION, CONFIG, batch_of
-from trainer.configuration import Strategy
-from trainer.optimizer import adamw
-from trainer.parallel import Parallel
-from trainer.step import train_step
+from tests.trainer.optimization.test_step import COMPUTATION, CONFIG, batch_of
+from trainer.config import Strategy
+from trainer.machine.parallel import Parallel
+from trainer.optimization.optimizer import adamw
+from trainer.optimization.step import train_step
 
 
 def main(strategy: Strategy, output: Path) -> None:

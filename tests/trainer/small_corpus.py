@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.ledger import Ledger
-from pipeline.token_store import ShardInfo, TokenMeta, write_dataset, write_shard
+from pipeline.corpus.ledger import Ledger
+from pipeline.tokens.store import ShardInfo, TokenMeta, write_dataset, write_shard
 from tests.trainer.tokenizers import byte_tokenizer
 
 Columns = Mapping[str, Sequence[object]]

@@ -14,12 +14,12 @@ from model.gpt import GPT
 from model.initialization import initialize
 from model.weights import save_weights
 from tests.trainer.conftest import WriteTokens, random_documents
-from tests.trainer.test_step import PARALLEL
-from trainer.checkpoint import commit, writing
-from trainer.configuration import ShardsConfig
+from tests.trainer.optimization.test_step import PARALLEL
+from trainer.checkpoints.folder import commit, writing
+from trainer.config import ShardsConfig
+from trainer.data.sources import Sources, TextSize
 from trainer.evaluate import Evaluation, evaluate, main
-from trainer.sources import Sources, TextSize
-from trainer.step import Computation
+from trainer.optimization.step import Computation
 
 SHAPE = ModelConfig(vocabulary_size=64, context_length=10, width=16, layers=1, heads=2, key_value_heads=2, feed_forward_width=16)
 PLAIN = Computation("loop", torch.float32, dropout_seed=None)

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.export import export_checkpoint
-from model.generation import beam_search, generate
+from model.generation.generate import beam_search, generate
+from model.generation.sampling import Sampling
 from model.gpt import GPT
-from model.sampling import Sampling
-from pipeline.tokenizer import Tokenizer
+from pipeline.tokens.tokenizer import Tokenizer
 from tests.model.checkpoint_folders import TOKENIZERS, small_tokenizer, write_checkpoint
 from tests.model.test_gpt import TINY
 from trainer.generate import TEMPERATURE, TextStream, main, prompt_ids, sample_text

@@ -13,17 +13,17 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from pipeline.token_dataset import TokenDataset
-from pipeline.token_store import ShardInfo, write_dataset
+from pipeline.tokens.dataset import TokenDataset
+from pipeline.tokens.store import ShardInfo, write_dataset
 from tests.conftest import ROOT
 from tests.trainer.conftest import random_documents, write_token_dataset
-from tests.trainer.test_parallel import torchrun
+from tests.trainer.machine.test_parallel import torchrun
 from tests.trainer.tokenizers import byte_tokenizer
-from trainer.checkpoint import checkpoints
-from trainer.configuration import read_begun
-from trainer.metrics import read_metrics
+from trainer.checkpoints.folder import checkpoints
+from trainer.config import read_begun
 from trainer.pretrain import main
-from trainer.window_losses import LOSSES_FILE, read_losses, recorded_sequences
+from trainer.record.metrics import read_metrics
+from trainer.record.window_losses import LOSSES_FILE, read_losses, recorded_sequences
 
 SHAPE = """
 vocabulary_size: 300

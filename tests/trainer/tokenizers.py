@@ -2,8 +2,8 @@
 
 from functools import cache
 
-from pipeline.tokenizer import Tokenizer, TokenizerConfig
-from pipeline.tokenizer_training import train_tokenizer
+from pipeline.tokens.tokenizer import Tokenizer, TokenizerConfig
+from pipeline.tokens.training import train_tokenizer
 
 
 @cache

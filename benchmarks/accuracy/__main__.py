@@ -1,0 +1,55 @@
+"""How right the pipeline's decisions are, in one table: a row a subject and program, all on the same data in the same run.
+
+    python -m benchmarks.accuracy --shared ../shared [--only language]
+
+The folder `shared` holds `corpus/` (real pages with labels and exact similarities). Each subject is a module of its own,
+which says how it measures. Peers live in an environment of their own (`benchmarks/requirements/peers.txt`); one that is not
+installed is a row that says so. Main text against human ground truth is `benchmarks/main_text/__main__.py`.
+"""
+
+import argparse
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.accuracy import duplicates as accuracy_duplicates
+from benchmarks.accuracy import encodings as accuracy_encodings
+from benchmarks.accuracy import language as accuracy_language
+from benchmarks.accuracy import personal_data as accuracy_personal_data
+from benchmarks.accuracy import rules as accuracy_rules
+from benchmarks.accuracy.table import Row
+
+SUBJECTS: dict[str, Callable[[Path], Iterator[Row]]] = {
+    "encodings": accuracy_encodings.rows,
+    "language": accuracy_language.rows,
+    "rules": accuracy_rules.rows,
+    "duplicates": accuracy_duplicates.rows,
+    "personal_data": accuracy_personal_data.rows,
+}
+
+
+def table_of(rows: list[Row]) -> Table:
+    """The rows as they are printed, a line between subjects."""
+    table = Table("subject", "program", "figures")
+    for row, following in zip(rows, [*rows[1:], rows[-1]], strict=True):
+        table.add_row(*row, end_section=row.subject != following.subject)
+    return table
+
+
+def main() -> None:
+    """Measure the subjects that the command line names and print one table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shared", type=Path, required=True, help="the folder that holds corpus/")
+    parser.add_argument("--only", choices=SUBJECTS, action="append", help="one subject; may be given more than once")
+    arguments = parser.parse_args()
+    labels = arguments.shared / "corpus" / "LABELS.parquet"
+    if not labels.is_file():
+        parser.error(f"--shared {arguments.shared}: {labels} is missing; name the folder that holds corpus/")
+    rows = [row for name in arguments.only or SUBJECTS for row in SUBJECTS[name](arguments.shared)]
+    Console().print(table_of(rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""What all parts of `benchmarks/accuracy/__main__.py` share: a row of the table, and the labelled pages that they read."""
+
+import importlib.util
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow.parquet as pq
+
+from pipeline.extract.http_body import decode_body
+from pipeline.inputs.sources import read_records, resolve_inputs
+
+MAX_PAGE_BYTES = 10_000_000  # the pipeline's own default; no page of the corpus is larger
+
+
+class Row(NamedTuple):
+    """One program on one subject; `figures` as they are printed."""
+
+    subject: str
+    program: str
+    figures: str
+
+
+class Page(NamedTuple):
+    """A page of the corpus: its unpacked bytes, what the server said of their charset, and its row of `LABELS.parquet`."""
+
+    body: bytes
+    http_charset: str | None
+    label: dict[str, object]
+
+
+def is_installed(package: str) -> bool:
+    """Whether a peer can be imported; peers are no dependencies of the project (`benchmarks/requirements/peers.txt`)."""
+    return importlib.util.find_spec(package) is not None
+
+
+def not_installed(subject: str, program: str) -> Row:
+    """The row of a peer that is missing."""
+    return Row(subject, program, "not installed; see benchmarks/requirements/peers.txt")
+
+
+def pages_of(corpus: Path, pattern: str = "*.warc.gz") -> Iterator[Page]:
+    """The pages of the shards of `corpus` that `pattern` names, in the order of the shards."""
+    labels = {(row["shard"], row["offset"]): row for row in pq.read_table(corpus / "LABELS.parquet").to_pylist()}
+    for source in resolve_inputs([str(corpus / pattern)]):
+        for record in read_records(source, MAX_PAGE_BYTES):
+            label = labels.get((Path(source.uri).name, record.offset))
+            if label is not None:
+                body = decode_body(record.body, record.transfer_encoding, record.content_encoding, MAX_PAGE_BYTES)
+                yield Page(body, record.http_charset, label)

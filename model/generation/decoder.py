@@ -1,0 +1,102 @@
+"""One or a few more tokens of each row: the model's arithmetic by plain calls, for generation.
+
+With one token at a time a product is a matrix times a vector, so a token takes as long as it takes to read all weights once,
+and what PyTorch's modules do around each call is felt beside it. Here the same functions get the same parameters
+without modules in between, and products may be computed in another way. `GPT.logits` is the oracle of the tests, and reads
+prompts.
+
+Shapes: B rows, T tokens, E width, H query heads, G key-value heads, D numbers of a head, F feed-forward width, V vocabulary.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from model.gpt import GPT, Block, rotary_angles, rotate
+from model.mixers.attention import Cache
+
+Step = Callable[[Tensor], Tensor]
+# Makes of a matrix and a bias what multiplies by them.
+Linear = Callable[[Tensor, Tensor | None], Step]
+
+
+def plain_linear(weight: Tensor, bias: Tensor | None) -> Step:
+    """`functional.linear` by this matrix and bias."""
+    return partial(functional.linear, weight=weight, bias=bias)
+
+
+class Decoder:
+    """Reads the parameters of `model` where they are and sees what becomes of them, unless `linear` makes copies."""
+
+    def __init__(self, model: GPT, linear: Linear = plain_linear) -> None:
+        self._model = model
+        self._layers = [_DecoderLayer(block, linear) for block in model.blocks if isinstance(block, Block)]
+        self._norm = _step(model.norm, linear)
+        self._head = linear(model.head_VE, None)
+
+    def logits(self, tokens_BT: Tensor, cache: Cache) -> Tensor:
+        """Logits (B, T, V) of what follows each of `tokens_BT`, int64, that continue what `cache` holds."""
+        model, time = self._model, tokens_BT.shape[1]
+        x_BTE = functional.embedding(tokens_BT, model.token_embedding.weight)
+        angles = None
+        if model.position_embedding is None:
+            positions_1T = torch.arange(cache.length, cache.length + time, device=x_BTE.device)[None]
+            angles = rotary_angles(positions_1T, model.config)
+        else:
+            x_BTE = x_BTE + model.position_embedding.weight[cache.length : cache.length + time]
+        for layer in self._layers:
+            x_BTE = layer.forward(x_BTE, angles, cache)
+        cache.advance(time)
+        return self._head(self._norm(x_BTE))
+
+
+class _DecoderLayer:
+    def __init__(self, block: Block, linear: Linear) -> None:
+        attention, feed_forward = block.attention, block.feed_forward
+        self.index = block.layer
+        self.head_width = block.config.head_width
+        self.attention_norm, self.feed_forward_norm = (
+            _step(norm, linear) for norm in (block.attention_norm, block.feed_forward_norm)
+        )
+        self.query, self.key, self.value, self.output, self.up, self.down = (
+            _step(module, linear)
+            for module in (attention.query, attention.key, attention.value, attention.output, feed_forward.up, feed_forward.down)
+        )
+        self.gate = None if feed_forward.gate is None else _step(feed_forward.gate, linear)
+        self.head_norms = None
+        if block.config.query_key_norm:
+            self.head_norms = _step(attention.query_norm, linear), _step(attention.key_norm, linear)
+
+    def forward(self, x_BTE: Tensor, angles: tuple[Tensor, Tensor] | None, cache: Cache) -> Tensor:
+        h_BTE = self.attention_norm(x_BTE)
+        q_BTHD, k_BTGD, v_BTGD = (
+            project(h_BTE).unflatten(-1, (-1, self.head_width)) for project in (self.query, self.key, self.value)
+        )
+        if self.head_norms is not None:
+            query_norm, key_norm = self.head_norms
+            q_BTHD, k_BTGD = query_norm(q_BTHD), key_norm(k_BTGD)
+        if angles is not None:
+            q_BTHD, k_BTGD = rotate(q_BTHD, angles), rotate(k_BTGD, angles)
+        o_BTHD = cache.attend(self.index, q_BTHD, k_BTGD, v_BTGD)
+        x_BTE = x_BTE + self.output(o_BTHD.flatten(2))
+        h_BTE = self.feed_forward_norm(x_BTE)
+        hidden_BTF = self.up(h_BTE)
+        if self.gate is None:
+            hidden_BTF = functional.gelu(hidden_BTF, approximate="tanh")
+        else:
+            hidden_BTF = functional.silu(self.gate(h_BTE)) * hidden_BTF
+        return x_BTE + self.down(hidden_BTF)
+
+
+def _step(module: nn.Module, linear: Linear) -> Step:
+    """What `module` computes, without the module."""
+    if isinstance(module, nn.Linear):
+        return linear(module.weight, module.bias)
+    assert isinstance(module, nn.LayerNorm | nn.RMSNorm)
+    shape, weight, epsilon = module.normalized_shape, module.weight, module.eps
+    if isinstance(module, nn.RMSNorm):
+        return partial(functional.rms_norm, normalized_shape=shape, weight=weight, eps=epsilon)
+    return partial(functional.layer_norm, normalized_shape=shape, weight=weight, bias=module.bias, eps=module.eps)

@@ -1,0 +1,109 @@
+"""Pages to read in the report: of each rule a dozen that it dropped, and a dozen that it nearly dropped.
+
+Chosen by content alone, so that a report made twice is the same: of the dropped those with the smallest ids, which are hashes, of
+the kept those nearest to the bound. Excerpts are masked as the shards are, since a report is sent around.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from pipeline.audit.report.numbers import Sampled
+from pipeline.corpus.columns import rows_of
+from pipeline.corpus.ledger import Ledger
+from pipeline.pii import stage as pii
+from pipeline.pii.stage import PiiConfig
+from pipeline.rules import Rule
+from pipeline.text import edits
+
+PAGES = 12
+# What is read of a text: an address or a card number that begins in the excerpt must be seen whole to be masked.
+_READ, _SHOWN = 900, 600
+# What is looked up of a page when it is chosen.
+_LOOKED_UP = {"url": None, "detail": None}
+
+
+def pages(
+    ledger: Ledger, dropping: Iterable[tuple[str, str]], quality: Sequence[Rule], config: PiiConfig, sampled: Sampled
+) -> list[dict[str, Any]]:
+    """For each (stage, rule) of `dropping`: the pages that it was the first to drop, and, for the rules of quality, kept ones of
+    those that are `sampled`."""
+    dropped = {("extract", rule): chosen for rule, chosen in _dropped_records(ledger).items()} | _dropped_pages(ledger)
+    nearly = {rule.name: _nearly(rule, sampled) for rule in quality}
+    found: list[dict[str, Any]] = [
+        {
+            "stage": stage,
+            "rule": rule,
+            "dropped": dropped.get((stage, rule), []),
+            "nearly": nearly.get(rule, []) if stage == "quality" else [],
+        }
+        for stage, rule in dropping
+    ]
+    chosen = [page for each in found for page in (*each["dropped"], *each["nearly"])]
+    _add_survivors(ledger, [page for each in found if each["stage"] == "dedup" for page in each["dropped"]])
+    _add_texts(ledger, chosen, config)
+    return found
+
+
+# Each of these goes through the verdicts once for all rules and holds a dozen rows a rule; what else is told of a page is
+# looked up when it is chosen. Rows are compared field by field, so the first fields are the order.
+
+
+def _dropped_records(ledger: Ledger) -> dict[str, list[dict[str, Any]]]:
+    row = "{doc_id: doc_id, warc_offset: warc_offset, part: part, url: url, value: value, threshold: threshold, detail: detail}"
+    found = {}
+    for rule, chosen in ledger.rows(f"SELECT rule, min({row}, {PAGES}) FROM records WHERE NOT kept GROUP BY rule"):
+        found[rule] = [{name: value for name, value in page.items() if name != "warc_offset"} for page in chosen]
+    return found
+
+
+def _dropped_pages(ledger: Ledger) -> dict[tuple[str, str], list[dict[str, Any]]]:
+    row = "{doc_id: doc_id, part: part, value: value, threshold: threshold}"
+    query = f"SELECT stage, rule, min({row}, {PAGES}) FROM stage_verdicts WHERE NOT kept GROUP BY ALL"
+    return {(stage, rule): [{**page, **_LOOKED_UP} for page in chosen] for stage, rule, chosen in ledger.rows(query)}
+
+
+def _nearly(rule: Rule, sampled: Sampled) -> list[dict[str, Any]]:
+    """The kept pages of the sample whose number is nearest to a bound of the rule."""
+    values = sampled.columns[rule.measured]
+    distances = np.min([np.abs(values - threshold) for _, threshold in rule.bounds()], axis=0)
+    candidates = np.flatnonzero((sampled.failures == 0) & ~np.isnan(distances))
+    # Stable, so that pages as near as one another stay in the order of their ids.
+    nearest = candidates[np.argsort(distances[candidates], kind="stable")[:PAGES]]
+    return [
+        {"doc_id": sampled.doc_ids[row], "part": sampled.parts[row], "value": float(values[row]), "threshold": None, **_LOOKED_UP}
+        for row in nearest.tolist()
+    ]
+
+
+def _add_survivors(ledger: Ledger, chosen: Sequence[dict[str, Any]]) -> None:
+    """Say of pages that dedup dropped which page was kept instead."""
+    query = "SELECT doc_id, survivor_id FROM duplicates WHERE list_contains(?, doc_id) AND doc_id <> survivor_id"
+    survivors = dict(ledger.rows(query, [page["doc_id"] for page in chosen]))
+    query = "SELECT doc_id, max(url) FROM documents WHERE list_contains(?, doc_id) GROUP BY doc_id"
+    urls = dict(ledger.rows(query, sorted(set(survivors.values())))) if survivors else {}
+    for page in chosen:
+        page["detail"] = urls.get(survivors.get(page["doc_id"]))
+
+
+def _add_texts(ledger: Ledger, chosen: Sequence[dict[str, Any]], config: PiiConfig) -> None:
+    """Give pages their URL, title and excerpt; a record that became no document keeps its own URL."""
+    wanted: dict[str, set[str]] = defaultdict(set)
+    for page in chosen:
+        if page["doc_id"]:
+            wanted[page["part"]].add(page["doc_id"])
+    texts = {
+        (part, row["doc_id"]): row
+        for part, doc_ids in wanted.items()
+        for row in rows_of(ledger.root, f"documents/{part}.parquet", doc_ids, ["doc_id", "url", "title", "text"])
+    }
+    masking = config.model_copy(update={"policy": "mask"})
+    for page in chosen:
+        found = texts.get((page.pop("part"), page["doc_id"]), {})
+        text = (found.get("text") or "")[:_READ]
+        masked = edits.apply(text, edits.merge(pii.find_personal_data(text, masking)))
+        page["url"] = page["url"] or found.get("url") or ""
+        page["title"] = found.get("title") or ""
+        page["text"] = masked[:_SHOWN] + ("…" if len(masked) > _SHOWN else "")

@@ -1,0 +1,123 @@
+"""Histograms of the measured numbers, and what the corpus would yield at other thresholds, for the sliders of the report.
+
+A curve answers for one bound with all others as they are: how many documents and tokens pass the stage `quality` at each of some
+fifty thresholds. It is exact, since every threshold that the slider stops at is counted here by the rule's own comparison, and
+none is read off the bars.
+
+Above SAMPLED_FROM documents a sample is taken: those whose id, a hash, begins below a bound. The report says so.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pipeline.corpus.ledger import Ledger
+from pipeline.measure.stage import MEASURES
+from pipeline.rules import Rule
+
+SAMPLED_FROM = 200_000
+# Bars of a histogram, and stops of a slider: about as many as can be told apart on a phone.
+BARS = 50
+# What lies beyond these quantiles is drawn into the first and last bar, as a long tail would squeeze the rest into one. Most of
+# what a rule is about lies below: lengths and shares of repetition have their tails above.
+_FIRST_BAR, _LAST_BAR = 0.01, 0.9
+_SIDES = {"minimum": "min", "above": "above", "maximum": "max", "below": "below"}  # as the manifest names them
+
+
+class Sampled(NamedTuple):
+    """Numbers of the documents that quality judged, N of them: `share` of all, those with the smallest ids."""
+
+    share: float
+    doc_ids: np.ndarray  # str objects (N,), rising
+    parts: np.ndarray  # str objects (N,)
+    columns: dict[str, np.ndarray]
+    n_tokens: np.ndarray
+    failures: np.ndarray  # int (N,), how many rules each fails
+    first_rule: np.ndarray  # str objects (N,), the first rule that it fails, "" where it is kept
+
+
+def read_numbers(ledger: Ledger) -> Sampled:
+    """The measured numbers, of all documents or of a sample."""
+    count = ledger.rows("SELECT count(*) FROM stage_verdicts WHERE stage = 'quality'")[0][0]
+    share = min(1.0, SAMPLED_FROM / max(1, count))
+    # The first 8 of 32 hex digits: a hash's first bits, even among all documents. No id is as great as "g".
+    below = f"{int(share * 2**32):08x}" if share < 1 else "g"
+    names = [measure.name for measure in MEASURES]
+    query = f"""
+        SELECT part, doc_id, {", ".join(f"f.{name}::DOUBLE AS {name}" for name in names)}, coalesce(f.n_tokens, 0) AS n_tokens,
+               len(v.failed) AS failures, coalesce(v.rule, '') AS first_rule
+        FROM (SELECT * FROM stage_verdicts WHERE stage = 'quality' AND doc_id < '{below}') v
+        JOIN (SELECT * FROM features WHERE doc_id < '{below}') f USING (part, doc_id)
+        ORDER BY doc_id, part
+    """
+    found = ledger.connection.execute(query).fetchnumpy()
+    columns = {name: np.ma.filled(found[name], np.nan) for name in names}
+    return Sampled(share, found["doc_id"], found["part"], columns, found["n_tokens"], found["failures"], found["first_rule"])
+
+
+def histograms(sampled: Sampled, rules: Sequence[Rule]) -> list[dict[str, Any]]:
+    """A histogram of every measured number: those with a rule first, in the order of the rules, each with its curves."""
+    by_name = {rule.measured: rule for rule in rules}
+    names = [*by_name, *(name for name in sampled.columns if name not in by_name)]
+    return [_histogram(sampled, name, by_name.get(name)) for name in names if len(sampled.n_tokens)]
+
+
+def _histogram(sampled: Sampled, name: str, rule: Rule | None) -> dict[str, Any]:
+    values = sampled.columns[name]
+    bounds = [threshold for _, threshold in rule.bounds()] if rule else []
+    low, step = _range(values, bounds)
+    place = np.clip(np.floor((values - low) / step), 0, BARS - 1)
+    is_known = ~np.isnan(values)
+    kept = sampled.failures == 0
+    by_this = np.zeros(len(values), bool) if rule is None else _fails(rule, values)
+    series = {"kept": kept, "dropped_by_this": by_this & ~kept, "dropped_by_others": ~kept & ~by_this}
+    bars = {
+        label: np.bincount(place[chosen & is_known].astype(np.int64), minlength=BARS).tolist() for label, chosen in series.items()
+    }
+    curves = [_curve(sampled, rule, kind, threshold, low, step) for kind, threshold in rule.bounds()] if rule else []
+    return {"name": name, "low": low, "step": step, "bars": bars, "unknown": int((~is_known).sum()), "curves": curves}
+
+
+def _fails(rule: Rule, values: np.ndarray) -> np.ndarray:
+    return rule.failures(values)[0]
+
+
+def _range(values: np.ndarray, bounds: Sequence[float]) -> tuple[float, float]:
+    """Where the bars begin, and the width of one: 1, 2 or 5 times a power of ten, so that thresholds are round numbers."""
+    known = values[np.isfinite(values)]
+    ends = [*np.quantile(known, [_FIRST_BAR, _LAST_BAR]), *bounds, *(2 * bound for bound in bounds)] if len(known) else [0.0, 1.0]
+    low, high = float(min(ends)), float(max(ends))
+    wanted = (high - low) / (BARS - 2) or 1.0
+    power = 10.0 ** math.floor(math.log10(wanted))
+    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= wanted * (1 - 1e-9))
+    return math.floor(low / step + 1e-9) * step, step
+
+
+def _curve(sampled: Sampled, rule: Rule, kind: str, threshold: float, low: float, step: float) -> dict[str, Any]:
+    """What passes quality at each stop of a slider over one bound, all other bounds as they are."""
+    values = sampled.columns[rule.measured]
+    lower = kind in ("minimum", "above")
+    others = replace(rule, minimum=None, above=None) if lower else replace(rule, maximum=None, below=None)
+    # A document with this one failure, or none, is decided by this bound alone, once it holds the rule's other bound.
+    decided = (sampled.failures == 0) | ((sampled.failures == 1) & (sampled.first_rule == rule.name))
+    decided &= ~_fails(others, values) & ~np.isnan(values)
+    order = np.argsort(values[decided], kind="stable")
+    ordered, tokens = values[decided][order], np.concatenate([[0], np.cumsum(sampled.n_tokens[decided][order])])
+    rounded = [round(low + number * step, 10) for number in range(BARS + 1)]
+    stops = sorted({*rounded, threshold})
+    # `minimum` and `below` tell apart what is less than the threshold, `above` and `maximum` what is not more.
+    cut = np.searchsorted(ordered, stops, side="left" if kind in ("minimum", "below") else "right")
+    documents = len(ordered) - cut if lower else cut
+    n_tokens = tokens[-1] - tokens[cut] if lower else tokens[cut]
+    return {
+        "rule": rule.name,
+        "key": f"quality.{rule.measured}.{_SIDES[kind]}",
+        "kind": kind,
+        "threshold": threshold,
+        "stops": stops,
+        "documents": documents.tolist(),
+        "tokens": n_tokens.tolist(),
+    }

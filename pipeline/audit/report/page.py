@@ -1,0 +1,95 @@
+"""The report: one HTML page that shows where the pages of a crawl went, to be opened from disk and sent around.
+
+The page is self-contained: style, script and data are inside it, and its content security policy lets nothing else run or load.
+What came from the Web is data in a JSON block, in which no `<` occurs, and the script puts it on the page as text alone, so that
+markup of a hostile page stays letters. Every figure is the ledger's.
+"""
+
+import base64
+import hashlib
+import json
+from dataclasses import asdict
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pipeline
+from pipeline.audit.diff.difference import difference
+from pipeline.audit.report.examples import pages
+from pipeline.audit.report.numbers import histograms, read_numbers
+from pipeline.audit.report.tables import rules, tables
+from pipeline.audit.yields import yield_rows
+from pipeline.corpus.ledger import Ledger
+from pipeline.files import write_text
+from pipeline.manifest import Manifest
+from pipeline.quality import config as quality
+
+_SCRIPTS = ("charts.js", "comparison.js", "report.js")
+
+
+class ReportError(Exception):
+    """There is nothing to report; the message says why and what to do."""
+
+
+def report_data(ledger: Ledger, manifest: Manifest, other: Ledger | None = None) -> dict[str, Any]:
+    """All that the page shows, as plain JSON; what differs from the corpus `other` too, where one is given.
+
+    Raises ReportError for a corpus that was never counted.
+    """
+    stages = yield_rows(ledger)
+    if not stages:
+        raise ReportError(f"{ledger.root}: nothing is counted yet; `run` its manifest to the end first")
+    of_quality = quality.rules_of(manifest.quality)
+    numbers = read_numbers(ledger)
+    dropping = rules(ledger, of_quality)
+    last = ledger.rows("SELECT run_id, finished::VARCHAR, status FROM runs ORDER BY started DESC LIMIT 1")
+    fingerprint = ledger.root / "tokens" / "dataset.json"
+    return {
+        "corpus": ledger.root.resolve().name,
+        "version": pipeline.__version__,
+        "run": dict(zip(("run_id", "finished", "status"), last[0], strict=True)) if last else {},
+        "fingerprint": json.loads(fingerprint.read_text(encoding="utf-8"))["fingerprint"] if fingerprint.exists() else None,
+        "sampled": numbers.share,
+        "judged": len(numbers.n_tokens),
+        "stages": [{name: value for name, value in stage.items() if name != "rules"} for stage in stages],
+        "rules": dropping,
+        "numbers": histograms(numbers, of_quality),
+        "kept_by_quality": {
+            "documents": int((numbers.failures == 0).sum()),
+            "tokens": int(numbers.n_tokens[numbers.failures == 0].sum()),
+        },
+        "tables": tables(ledger),
+        "pages": pages(
+            ledger, [(each["stage"], each["rule"]) for each in dropping if each["first"]], of_quality, manifest.pii, numbers
+        ),
+        "comparison": {"name": other.root.resolve().name, **asdict(difference(ledger, other))} if other else None,
+    }
+
+
+def report_html(data: dict[str, Any]) -> str:
+    """The page. Anything in `data` may be hostile."""
+    folder = resources.files("pipeline.audit.report") / "web"
+    style = folder.joinpath("report.css").read_text(encoding="utf-8")
+    script = "".join(folder.joinpath(name).read_text(encoding="utf-8") for name in _SCRIPTS)
+    # In JSON these three occur in strings alone, where the escapes mean the same; so no tag and no comment can begin or end.
+    content = json.dumps(data, ensure_ascii=False, separators=(",", ":"), default=str)
+    for character in "<>&\u2028\u2029":
+        content = content.replace(character, f"\\u{ord(character):04x}")
+    content = content.encode("utf-8", "replace").decode("utf-8")  # a lone surrogate has no bytes
+    page = folder.joinpath("report.html").read_text(encoding="utf-8")
+    parts = {"STYLE": style, "SCRIPT": script, "STYLE_HASH": _hash(style), "SCRIPT_HASH": _hash(script), "DATA": content}
+    head, *rest = page.split("{{")
+    pieces = [head]
+    for piece in rest:  # in one pass, so that nothing in the data is taken for a mark
+        name, _, text = piece.partition("}}")
+        pieces += [parts[name], text]
+    return "".join(pieces)
+
+
+def write_report(path: Path, data: dict[str, Any]) -> None:
+    """Write the page as a whole, or leave what was there. Raises OSError."""
+    write_text(path, report_html(data))
+
+
+def _hash(content: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()

@@ -1,0 +1,162 @@
+"""The stored columns that `what-if` judges again, as arrays, without a text.
+
+The tables of a part hold the same documents in the same order; the verdicts of a stage are those of the documents that the stage
+before it kept. That is how the units write them, and it is checked here by their ids, so that an answer is never made of rows
+that do not belong together.
+
+Legend of shapes: D documents of a part; N pages, those of all parts that quality keeps at present or would keep.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.corpus.columns import numbers
+
+# What `hosts` counts of each page.
+HOST_NUMBERS = ("num_ng_letters_not_allowed", "has_dating_expression")
+
+
+class WhatIfError(Exception):
+    """What was asked cannot be answered from this corpus; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """The documents of one part, in the order of the input.
+
+    n_chars and n_tokens are those of the texts as extracted. passed: how many of the judging stages behind extract keep the
+    document at present. sizes: by stage that changes texts, the characters and tokens that it leaves, 0 where a document did not
+    reach it. failed: for each document the rules of quality that it broke.
+    """
+
+    name: str
+    doc_id: pa.StringArray
+    n_chars: np.ndarray  # int64 (D,)
+    n_tokens: np.ndarray  # int64 (D,)
+    measured: Mapping[str, np.ndarray]  # each (D,); those of HOST_NUMBERS among them
+    passed: np.ndarray  # int8 (D,)
+    sizes: Mapping[str, np.ndarray]  # each int64 (D, 2)
+    failed: pa.ListArray
+
+
+@dataclass(frozen=True)
+class Pages:
+    """The pages of all parts that quality keeps at present or would keep, as `Part` has them, and where each one stands.
+
+    starts: int64 (parts + 1,), where the pages of each part begin. row: int32 (N,), the page's row in its part. first: by
+    alternative the number of the first rule of quality that drops the page, int16 (N,), the number of rules where none does.
+    """
+
+    parts: tuple[str, ...]
+    starts: np.ndarray
+    row: np.ndarray
+    doc_id: pa.ChunkedArray
+    n_chars: np.ndarray
+    n_tokens: np.ndarray
+    host_numbers: Mapping[str, np.ndarray]
+    passed: np.ndarray
+    sizes: Mapping[str, np.ndarray]
+    first: Sequence[np.ndarray]
+
+    @classmethod
+    def of(cls, part: Part, rows: np.ndarray, first: Sequence[np.ndarray]) -> "Pages":
+        """Those documents of a part that stand in `rows`."""
+        return cls(
+            parts=(part.name,),
+            starts=np.array([0, len(rows)]),
+            row=rows.astype(np.int32),
+            doc_id=pa.chunked_array([part.doc_id.take(pa.array(rows))]),
+            n_chars=part.n_chars[rows],
+            n_tokens=part.n_tokens[rows],
+            host_numbers={name: part.measured[name][rows] for name in HOST_NUMBERS},
+            passed=part.passed[rows],
+            sizes={stage: of_stage[rows] for stage, of_stage in part.sizes.items()},
+            first=[each[rows] for each in first],
+        )
+
+    @classmethod
+    def joined(cls, found: Sequence["Pages"]) -> "Pages":
+        """The pages of at least one part behind one another."""
+        return cls(
+            parts=tuple(part for pages in found for part in pages.parts),
+            starts=np.cumsum([0, *(len(pages.row) for pages in found)]),
+            row=np.concatenate([pages.row for pages in found]),
+            doc_id=pa.chunked_array([chunk for pages in found for chunk in pages.doc_id.chunks], pa.string()),
+            n_chars=np.concatenate([pages.n_chars for pages in found]),
+            n_tokens=np.concatenate([pages.n_tokens for pages in found]),
+            host_numbers={name: np.concatenate([pages.host_numbers[name] for pages in found]) for name in HOST_NUMBERS},
+            passed=np.concatenate([pages.passed for pages in found]),
+            sizes={stage: np.concatenate([pages.sizes[stage] for pages in found]) for stage in found[0].sizes},
+            first=[np.concatenate(of_alternative) for of_alternative in zip(*(pages.first for pages in found), strict=True)],
+        )
+
+    def of_part(self, number: int) -> slice:
+        """Where the pages of part `number` stand."""
+        return slice(int(self.starts[number]), int(self.starts[number + 1]))
+
+
+def parts_of(root: Path, stages: Sequence[str]) -> tuple[str, ...]:
+    """The parts of the corpus. Raises WhatIfError when a stage lacks one of them."""
+    parts = tuple(sorted(path.stem for path in (root / "features").glob("*.parquet")))
+    if not parts:
+        raise WhatIfError(f"{root} holds no documents yet; `run` a manifest with this output first")
+    folders = ["documents", "token_counts", "signatures", *(f"verdicts/{stage}" for stage in stages)]
+    for name in (f"{folder}/{part}.parquet" for folder in folders for part in parts):
+        if not (root / name).exists():
+            raise WhatIfError(f"{root} is not built to the end: {name} is missing; `run` its manifest again first")
+    return parts
+
+
+def stored(root: Path, name: str, columns: Sequence[str], optional: Sequence[str] = ()) -> pa.Table:
+    """Columns of the file `name`, those of `optional` where it has them. Raises WhatIfError when it lacks one of the others.
+
+    One thread reads: for files of this size that takes a third of the processors' time that several take.
+    """
+    with pq.ParquetFile(root / name, pre_buffer=False) as parquet:
+        table = parquet.read(columns=[*columns, *optional], use_threads=False)
+    for column in columns:
+        if column not in table.column_names:
+            raise WhatIfError(
+                f"{root / name} has no column {column!r}: the corpus was made by an older version; `run` its manifest again first"
+            )
+    return table.combine_chunks()
+
+
+def read_part(root: Path, part: str, stages: Sequence[str], columns: Sequence[str]) -> Part:
+    """The columns of one part: sizes, what each of the judging `stages` decided (quality first), and the measured `columns`.
+
+    Raises WhatIfError when a column was never measured, or when tables do not hold the same documents.
+    """
+    wanted = sorted({"num_letters", *HOST_NUMBERS, *columns})
+    features = stored(root, f"features/{part}.parquet", ["doc_id", *wanted])
+    doc_id = features["doc_id"].combine_chunks()
+    counted = stored(root, f"token_counts/{part}.parquet", ["doc_id", "n_tokens"])
+    check_ids(root, f"token_counts/{part}.parquet", counted["doc_id"], doc_id)
+
+    failed = stored(root, f"verdicts/{stages[0]}/{part}.parquet", ["failed"])["failed"].combine_chunks()
+    passed = np.zeros(len(doc_id), dtype=np.int8)
+    reached = np.arange(len(doc_id))
+    sizes = {}
+    for number, stage in enumerate(stages):
+        name = f"verdicts/{stage}/{part}.parquet"
+        verdicts = stored(root, name, ["doc_id", "kept"], optional=["n_chars", "n_tokens"])
+        check_ids(root, name, verdicts["doc_id"], doc_id.take(pa.array(reached)) if number else doc_id)
+        if "n_chars" in verdicts.column_names:
+            sizes[stage] = np.zeros((len(doc_id), 2), dtype=np.int64)
+            sizes[stage][reached] = np.stack([verdicts[column].to_numpy() for column in ("n_chars", "n_tokens")], axis=1)
+        reached = reached[verdicts["kept"].to_numpy()]
+        passed[reached] = number + 1
+    measured = numbers(features, wanted)
+    n_chars = measured["num_letters"].astype(np.int64)
+    return Part(part, doc_id, n_chars, counted["n_tokens"].to_numpy(), measured, passed, sizes, failed)
+
+
+def check_ids(root: Path, name: str, found: pa.ChunkedArray, expected: pa.Array) -> None:
+    """Raise WhatIfError unless the ids that were `found` in the file `name` are those that must be there, in their order."""
+    if not found.combine_chunks().equals(expected):
+        raise WhatIfError(f"{root / name} does not hold the documents of the stage before it; `run` the corpus's manifest again")

@@ -1,0 +1,210 @@
+"""The lines of a batch of texts as records, read in one compiled pass, and the edits that remove lines and white space.
+
+Shapes: T texts, L lines of all texts in their order.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numba
+import numpy as np
+
+from pipeline.text.utf16 import batch_units, is_second_half
+
+# What a character may be to cleaning: the last bit is for what is counted by itself, the first ones are for the classes that the
+# automaton of furniture asks for.
+MOST_ASKED = 48
+MENDABLE, SPACE, ORNAMENT, BEFORE_MARK, HEADING, KANA_OR_KANJI, COUNTED = (1 << bit for bit in range(MOST_ASKED, MOST_ASKED + 7))
+KEPT = 0  # of the kinds of lines
+_LINE_FEED = ord("\n")
+
+# Records and not columns by number: compiled code is cached by the types of what it gets, and the fields are part of the type.
+LINE = np.dtype(
+    [
+        ("text", np.int64),  # its number
+        ("point", np.int64),  # code points of the text before the line, and up to its end
+        ("past_point", np.int64),
+        ("start", np.int64),  # as code units of the batch
+        ("end", np.int64),
+        ("head", np.int64),  # without white space
+        ("tail", np.int64),
+        ("bare_start", np.int64),  # without ornaments
+        ("bare_end", np.int64),
+        ("seen", np.int64),  # what its characters are, all bits together
+    ]
+)
+TEXT = np.dtype(
+    [
+        ("first_line", np.int64),
+        ("western", np.int64, 2),  # commas and full stops behind a Japanese word
+        ("japanese", np.int64, 2),  # the same, counted where there are Western ones
+        ("signs", np.int64),  # lines that end in # or ¶ behind a Japanese word
+    ]
+)
+
+
+class Meanings(NamedTuple):
+    """What each code unit is, in two steps: a table of the bits themselves would not fit the nearest cache."""
+
+    classes: np.ndarray  # uint8 of shape (65536,)
+    bits: np.ndarray  # int64: of each class
+
+
+class Lines(NamedTuple):
+    """The lines of T texts."""
+
+    units: np.ndarray  # uint16, of `batch_units`
+    table_L: np.ndarray  # LINE
+    texts_T: np.ndarray  # TEXT, and one more, so that the lines of a text end where those of the next one begin
+
+
+def meanings_of(members: Sequence[tuple[int, np.ndarray]]) -> Meanings:
+    """Of pairs of a bit and the table (bool of shape (65536,)) of those that have it."""
+    bits = np.zeros(len(members[0][1]), dtype=np.int64)
+    for bit, table in members:
+        bits[table] |= bit
+    values, classes = np.unique(bits, return_inverse=True)
+    return Meanings(classes.astype(np.uint8), values)
+
+
+def read_lines(texts: Sequence[str], meanings: Meanings) -> Lines:
+    """The lines of `texts`, which line feeds part."""
+    units, bounds = batch_units(texts)
+    line_feeds = np.flatnonzero(units == _LINE_FEED)
+    lines = Lines(units, np.empty(len(line_feeds) - 1, dtype=LINE), np.zeros(len(texts) + 1, dtype=TEXT))
+    _read(lines, bounds, line_feeds, meanings)
+    return lines
+
+
+def places_of(lines: Lines, chosen: np.ndarray) -> Iterator[tuple[int, int, int]]:
+    """Of each of the `chosen` lines, by number, its text and its start and end as code points."""
+    return zip(*(lines.table_L[field][chosen].tolist() for field in ("text", "point", "past_point")), strict=True)
+
+
+@numba.njit(cache=True, nogil=True)
+def _read(lines: Lines, bounds: np.ndarray, line_feeds: np.ndarray, meanings: Meanings) -> None:
+    units, classes, bits = lines.units, meanings.classes, meanings.bits
+    text, point = 0, 0
+    for number in range(len(line_feeds) - 1):
+        start, end = line_feeds[number] + 1, line_feeds[number + 1]
+        if start == bounds[text + 1]:
+            text += 1
+            point = 0
+            lines.texts_T[text].first_line = number
+        line, of_text = lines.table_L[number], lines.texts_T[text]
+        seen = 0
+        for index in range(start, end):
+            seen |= bits[classes[units[index]]]
+        line.text, line.start, line.end, line.seen = text, start, end, seen
+        line.head, line.tail = _without(units, meanings, start, end, SPACE)
+        line.bare_start, line.bare_end = _without(units, meanings, start, end, ORNAMENT)
+        line.point = point
+        point += end - start
+        # Few lines have such characters, so that the loop above has no branch.
+        if seen & COUNTED:
+            for index in range(start, end):
+                point -= is_second_half(units, index)
+                if units[index] == ord("，") or units[index] == ord("．"):
+                    of_text.western[int(units[index] == ord("．"))] += _is_behind_word(units, meanings, index)
+        line.past_point = point
+        point += 1
+        last = units[line.tail - 1]
+        if (last == ord("#") or last == ord("¶")) and bits[classes[units[line.tail - 2]]] & HEADING:
+            of_text.signs += 1
+    lines.texts_T[len(bounds) - 1].first_line = len(line_feeds) - 1
+    for text in range(len(bounds) - 1):
+        of_text = lines.texts_T[text]
+        if of_text.western[0] or of_text.western[1]:
+            for index in range(bounds[text], bounds[text + 1]):
+                if units[index] == ord("、") or units[index] == ord("。"):
+                    of_text.japanese[int(units[index] == ord("。"))] += _is_behind_word(units, meanings, index)
+
+
+@numba.njit(cache=True, nogil=True)
+def _is_behind_word(units: np.ndarray, meanings: Meanings, index: int) -> bool:
+    """Whether Japanese stands before `index`, or a kanji of two units, from U+20000 to U+3FFFF."""
+    is_pair = 0xDC00 <= units[index - 1] <= 0xDFFF and 0xD840 <= units[index - 2] <= 0xD8BF
+    return is_pair or meanings.bits[meanings.classes[units[index - 1]]] & BEFORE_MARK != 0
+
+
+@numba.njit(cache=True, nogil=True)
+def _without(units: np.ndarray, meanings: Meanings, start: int, end: int, bit: int) -> tuple[int, int]:
+    """Where a line begins and ends without characters with `bit` at its ends."""
+    while start < end and meanings.bits[meanings.classes[units[end - 1]]] & bit:
+        end -= 1
+    while start < end and meanings.bits[meanings.classes[units[start]]] & bit:
+        start += 1
+    return start, end
+
+
+@numba.njit(cache=True, nogil=True)
+def lines_left(lines: Lines, kinds_L: np.ndarray, text: int, left: np.ndarray) -> int:
+    """How many lines of a text are neither blank nor removed; their numbers are written to `left`."""
+    count = 0
+    for line in range(lines.texts_T[text].first_line, lines.texts_T[text + 1].first_line):
+        if kinds_L[line] == KEPT and lines.table_L[line].tail > lines.table_L[line].head:
+            left[count] = line
+            count += 1
+    return count
+
+
+@numba.njit(cache=True, nogil=True)
+def remove_superfluous_blanks(lines: Lines, kinds_L: np.ndarray, kind: int) -> None:
+    """Give `kind` to blank lines that a single one, or the start or end of the text, makes superfluous; those that have a kind
+    are gone."""
+    for text in range(len(lines.texts_T) - 1):
+        last_blank = -1  # the one that stays when text follows
+        seen_text = False
+        for line in range(lines.texts_T[text].first_line, lines.texts_T[text + 1].first_line):
+            if kinds_L[line] != KEPT:
+                continue
+            if lines.table_L[line].tail > lines.table_L[line].head:
+                seen_text = True
+                last_blank = -1
+            elif seen_text and last_blank < 0:
+                last_blank = line
+            else:
+                kinds_L[line] = kind
+        if last_blank >= 0:
+            kinds_L[last_blank] = kind
+
+
+@numba.njit(cache=True, nogil=True)
+def removals(lines: Lines, kinds_L: np.ndarray, white_space: int) -> np.ndarray:
+    """Deletions of the lines that have a kind, each with one line feed, and of white space at the ends of the others.
+
+    Neighbouring lines that go for one reason are one deletion. `white_space` is its kind, or KEPT when it stays. Returned are
+    rows of text, start and end as code points of it, and kind, int64 of shape (deletions, 4).
+    """
+    found = np.empty((len(lines.table_L), 4), dtype=np.int64)
+    count = 0
+    for text in range(len(lines.texts_T) - 1):
+        past_line = lines.texts_T[text + 1].first_line
+        last_kept = past_line - 1
+        while last_kept >= lines.texts_T[text].first_line and kinds_L[last_kept] != KEPT:
+            last_kept -= 1
+        first_of_text = count
+        for line in range(lines.texts_T[text].first_line, past_line):
+            start, past = lines.table_L[line].point, lines.table_L[line].past_point
+            kind = kinds_L[line]
+            if kind == KEPT:
+                if lines.table_L[line].tail == lines.table_L[line].end or white_space == KEPT:
+                    continue
+                # White space takes one code unit a character.
+                start, kind = past - (lines.table_L[line].end - lines.table_L[line].tail), white_space
+            elif line < last_kept:
+                past += 1
+            else:
+                # Lines behind the last one kept take the line feed before them along, the others the one behind them.
+                start = max(start - 1, 0)
+                if start == past:
+                    continue
+            joins = (
+                kinds_L[line] != KEPT and count > first_of_text and found[count - 1, 2] == start and found[count - 1, 3] == kind
+            )
+            if joins:
+                found[count - 1, 2] = past
+            else:
+                found[count, 0], found[count, 1], found[count, 2], found[count, 3] = text, start, past, kind
+                count += 1
+    return found[:count]

@@ -1,0 +1,145 @@
+"""Near-duplicates: of documents that share most of their character 5-grams one stays, chosen by an explicit preference.
+
+Kept: documents that repeat no preferred document, and those too short for a signature. Dropped: every other, with the
+estimated Jaccard similarity to the document that stays in its place. `minhash` makes the signatures, `clusters` finds
+the duplicates; this file holds the settings, the order of preference and the rules.
+
+The setting of 20 bands of 20 rows is that of the Swallow corpus (Okazaki et al., "Building a Large Japanese Web
+Corpus for Large Language Models", COLM 2024, arXiv:2404.17733): documents of Jaccard similarity 0.9 are found with
+probability 0.925, of 0.8 with 0.207. Unlike there, no document is dropped on a shared band alone: its estimated
+similarity must reach `minimum_similarity`.
+
+Three rules, in this order:
+
+- `same_record`: the record was read before, here or in an earlier corpus (the same `doc_id`): a WARC named twice, or
+  two files that hold the same record. The value is 1.
+- `near_duplicate`: the document repeats one of this corpus. The value is the similarity to the survivor.
+- `near_duplicate_of_earlier`: the document repeats one of the corpora that `against` names, which are preferred
+  whatever their dates, so that what was published before stays as it is.
+"""
+
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import Field
+
+from pipeline.config import Config
+from pipeline.dedup.clusters import Clusters
+from pipeline.rules import Rule, judge
+
+SWALLOW = "Swallow, arXiv:2404.17733, deduplication"
+
+DUPLICATES_SCHEMA = pa.schema(
+    [
+        pa.field("doc_id", pa.string(), nullable=False),
+        pa.field("cluster_id", pa.string(), nullable=False),  # the survivor's doc_id names the cluster
+        pa.field("survivor_id", pa.string(), nullable=False),
+        pa.field("similarity", pa.float32(), nullable=False),  # estimated Jaccard similarity to the survivor
+        pa.field("cluster_size", pa.int64(), nullable=False),  # survivor and earlier documents included
+    ]
+)
+
+
+class DedupConfig(Config):
+    """The manifest's section `dedup`."""
+
+    # The default three are the Swallow corpus's.
+    rows: int = Field(default=20, ge=1, description="signature values in a band; more rows find fewer, closer pairs")
+    bands: int = Field(default=20, ge=1, description="bands in a signature; more bands find more pairs")
+    shingle: int = Field(default=5, ge=1, description="characters in a shingle")
+    survivor: Literal["newest", "oldest", "longest"] = Field(
+        default="newest", description="which document of a cluster stays; Swallow keeps the newest"
+    )
+    # With 400 values the estimate of a Jaccard similarity of 0.7 has the standard error sqrt(0.7 * 0.3 / 400) =
+    # 0.023, so 0.77 lies three of them above: of pairs below 0.7 one in 700 passes, if a band brought it here at all.
+    minimum_similarity: float = Field(
+        default=0.77, ge=0, le=1, description="estimated Jaccard similarity from which documents count as duplicates"
+    )
+    against: tuple[str, ...] = Field(default=(), description="folders of earlier corpora that this one must not repeat")
+
+    @property
+    def values(self) -> int:
+        """Values in a signature."""
+        return self.rows * self.bands
+
+
+def rules_of(config: DedupConfig) -> tuple[Rule, ...]:
+    """The rules of the stage; `judge_duplicates` measures what they judge."""
+    return (
+        Rule("same_record", maximum=0, source="a record counts once"),
+        Rule("near_duplicate", below=config.minimum_similarity, source=SWALLOW),
+        Rule("near_duplicate_of_earlier", below=config.minimum_similarity, source=SWALLOW),
+    )
+
+
+def preference_order(
+    date: pa.Array | pa.ChunkedArray,
+    n_chars: np.ndarray,
+    doc_id: pa.Array | pa.ChunkedArray,
+    earlier: np.ndarray,
+    survivor: Literal["newest", "oldest", "longest"],
+) -> np.ndarray:
+    """The indices, int64 (N,), that put documents in order of preference, the best survivor first.
+
+    date: a type that sorts by time (timestamp, or ISO 8601 in UTC as string); null is the least preferred. n_chars:
+    int (N,), length of the text. doc_id: string. earlier: bool (N,), true for documents of earlier corpora, which
+    come before all others. Ties go to the newer and the longer document (with `oldest`, the longer), then to the
+    smaller doc_id, so the order is a function of the documents and not of how they were read.
+    """
+    keys = {
+        "newest": [("date", "descending"), ("n_chars", "descending")],
+        "oldest": [("date", "ascending"), ("n_chars", "descending")],
+        "longest": [("n_chars", "descending"), ("date", "descending")],
+    }[survivor]
+    table = pa.table({"late": pa.array(~earlier).cast(pa.int8()), "date": date, "n_chars": n_chars, "doc_id": doc_id})
+    order = pc.sort_indices(table, sort_keys=[("late", "ascending"), *keys, ("doc_id", "ascending")])
+    return order.to_numpy().astype(np.int64)
+
+
+def judge_duplicates(
+    doc_id: pa.Array | pa.ChunkedArray, earlier: np.ndarray, clusters: Clusters, config: DedupConfig
+) -> pa.Table:
+    """The verdicts, of `rules.VERDICT_SCHEMA`, on the documents that are not `earlier`.
+
+    All arguments are in order of preference: doc_id (string), earlier (bool (N,)) and the clusters of these documents.
+    """
+    repeats = clusters.survivor != np.arange(len(clusters.survivor))
+    of_earlier = earlier[clusters.survivor]
+    measured = {
+        "same_record": _seen_before(doc_id).astype(np.float64),
+        "near_duplicate": np.where(repeats & ~of_earlier, clusters.similarity, 0.0),
+        "near_duplicate_of_earlier": np.where(repeats & of_earlier, clusters.similarity, 0.0),
+    }
+    here = np.flatnonzero(~earlier)
+    return judge(rules_of(config), doc_id.take(pa.array(here)), {name: values[here] for name, values in measured.items()})
+
+
+def duplicates(doc_id: pa.Array | pa.ChunkedArray, earlier: np.ndarray, clusters: Clusters) -> pa.Table:
+    """The table `duplicates.parquet`, of `DUPLICATES_SCHEMA`: each document that is not `earlier` and not alone.
+
+    The arguments are those of `judge_duplicates`. Survivors have rows too, since the size of a cluster tells of the
+    quality of a text (FineWeb-2 repeats documents by it); a survivor of an earlier corpus appears as `survivor_id`
+    alone.
+    """
+    members = np.flatnonzero(~earlier & (clusters.cluster_size > 1))
+    survivor_id = doc_id.take(pa.array(clusters.survivor[members]))
+    return pa.table(
+        [
+            doc_id.take(pa.array(members)),
+            survivor_id,
+            survivor_id,
+            pa.array(clusters.similarity[members].astype(np.float32)),
+            pa.array(clusters.cluster_size[members]),
+        ],
+        schema=DUPLICATES_SCHEMA,
+    )
+
+
+def _seen_before(doc_id: pa.Array | pa.ChunkedArray) -> np.ndarray:
+    """Which entries repeat an entry before them: bool (N,)."""
+    array = doc_id.combine_chunks() if isinstance(doc_id, pa.ChunkedArray) else doc_id
+    # Codes are given in order of first appearance, so an entry is new where its code exceeds all before it.
+    codes = array.dictionary_encode().indices.to_numpy(zero_copy_only=False)
+    return codes <= np.concatenate([[-1], np.maximum.accumulate(codes)[:-1]]) if len(codes) else np.zeros(0, dtype=bool)

@@ -1,0 +1,122 @@
+"""What is done and what is not: the units of each stage, their keys, and why a unit is stale.
+
+A unit is done when the ledger has its row under its present key and its files are there. The plan reads the ledger and the
+folder and changes neither; the runner acts on it, `status` prints it.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipeline.corpus.ledger import Ledger
+from pipeline.engine.task import Task
+from pipeline.flow import Fixed, Stage, ingredients, unit_key
+from pipeline.inputs.sources import Source
+from pipeline.manifest import Manifest
+from pipeline.tokenize import publish as dataset
+
+ALL = "all"  # the part of a stage that works on the whole corpus
+
+
+@dataclass
+class Unit:
+    """A unit of work and what the ledger will say of it."""
+
+    stage: Stage
+    task: Task
+    made_of: Any
+    key: str
+    errors: int = 0
+    deaths: list[int] = field(default_factory=list)
+
+
+class Plan:
+    """What is done and what is not, computed from the ledger, the files and the manifest; it changes neither."""
+
+    def __init__(self, root: Path, manifest: Manifest, ledger: Ledger, sources: list[Source], fixed: dict[str, Fixed]) -> None:
+        self.root = root
+        self.fixed = fixed
+        self.manifest = manifest
+        self.units = ledger.units()
+        self.inputs = _parts_of(ledger, sources)
+        self.parts = sorted(self.inputs)
+        self.digests: dict[str, str] = {}
+        for unit in self.units.values():
+            self.digests.update(unit.output)
+
+    def of(self, stage: Stage) -> list[Unit]:
+        """All units of a stage, done or not, given what the stages before it left."""
+        names = self.parts
+        if stage.scope == "corpus":
+            names = [ALL]
+        elif stage.scope == "shard":
+            names = dataset.shard_names(self.root)
+        return [self._unit(stage, name) for name in names]
+
+    def _unit(self, stage: Stage, part: str) -> Unit:
+        source = self.inputs.get(part) if stage.scope == "input" else None
+        made_of = ingredients(stage, self.fixed[stage.name], self.digests, part, self.parts)
+        if source is not None:
+            made_of["reads"] = {f"input {source.uri} [{source.start}, {source.end})": source.identity}
+        task = Task(str(self.root), stage.name, part, tuple(self.parts), self.manifest, source)
+        return Unit(stage, task, made_of, unit_key(made_of))
+
+    def is_done(self, unit: Unit) -> bool:
+        """Whether the ledger has the unit under its present key and its files are there."""
+        row = self.units.get((unit.stage.name, unit.task.part))
+        if row is None or row.status != "done" or row.key != unit.key:
+            return False
+        return all((self.root / name).exists() for name in row.output if is_file_name(name))
+
+    def why(self, unit: Unit) -> str:
+        """Why a unit is not done, in a sentence."""
+        row = self.units.get((unit.stage.name, unit.task.part))
+        if row is None:
+            return "never done"
+        if row.status != "done":
+            return f"failed: {row.error}"
+        reasons = []
+        if row.ingredients.get("code") != unit.made_of["code"]:
+            reasons.append("its code or a library changed")
+        reasons += _differences("", row.ingredients.get("settings"), unit.made_of["settings"])
+        before, now = row.ingredients.get("reads", {}), unit.made_of["reads"]
+        changed = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
+        if changed:
+            more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
+            reasons.append(f"{', '.join(changed[:3])}{more} changed")
+        missing = [name for name in row.output if is_file_name(name) and not (self.root / name).exists()]
+        reasons += [f"{name} is missing" for name in missing[:3]]
+        return "; ".join(reasons) or "its key changed"
+
+
+def _parts_of(ledger: Ledger, sources: list[Source]) -> dict[str, Source]:
+    """Sources by part name; a source keeps the name it was first given, so that a new input renames no old part."""
+    known = {(uri, start, end): part for uri, start, end, part in ledger.rows("SELECT * FROM inputs")}
+    following = 1 + max((int(part.removeprefix("part-")) for part in known.values()), default=-1)
+    named = {}
+    for source in sources:
+        place = (source.uri, source.start, source.end)
+        if place not in known:
+            known[place] = f"part-{following:05d}"
+            following += 1
+        named[known[place]] = source
+    return named
+
+
+def _differences(prefix: str, before: Any, now: Any) -> list[str]:
+    """The settings that changed, as `key: old -> new`."""
+    if before == now:
+        return []
+    if isinstance(before, dict) and isinstance(now, dict):
+        found = []
+        for key in sorted({*before, *now}):
+            found += _differences(f"{prefix}.{key}".lstrip("."), before.get(key), now.get(key))
+        return found
+    if isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
+        return [item for old, new in zip(before, now, strict=True) for item in _differences(prefix, old, new)]
+    return [f"{prefix or 'a list or model'}: {before} -> {now}"]
+
+
+def is_file_name(name: str) -> bool:
+    """Whether a unit's output is a file; the others are digests of something inside one."""
+    return "." in Path(name).name

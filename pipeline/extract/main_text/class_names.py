@@ -1,0 +1,184 @@
+"""What the words in an element's `class`, `id`, `role` and `itemprop` say about it: what authors call the parts of a page.
+
+Every start tag of a page is asked for two dozen kinds of words. Searching them one after the other took longer than reading the
+page, and remembering the answers helps little where each element has an id of its own. So all words of all kinds are made
+into one automaton that reads each byte of an attribute once.
+
+The tables are written as alternatives of Python's `re`, of which they use four signs: `?` for a letter that may be missing, `\\b`
+for the edge of a run of letters, digits and underscores, `^` and `$` for the edges of the word. Case makes no difference.
+"""
+
+import functools
+from itertools import product
+
+import numba
+import numpy as np
+
+from pipeline.extract.html.tokens import STYLE, Tokens
+from pipeline.text.word_automaton import automaton_of
+
+WORD_KINDS = {
+    "content": r"article|body|content|entry|main|post|text|story|markdown|prose|document|blog",
+    "article_body": r"article-?_?body|entry-?_?content|post-?_?content|post-?_?body|main-?_?content|main-?_?text|story-?_?body"
+    r"|article-?_?content|article-?_?text|blog-?_?body|article__body|entry-body|markdown-body|\brst-content|\bprose\b|\bhonbun",
+    "navigation": r"nav|menu|breadcrumb|crumb|pankuzu|topicpath|gnav|skip|sitemap",
+    "side": r"side|aside|sub-?_?column|rail|widget|\bleft\b|\bright\b|secondary|complementary",
+    "foot": r"foot|copyright|bottom|colophon|contentinfo",
+    "head": r"head|masthead|banner|logo|\btop\b",
+    "comment": r"comment|disqus|respond|reply|discuss|trackback|pingback",
+    "related": r"relat|recommend|similar|popular|ranking|recent|latest|more|read-?_?next|teaser|outbrain|taboola|see-?_?also"
+    r"|suggest|trending|kanren|osusume|card",
+    "share": r"share|sharing|social|sns|tweet|twitter|facebook|follow|bookmark|hatena|like",
+    "advertisement": r"\bad\b|\bads\b|advert|sponsor|promo|\bpr\b|affiliate|newsletter|subscri|signup|sign-up|campaign|cta"
+    r"|paywall",
+    "meta": r"meta|date|time|author|byline|posted|publish|info|credit|profile|bio\b|avatar|user",
+    "tag": r"tag|categor|label|topic|keyword|genre",
+    "pages": r"pager|pagination|page-?nav|prev|next|older|newer|neighbor",
+    "contents": r"toc|table-?of-?contents|index|mokuji",
+    "notice": r"cookie|consent|modal|popup|overlay|alert|notice|gdpr|banner|toast|privacy",
+    "list": r"list|archive|items|grid|feed|loop|carousel|slider|gallery",
+    "caption": r"caption|figure|image|photo|media|wp-caption|thumb|video",
+    "title": r"title|headline|heading|subject|lead|excerpt|summary|abstract|intro|dek",
+    "code": r"highlight|code|source|syntax|hljs|prettyprint|console",
+    "hidden": r"hidden|hide|collapse|sr-only|screen-reader|visually|invisible|print|d-none",
+    "form": r"form|search|login|input|button|btn|contact|register",
+    "message": r"message|thread|topic|forum|postbody|post_body|bbs|question|answer|\bres\b|review",
+}
+# Whole words of what is no main text wherever it stands. First line numbers and anchors beside code and headings in Pygments,
+# Rouge, Chroma, Hexo and Sphinx, landmarks of ARIA, and questions about cookies, whose parts are joined in every way.
+_QUESTIONS = product(
+    ("cookie", "cookie-", "cookie_", "gdpr", "gdpr-", "gdpr_", "consent", "consent-", "consent_"),
+    ("bar", "banner", "consent", "notice", "law", "policy", "popup", "message", "box", "modal"),
+)
+LEFT_OUT_WORDS = "|".join(
+    rf"^{word}$"
+    for word in (
+        *("gutter", "rouge-gutter", "linenos?", "linenodiv", "lnt", "ln", "line-numbers?", "headerlink"),
+        *("navigation", "contentinfo", "cookie", *map("".join, _QUESTIONS)),
+    )
+)
+# Readers' comments in WordPress, Movable Type and Disqus, which are remarks in code where a `span` bears the class.
+COMMENT_WORDS = "^comments?$|^commentlist$|^comment-respond$|^respond$|^disqus_thread$|^dsq-brlink$"
+LEFT_OUT, COMMENTS = 1 << len(WORD_KINDS), 1 << len(WORD_KINDS) + 1
+
+# What the automaton reads: a letter, a digit or byte beyond ASCII, an underscore, a hyphen, any other byte; and between the bytes
+# the edge of a run of letters and the edge of the word.
+_OTHER_LETTER, _UNDERSCORE, _HYPHEN, _OTHER, _RUN_EDGE, _WORD_EDGE, SYMBOLS = range(26, 33)
+
+
+def words_of(page: np.ndarray, tokens: Tokens) -> np.ndarray:
+    """By token the bits of the WORD_KINDS, LEFT_OUT and COMMENTS that its attributes hold, int32; LEFT_OUT too where its style
+    hides it."""
+    owned = (tokens.owners, tokens.attributes, tokens.value_starts, tokens.value_ends)
+    words: np.ndarray = _read_attributes(page, len(tokens.kinds), *owned, *_tables(), LEFT_OUT)
+    return words
+
+
+@functools.cache
+def _tables() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The automaton's next states and bits of states, and the symbol of every byte."""
+    symbols = np.full(256, _OTHER, dtype=np.uint8)
+    symbols[0x80:] = symbols[0x30:0x3A] = _OTHER_LETTER
+    symbols[0x41:0x5B] = symbols[0x61:0x7B] = np.arange(26)
+    symbols[ord("_")], symbols[ord("-")] = _UNDERSCORE, _HYPHEN
+    spellings = (
+        {spelling for alternative in words.split("|") for spelling in _spellings(alternative)}
+        for words in (*WORD_KINDS.values(), LEFT_OUT_WORDS, COMMENT_WORDS)
+    )
+    automaton = automaton_of(([_symbols_of(word, symbols) for word in words] for words in spellings), SYMBOLS)
+    return automaton.next_SA, automaton.bits_S, symbols
+
+
+def _spellings(word: str) -> list[str]:
+    """The words that one with letters that may be missing stands for."""
+    head, mark, rest = word.partition("?")
+    return [start + end for start in (head, head[:-1]) for end in _spellings(rest)] if mark else [word]
+
+
+def _symbols_of(word: str, symbols: np.ndarray) -> list[int]:
+    """What the automaton reads when it comes to `word`."""
+    found = []
+    was_letter = None  # unknown at the start, where the word goes on to the left
+    for character in word.replace("\\b", "|").replace("^", "^|").replace("$", "|$"):
+        if character in "|^$":
+            found.append(_RUN_EDGE if character == "|" else _WORD_EDGE)
+            was_letter = None
+            continue
+        symbol = int(symbols[ord(character)])
+        is_letter = symbol <= _UNDERSCORE
+        if was_letter is not None and is_letter != was_letter:
+            found.append(_RUN_EDGE)
+        found.append(symbol)
+        was_letter = is_letter
+    return found
+
+
+@numba.njit(cache=True, nogil=True)
+def _hides(page: np.ndarray, start: int, end: int) -> bool:
+    """Whether a style holds "display: none" or "visibility: hidden"."""
+    for colon in range(start, end):
+        if page[colon] != 0x3A:
+            continue
+        for name, value in ((b"display", b"none"), (b"visibility", b"hidden")):
+            position = colon + 1
+            while position < end and page[position] <= 0x20:
+                position += 1
+            if colon - len(name) < start or position + len(value) > end:
+                continue
+            is_it = True
+            for index in range(len(name)):
+                is_it &= (page[colon - len(name) + index] | 0x20) == name[index]
+            for index in range(len(value)):
+                is_it &= (page[position + index] | 0x20) == value[index]
+            if is_it:
+                return True
+    return False
+
+
+@numba.njit(cache=True, nogil=True)
+def _read_attributes(
+    page: np.ndarray,
+    tokens: int,
+    owners: np.ndarray,
+    attributes: np.ndarray,
+    starts: np.ndarray,
+    ends: np.ndarray,
+    next_SA: np.ndarray,
+    bits_S: np.ndarray,
+    symbols: np.ndarray,
+    left_out: int,
+) -> np.ndarray:
+    words = np.zeros(tokens, dtype=np.int32)
+    for attribute in range(len(owners)):
+        start, end = starts[attribute], ends[attribute]
+        if attributes[attribute] == STYLE:
+            if _hides(page, start, end):
+                words[owners[attribute]] |= left_out
+            continue
+        found = 0
+        state = 0
+        in_word = False
+        was_letter = False
+        for position in range(start, end + 1):
+            byte = page[position] if position < end else 0x20
+            if byte <= 0x20:
+                if in_word:
+                    if was_letter:
+                        state = next_SA[state, _RUN_EDGE]
+                        found |= bits_S[state]
+                    found |= bits_S[next_SA[state, _WORD_EDGE]]
+                in_word = was_letter = False
+                continue
+            if not in_word:
+                state = next_SA[0, _WORD_EDGE]
+                in_word = True
+            symbol = symbols[byte]
+            is_letter = symbol <= _UNDERSCORE
+            if is_letter != was_letter:
+                state = next_SA[state, _RUN_EDGE]
+                found |= bits_S[state]
+            state = next_SA[state, symbol]
+            found |= bits_S[state]
+            was_letter = is_letter
+        words[owners[attribute]] |= found
+    return words

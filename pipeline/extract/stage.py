@@ -1,0 +1,347 @@
+"""Stage 1, extract: from the records of an input to documents, text written here once.
+
+Keeps pages in Japanese with a main text. Drops, each by a rule with its value: what is no page (requests, redirects, PDFs,
+revisits, damaged or truncated records), what cannot be unpacked or decoded, what the rapid check finds to be in another
+language before anything is parsed (Swallow's idea, NLP2024 A6-1 section 3), what harms the parser, and what the precise
+check finds not to be Japanese. Every record gets a verdict, also those that were never pages.
+"""
+
+import hashlib
+import signal
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from types import FrameType
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import pyarrow as pa
+from pydantic import Field
+
+from pipeline.config import Config
+from pipeline.engine.local import Mark
+from pipeline.extract.charset import decode
+from pipeline.extract.html.parser_cost import NESTING_RULES, measure_nesting
+from pipeline.extract.http_body import BodyError, BodyTooLargeError, decode_body
+from pipeline.extract.language import PRECISE_RULE, RAPID_RULE, measure_language, rapid_check
+from pipeline.extract.main_text.extractors import TREE_BUILDING, Extractor, MainText, extract_main_text
+from pipeline.extract.visible_letters import VisibleLetters
+from pipeline.inputs.warc import Record
+from pipeline.rules import VERDICT_SCHEMA, Rule
+
+
+class ExtractConfig(Config):
+    """What becomes a document."""
+
+    extractor: Extractor = Field(
+        "auto",
+        description="blocks is the project's own, resiliparse and trafilatura are public ones; auto is blocks, and a "
+        "second look where they hold next to nothing",
+    )
+    max_page_bytes: int = Field(
+        10_000_000, gt=0, description="larger bodies are dropped, packed or not; Common Crawl cuts pages at 1 or 5 MiB"
+    )
+    max_seconds: float = Field(
+        20.0,
+        gt=0,
+        description="of computing for one page, where a public extractor is asked; by the clock, a worker that stands still at "
+        "a page for six times as long is ended",
+    )
+
+
+# In the order in which they are asked. Rules without bounds are facts of the record; `detail` in the verdict says which.
+RULES: tuple[Rule, ...] = (
+    Rule("corrupt_record", source="WARC 1.1, sections 4 and 5: the record is not as long as it says, or cannot be read"),
+    Rule("truncated", source="WARC 1.1, section 5.13: WARC-Truncated, the crawler stopped in the middle"),
+    Rule("not_a_page", source="a request, metadata, warcinfo or like record"),
+    Rule("revisit", source="WARC 1.1, section 6.7: the page is elsewhere"),
+    Rule("http_status", minimum=200, maximum=299, source="RFC 9110, section 15.3"),
+    Rule("not_html", source="neither the Content-Type nor the body's beginning says HTML"),
+    Rule("oversized_page", source="max_page_bytes"),
+    Rule("undecodable_body", source="a content or transfer encoding that cannot be undone"),
+    Rule("same_record", source="the same URL, date and record id, read before in this input"),
+    RAPID_RULE,
+    Rule("undecodable_text", maximum=0.1, source="share of U+FFFD; above it, one letter in ten is lost and sentences with it"),
+    *NESTING_RULES,
+    Rule("timeout", source="max_seconds, or a worker that stood still"),
+    Rule("parser_crash", source="the page ended several workers"),
+    Rule("no_text", minimum=1, source="characters of main text"),
+    PRECISE_RULE,
+)
+_RULE = {rule.name: rule for rule in RULES}
+
+DOCUMENT_SCHEMA = pa.schema(
+    [
+        pa.field("doc_id", pa.string(), nullable=False),
+        pa.field("url", pa.string(), nullable=False),
+        pa.field("host", pa.string(), nullable=False),
+        pa.field("date", pa.string(), nullable=False),
+        pa.field("title", pa.string(), nullable=False),
+        pa.field("text", pa.string(), nullable=False),
+        pa.field("charset", pa.string(), nullable=False),
+        pa.field("charset_source", pa.string(), nullable=False),
+        pa.field("replacement_share", pa.float64(), nullable=False),
+        pa.field("extractor", pa.string(), nullable=False),
+        pa.field("lang", pa.string(), nullable=False),
+        pa.field("lang_score", pa.float64(), nullable=False),
+        pa.field("kana_share", pa.float64(), nullable=False),
+        pa.field("japanese_share", pa.float64(), nullable=False),
+        pa.field("warc_file", pa.string(), nullable=False),
+        pa.field("warc_offset", pa.int64(), nullable=False),
+    ]
+)
+
+# A verdict on a record tells where the record is, since a dropped one has no row among the documents.
+RECORD_VERDICT_SCHEMA = pa.schema(
+    [
+        *VERDICT_SCHEMA,
+        pa.field("detail", pa.string(), nullable=False),
+        pa.field("url", pa.string(), nullable=False),
+        pa.field("date", pa.string(), nullable=False),
+        pa.field("record_type", pa.string(), nullable=False),
+        pa.field("record_bytes", pa.int64(), nullable=False),
+        pa.field("warc_file", pa.string(), nullable=False),
+        pa.field("warc_offset", pa.int64(), nullable=False),
+    ]
+)
+
+
+class Dropped(Exception):
+    """A record is dropped by `rule`, which measured `value`."""
+
+    def __init__(self, rule: str, value: float | None = None, threshold: float | None = None, detail: str = "") -> None:
+        super().__init__(rule)
+        self.rule = rule
+        self.value = value
+        self.threshold = threshold
+        self.detail = detail
+
+
+class OutOfTimeError(Exception):
+    """Raised inside the parser when a page has used up its time."""
+
+
+class Extracted(NamedTuple):
+    """A batch of records: their documents (DOCUMENT_SCHEMA) and verdicts (RECORD_VERDICT_SCHEMA)."""
+
+    documents: pa.Table
+    verdicts: pa.Table
+
+
+def document_id(record: Record) -> str:
+    """32 hex digits: BLAKE2b-128 of URL, date and record id; of the text where a record has none of its own."""
+    own = record.record_id or record.text or hashlib.blake2b(record.body, digest_size=16).hexdigest()
+    identity = "\0".join((record.url, record.date, own))
+    return hashlib.blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def host_of(url: str) -> str:
+    """The host of a URL in lower case, "" when it has none or is no URL."""
+    try:
+        return (urlsplit(url).hostname or "").rstrip(".")
+    except ValueError:
+        return ""
+
+
+def extract(
+    records: Iterable[Record],
+    name: str,
+    config: ExtractConfig,
+    skip: Mapping[int, str],
+    mark: Mark,
+    batch_rows: int,
+) -> Iterator[Extracted]:
+    """Documents and verdicts of `records`, in their order, in batches of `batch_rows` records.
+
+    name: the input's URI. skip: ordinal numbers of records that ended earlier workers, with the rule that drops them.
+    mark: told the ordinal number of each record before it is touched.
+    """
+    seen: set[str] = set()
+    documents: list[dict[str, object]] = []
+    verdicts: list[dict[str, object]] = []
+    for ordinal, record in enumerate(records):
+        doc_id = document_id(record)
+        if record.kind == "corrupt":
+            doc_id = hashlib.blake2b(f"{name}\0{record.offset}\0{ordinal}".encode(), digest_size=16).hexdigest()
+        mark(ordinal)
+        verdict: dict[str, object] = {"kept": True, "rule": None, "value": None, "threshold": None, "detail": ""}
+        try:
+            if ordinal in skip:
+                raise Dropped(skip[ordinal])
+            document = extract_record(record, config, repeated=doc_id in seen)
+            documents.append({"doc_id": doc_id, "warc_file": name, "warc_offset": record.offset, **document})
+            seen.add(doc_id)
+        except Dropped as drop:
+            bound = [limit for _, limit in _RULE[drop.rule].bounds()]
+            threshold = drop.threshold if drop.threshold is not None else bound[0] if bound else None
+            verdict = {"kept": False, "rule": drop.rule, "value": drop.value, "threshold": threshold, "detail": drop.detail}
+        mark(-1)
+        verdicts.append(
+            {
+                **verdict,
+                "doc_id": doc_id,
+                "failed": [verdict["rule"]] if verdict["rule"] else [],
+                "url": _encodable(record.url),
+                "date": _encodable(record.date),
+                "record_type": record.kind,
+                "record_bytes": record.length,
+                "warc_file": name,
+                "warc_offset": record.offset,
+            }
+        )
+        if len(verdicts) >= batch_rows:
+            yield _tables(documents, verdicts)
+            documents, verdicts = [], []
+    yield _tables(documents, verdicts)
+
+
+def extract_record(record: Record, config: ExtractConfig, repeated: bool) -> dict[str, object]:
+    """The document that a record holds, without its place in the input; raises Dropped."""
+    if record.problem:
+        value, threshold = (record.length, config.max_page_bytes) if record.problem == "oversized_page" else (None, None)
+        raise Dropped(record.problem, value, threshold, record.detail)
+    if record.truncated:
+        raise Dropped("truncated", detail=record.truncated)
+    if record.kind == "revisit":
+        raise Dropped("revisit")
+    if record.kind not in ("response", "resource", "conversion", "text"):
+        raise Dropped("not_a_page", detail=record.kind)
+    if record.http_status is not None and not 200 <= record.http_status <= 299:
+        raise Dropped("http_status", record.http_status, 200 if record.http_status < 200 else 299)
+    visible = None
+    if record.kind in ("text", "conversion"):
+        page = _text_page(record, repeated)
+    else:
+        page, visible = _html_page(record, config, repeated)
+    text = one_line_a_paragraph(str(page["text"]))
+    if not text:
+        raise Dropped("no_text", 0)
+    numbers = measure_language(text, str(page["title"]), visible)
+    _require(PRECISE_RULE, getattr(numbers, PRECISE_RULE.measured), detail=numbers.lang)
+    return {
+        "url": _encodable(record.url),
+        "host": host_of(record.url),
+        "date": _encodable(record.date),
+        **page,
+        "text": text,
+        **numbers._asdict(),
+    }
+
+
+def one_line_a_paragraph(text: str) -> str:
+    """`text` without blank lines and without white space at the ends of lines.
+
+    Swallow's rules count lines as paragraphs, on texts that have no blank ones (trafilatura writes none); with them, half
+    of the lines of an ordinary page would be repetitions of the empty line.
+    """
+    lines = (line.rstrip() for line in text.split("\n"))
+    return "\n".join(line for line in lines if line)
+
+
+def _text_page(record: Record, repeated: bool) -> dict[str, object]:
+    """A record that is text already: a WET conversion, a line of JSON, a row of Parquet."""
+    if repeated:
+        raise Dropped("same_record")
+    text, charset, source, replacement_share = record.text, "utf-8", "input", 0.0
+    if record.kind == "conversion":
+        text, charset, source, replacement_share = decode(record.body, record.http_charset)
+    return {
+        "title": _encodable(record.title),
+        "text": _encodable(text),
+        "charset": charset,
+        "charset_source": source,
+        "replacement_share": replacement_share,
+        "extractor": "",
+    }
+
+
+def _html_page(record: Record, config: ExtractConfig, repeated: bool) -> tuple[dict[str, object], VisibleLetters | None]:
+    """An HTML page: unpacked, rapidly checked, decoded, its main text found; and the letters that it shows."""
+    if not _is_html(record):
+        raise Dropped("not_html", detail=record.content_type.split(";")[0])
+    try:
+        body = decode_body(record.body, record.transfer_encoding, record.content_encoding, config.max_page_bytes)
+    except BodyTooLargeError as error:
+        raise Dropped("oversized_page", error.size, config.max_page_bytes, "unpacked") from error
+    except BodyError as error:
+        raise Dropped("undecodable_body", detail=str(error)) from error
+    if repeated:
+        raise Dropped("same_record")
+    evidence = rapid_check(body, record.http_charset)
+    _require(RAPID_RULE, evidence.score, detail=evidence.evidence)
+    decoded = decode(body, record.http_charset)
+    _require(_RULE["undecodable_text"], decoded.replacement_share, detail=decoded.charset)
+    main = _main_text(decoded.text, config)
+    page = {
+        "title": main.title,
+        "text": main.text,
+        "charset": decoded.charset,
+        "charset_source": decoded.source,
+        "replacement_share": decoded.replacement_share,
+        "extractor": main.extractor,
+    }
+    return page, evidence.letters
+
+
+def _main_text(page: str, config: ExtractConfig) -> MainText:
+    """The main text of a page; of extractors that walk a tree, only where that is no danger, and for so long.
+
+    The project's own is linear in the page and needs neither. Nor may it be interrupted: an error raised by a signal while
+    compiled code hands its arrays over to the interpreter is lost, or ends the process.
+    """
+    if config.extractor not in TREE_BUILDING:
+        return extract_main_text(page, config.extractor)
+    nesting = measure_nesting(page)
+    for rule in NESTING_RULES:
+        _require(rule, getattr(nesting, rule.measured))
+    try:
+        with _time_limit(config.max_seconds):
+            return extract_main_text(page, config.extractor)
+    except OutOfTimeError as error:
+        raise Dropped("timeout", config.max_seconds, config.max_seconds) from error
+
+
+def _is_html(record: Record) -> bool:
+    """By the declared type; where none is declared, by how the body begins (WHATWG MIME sniffing, section 7.1)."""
+    declared = record.content_type.split(";")[0].strip()
+    if declared:
+        return declared in ("text/html", "application/xhtml+xml")
+    head = record.body[:512].lstrip(b"\xef\xbb\xbf \t\r\n\f").lower()
+    return head.startswith((b"<!doctype html", b"<html", b"<head", b"<body", b"<title", b"<meta", b"<script", b"<!--"))
+
+
+def _require(rule: Rule, value: float, detail: str = "") -> None:
+    threshold = rule.broken_bound(value)
+    if threshold is not None:
+        raise Dropped(rule.name, float(value), threshold, detail)
+
+
+def _encodable(text: str) -> str:
+    """`text` without lone surrogates, which no UTF-8 file can hold."""
+    return text.encode("utf-8", "replace").decode("utf-8") if not text.isascii() else text
+
+
+@contextmanager
+def _time_limit(seconds: float) -> Iterator[None]:
+    """Raise OutOfTimeError inside the block after `seconds` of computing.
+
+    Of the process's own computing, so that a busy machine drops no page. A parser that does not return to the
+    interpreter is not interrupted; the executor's patience is for those.
+    """
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise OutOfTimeError
+
+    previous = signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, previous)
+
+
+def _tables(documents: list[dict[str, object]], verdicts: list[dict[str, object]]) -> Extracted:
+    return Extracted(
+        pa.Table.from_pylist(documents, schema=DOCUMENT_SCHEMA),
+        pa.Table.from_pylist(verdicts, schema=RECORD_VERDICT_SCHEMA),
+    )

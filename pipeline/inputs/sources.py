@@ -1,0 +1,226 @@
+"""Where records come from: WARC, WET, JSON lines and Parquet, by path, glob or URI.
+
+`resolve_inputs` turns what the manifest names into `Source`s (whole files, or ranges of large ones); `read_records` turns
+a source into `Record`s. A record that cannot be read is yielded with its `problem`, never skipped.
+"""
+
+import glob
+import gzip
+import hashlib
+import io
+import json
+import os
+from collections.abc import Iterator, Sequence
+from typing import IO, NamedTuple
+
+import fsspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+import zstandard
+
+from pipeline.inputs.warc import Record, read_warc, record_starts_after
+
+WARC_SUFFIXES = (".warc", ".warc.gz", ".warc.zst", ".wet", ".wet.gz", ".wet.zst")
+JSON_LINES_SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".ndjson", ".ndjson.gz", ".json.gz")
+PARQUET_SUFFIXES = (".parquet",)
+PATHS_SUFFIXES = (".paths", ".paths.gz")
+SUFFIXES = WARC_SUFFIXES + JSON_LINES_SUFFIXES + PARQUET_SUFFIXES + PATHS_SUFFIXES
+
+# A Common Crawl WARC has about 1.1 GB; files well above are cut into ranges, so that one file does not occupy one worker
+# for hours, and a restart does not repeat them.
+SPLIT_BYTES = 2 * 2**30
+
+
+class InputError(Exception):
+    """An input that cannot be read at all; the message names it and the remedy."""
+
+
+class Source(NamedTuple):
+    """A file, or the range [start, end) of its bytes (of its row groups for Parquet), and its identity."""
+
+    uri: str
+    start: int
+    end: int  # -1: to the end of the file
+    identity: str  # changes when the file changes
+
+
+def resolve_inputs(patterns: Sequence[str], paths_prefix: str = "", paths_limit: int | None = None) -> list[Source]:
+    """All sources that `patterns` name, ordered by URI, each file once however often it is named.
+
+    A pattern is a path, a glob or an fsspec URI; a `.paths` file lists further ones, each behind `paths_prefix`, and only
+    the first `paths_limit` are taken. Raises InputError when a pattern matches nothing or names an unknown format.
+    """
+    uris: set[str] = set()
+    for pattern in patterns:
+        for uri in _expand(pattern):
+            if uri.endswith(PATHS_SUFFIXES):
+                uris.update(_read_paths(uri, paths_prefix, paths_limit))
+            elif uri.endswith(SUFFIXES):
+                uris.add(uri)
+            else:
+                raise InputError(f"{uri}: unknown format; known are the suffixes {', '.join(SUFFIXES)}")
+    return [source for uri in sorted(uris) for source in _split(uri)]
+
+
+def _expand(pattern: str) -> list[str]:
+    """The files that a pattern names; local ones by their absolute paths, so that two names of one file are one."""
+    if "://" not in pattern:
+        matches = sorted(glob.glob(pattern, recursive=True)) if glob.has_magic(pattern) else [pattern]
+        found = [os.path.realpath(match) for match in matches if os.path.isfile(match)]
+        if not found:
+            raise InputError(f"input {pattern!r} matches no file; relative names start at {os.getcwd()}")
+        return found
+    filesystem, path = _filesystem(pattern)
+    if not glob.has_magic(pattern):
+        return [pattern]
+    found = [filesystem.unstrip_protocol(name) for name in sorted(filesystem.glob(path))]
+    if not found:
+        raise InputError(f"input {pattern!r} matches nothing there")
+    return found
+
+
+def _filesystem(uri: str) -> tuple[fsspec.AbstractFileSystem, str]:
+    try:
+        return fsspec.core.url_to_fs(uri)
+    except (ImportError, ValueError) as error:
+        raise InputError(f"{uri}: {error}; for s3:// install kotokura with its extra [s3]") from error
+
+
+def _read_paths(uri: str, prefix: str, limit: int | None) -> list[str]:
+    with open_stream(uri) as stream:
+        content = stream.read()
+    text = gzip.decompress(content) if uri.endswith(".gz") else content
+    names = [line.strip() for line in text.decode("utf-8").splitlines() if line.strip()]
+    if not names:
+        raise InputError(f"{uri} lists no file")
+    return [name if "://" in name else prefix + name for name in names[:limit]]
+
+
+def _split(uri: str) -> list[Source]:
+    filesystem, path = _filesystem(uri)
+    try:
+        info = filesystem.info(path)
+    except FileNotFoundError as error:
+        raise InputError(f"{uri}: no such file") from error
+    except OSError as error:
+        raise InputError(f"{uri}: {error}") from error
+    changes = [info.get(name) for name in ("size", "mtime", "ETag", "LastModified", "etag", "last_modified")]
+    identity = hashlib.blake2b(json.dumps([uri, *map(str, changes)]).encode(), digest_size=16).hexdigest()
+    size = info.get("size") or 0
+    if size <= SPLIT_BYTES or not uri.endswith((".warc.gz", ".wet.gz", ".jsonl", ".parquet")):
+        return [Source(uri, 0, -1, identity)]
+    if uri.endswith(PARQUET_SUFFIXES):
+        with open_stream(uri) as stream:
+            groups = pq.ParquetFile(stream).num_row_groups
+        per_range = max(1, round(groups * SPLIT_BYTES / size))
+        starts = list(range(0, groups, per_range))
+    else:
+        starts = list(range(0, size, SPLIT_BYTES))
+    return [Source(uri, start, end, identity) for start, end in zip(starts, [*starts[1:], -1], strict=True)]
+
+
+def open_stream(uri: str) -> IO[bytes]:
+    """A seekable stream of the file's own bytes. Raises InputError when it cannot be opened."""
+    filesystem, path = _filesystem(uri)
+    try:
+        return filesystem.open(path, "rb")
+    except OSError as error:
+        raise InputError(f"{uri} cannot be opened: {error}") from error
+
+
+def read_records(source: Source, max_bytes: int) -> Iterator[Record]:
+    """The records of a source in the order of the file; bodies above `max_bytes` are not read but flagged.
+
+    Raises InputError when nothing of the file can be read (an ARC file, a broken Parquet footer, …).
+    """
+    with open_stream(source.uri) as stream:
+        if source.uri.endswith(WARC_SUFFIXES):
+            start = record_starts_after(stream, source.start) if source.start else 0
+            if start is not None:
+                yield from read_warc(stream, source.uri, start, source.end, max_bytes)
+        elif source.uri.endswith(PARQUET_SUFFIXES):
+            yield from _read_parquet(stream, source)
+        else:
+            yield from _read_json_lines(stream, source, max_bytes)
+
+
+def _read_json_lines(stream: IO[bytes], source: Source, max_bytes: int) -> Iterator[Record]:
+    """One record a line: an object with `text`, and optionally `url`, `id`, `date`, `title`.
+
+    A range begins with the first line that starts in it and ends with the last such line.
+    """
+    if source.uri.endswith(".gz"):
+        lines: IO[bytes] = io.BufferedReader(gzip.GzipFile(fileobj=stream))
+    elif source.uri.endswith(".zst"):
+        lines = io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True))
+    else:
+        lines = stream
+    position = source.start
+    if source.start:
+        lines.seek(source.start - 1)
+        position += len(lines.readline()) - 1
+    while source.end < 0 or position < source.end:
+        try:
+            line = lines.readline(max_bytes + 1)
+            length = len(line)
+            while line and len(line) > max_bytes and not line.endswith(b"\n"):
+                line = lines.readline(max_bytes + 1)
+                length += len(line)
+        except (OSError, EOFError, zstandard.ZstdError) as error:
+            yield Record(kind="text", offset=position, problem="corrupt_record", detail=str(error))
+            return
+        if not length:
+            return
+        if length > max_bytes:
+            yield Record(kind="text", offset=position, problem="oversized_page", length=length)
+        elif line.strip():
+            yield _text_record(line, position)
+        position += length
+
+
+def _text_record(line: bytes, offset: int) -> Record:
+    try:
+        fields = json.loads(line)
+    except ValueError as error:
+        return Record(kind="text", offset=offset, problem="corrupt_record", detail=str(error), length=len(line))
+    if not isinstance(fields, dict) or not isinstance(fields.get("text"), str):
+        return Record(kind="text", offset=offset, problem="corrupt_record", detail="no string 'text'", length=len(line))
+    return _from_fields(fields, offset, len(line))
+
+
+def _from_fields(fields: dict[str, object], offset: int, length: int) -> Record:
+    def string(*names: str) -> str:
+        value = next((fields[name] for name in names if fields.get(name) is not None), "")
+        return str(value)
+
+    return Record(
+        kind="text",
+        offset=offset,
+        length=length,
+        url=string("url", "uri"),
+        date=string("date", "timestamp", "crawl_date"),
+        record_id=string("id", "doc_id", "record_id"),
+        title=string("title"),
+        text=str(fields["text"]),
+    )
+
+
+def _read_parquet(stream: IO[bytes], source: Source) -> Iterator[Record]:
+    """One record a row of a table with a column `text`; the offset of a record is its row number."""
+    try:
+        table = pq.ParquetFile(stream)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise InputError(f"{source.uri} is not a Parquet file: {error}") from error
+    names = table.schema_arrow.names
+    if "text" not in names:
+        raise InputError(f"{source.uri} has no column 'text'; it has {', '.join(names)}")
+    wanted = [name for name in ("text", "url", "uri", "id", "doc_id", "record_id", "date", "title") if name in names]
+    end = table.num_row_groups if source.end < 0 else source.end
+    offset = sum(table.metadata.row_group(group).num_rows for group in range(source.start))
+    for batch in table.iter_batches(row_groups=list(range(source.start, end)), columns=wanted, batch_size=256):
+        for fields in batch.to_pylist():
+            if fields["text"] is None:
+                yield Record(kind="text", offset=offset, problem="corrupt_record", detail="text is null")
+            else:
+                yield _from_fields(fields, offset, len(fields["text"]))
+            offset += 1

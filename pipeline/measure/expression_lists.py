@@ -1,0 +1,126 @@
+"""Lists of expressions, and how much of a text they cover: NG expressions, allowed expressions, dating services.
+
+A list is a text file in UTF-8, one expression a line; white space around it, empty lines and lines that begin with `#` do
+not count. A folder stands for all its `.txt` files. Matching is exact, as in Swallow's `ngword.py`: the longest expression
+at the leftmost place, then on behind it. (That file also holds variants in other kana and widths, but does not use them.)
+
+*Allowed* expressions are how the corpus of the paper kept innocent words that hold an NG expression, such as ピエロ: one
+that begins no later and reaches further than the NG expression takes its place, and one that equals it strikes it out.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+from typing import NamedTuple
+
+from ahocorasick_rs import BytesAhoCorasick, Implementation, MatchKind
+
+_LARGEST_TABLE = 16 * 2**20  # bytes; the bundled lists need a third of it, lists of a thousand entries take the other way
+BUNDLED = resources.files("pipeline.measure") / "lists"
+
+
+class ExpressionListError(ValueError):
+    """A list that cannot be read; the message names the file, and the line where there is one."""
+
+
+class Found(NamedTuple):
+    """What the lists find in one text."""
+
+    ng_letters: int  # letters of NG expressions, allowed ones not considered (the published code)
+    ng_letters_not_allowed: int  # letters of NG expressions outside allowed ones (the paper)
+    dating: bool  # whether any dating expression occurs
+
+
+def read_expressions(source: Path | None, bundled: str) -> tuple[str, ...]:
+    """The expressions of a file or a folder, or of the bundled list named `bundled` when `source` is None; sorted, once each.
+
+    Raises ExpressionListError when there is no such file, a folder holds no `.txt` file, or a line is not UTF-8 or holds a
+    control character.
+    """
+    if source is None:
+        return tuple(sorted(_parse((BUNDLED / bundled).read_bytes(), f"bundled list {bundled}")))
+    if source.is_dir():
+        files = sorted(source.glob("*.txt"))
+        if not files:
+            raise ExpressionListError(f"{source}: the folder holds no .txt file; name a folder of lists, or one list")
+    elif source.is_file():
+        files = [source]
+    else:
+        raise ExpressionListError(f"{source}: no such file or folder; name a list of expressions, or leave the key out")
+    return tuple(sorted(set().union(*(_parse(file.read_bytes(), str(file)) for file in files))))
+
+
+def _parse(content: bytes, name: str) -> set[str]:
+    """The expressions in the bytes of one file; `name` is for the errors."""
+    expressions = set()
+    for number, line in enumerate(content.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
+        try:
+            expression = line.decode("utf-8").strip()
+        except UnicodeDecodeError as error:
+            raise ExpressionListError(f"{name}, line {number}: not UTF-8 ({error.reason}); convert the file") from error
+        if not expression or expression.startswith("#"):
+            continue
+        if any(character < " " or character == "\x7f" for character in expression):
+            raise ExpressionListError(f"{name}, line {number}: {expression!r} holds a control character; remove it")
+        expressions.add(expression)
+    return expressions
+
+
+class _Matcher:
+    """One list, compiled: linear in the text however many expressions there are."""
+
+    def __init__(self, expressions: tuple[str, ...]) -> None:
+        # UTF-8 keeps the order and the borders of characters, so matching its bytes is matching characters.
+        patterns = [expression.encode("utf-8") for expression in expressions]
+        # A table of all transitions reads text twice as fast, but takes up to 1 kB for each byte of the list.
+        small = sum(map(len, patterns)) <= _LARGEST_TABLE // 1024
+        self._automaton = BytesAhoCorasick(
+            patterns,
+            matchkind=MatchKind.LeftmostLongest,
+            implementation=Implementation.DFA if small else Implementation.ContiguousNFA,
+        )
+
+    def find(self, text: bytes) -> list[int]:
+        """The numbers of the expressions found, in the order of the text."""
+        return [number for number, _, _ in self._automaton.find_matches_as_indexes(text)]
+
+
+class ExpressionLists:
+    """The three lists that measuring needs, compiled.
+
+    Cannot be pickled: a worker reads its own.
+    """
+
+    def __init__(self, ng: Iterable[str], allowed: Iterable[str], dating: Iterable[str]) -> None:
+        self.ng = tuple(sorted(set(ng)))
+        self.allowed = tuple(sorted(set(allowed)))
+        self.dating = tuple(sorted(set(dating)))
+        # An expression that is both NG and allowed is allowed: the allowed ones come first, and a number below is theirs.
+        self._ng_and_allowed = self.allowed + tuple(sorted(set(self.ng) - set(self.allowed)))
+        self._match_any = _Matcher(tuple(sorted({*self.ng, *self.allowed, *self.dating})))
+        self._match_ng = _Matcher(self.ng)
+        self._match_ng_and_allowed = _Matcher(self._ng_and_allowed)
+        self._match_dating = _Matcher(self.dating)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 (hex) of the three lists' sorted entries: what a unit of work measured with them depends on."""
+        content = "\n\n".join("\n".join(entries) for entries in (self.ng, self.allowed, self.dating))
+        return hashlib.sha256(content.encode("utf-8")).hexdigest()
+
+    def find(self, text: bytes) -> Found:
+        """What the lists find in `text` (UTF-8)."""
+        # One pass settles the texts without any expression, which are nearly all.
+        if not self._match_any.find(text):
+            return Found(0, 0, False)
+        return Found(
+            ng_letters=sum(len(self.ng[number]) for number in self._match_ng.find(text)),
+            ng_letters_not_allowed=sum(
+                len(self._ng_and_allowed[number])
+                for number in self._match_ng_and_allowed.find(text)
+                if number >= len(self.allowed)
+            ),
+            dating=bool(self._match_dating.find(text)),
+        )

@@ -1,0 +1,197 @@
+"""How a text is divided: lines, sentences, and how many of them repeat an earlier one.
+
+Lines and sentences are those of Swallow's published `quality.py`, with its quirks. Lines end at `\\n` only. A sentence is a
+run of characters other than `。．！？!?` and the one such character behind it, within a line; an end mark with nothing before
+it (the second of `！？`, or one that opens a line) belongs to no sentence. A *paragraph* is a line without those stray marks, and
+empty lines are paragraphs too, each but the first a duplicate.
+"""
+
+from typing import NamedTuple
+
+import numba
+import numpy as np
+
+from pipeline.text.character_classes import Sign, sign_table
+
+# Lines shorter than this are "short": Swallow drops pages whose sentences are shorter than 20 characters on average.
+SHORT_LINE = 20
+
+_LINE_END = ord("\n")
+# FNV-1a's constants, over code points instead of bytes: the hashes need only be spread out, and nobody else sees them.
+_HASH_BASIS, _HASH_PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
+
+
+class Divisions(NamedTuple):
+    """What the lines and sentences of N texts show: int64 arrays of shape (N,)."""
+
+    paragraphs: np.ndarray  # one more than there are line ends
+    duplicate_paragraphs: np.ndarray  # equal to an earlier one
+    duplicate_paragraph_letters: np.ndarray  # characters in those
+    sentences: np.ndarray
+    duplicate_sentences: np.ndarray  # equal to an earlier one
+    duplicate_sentence_letters: np.ndarray  # characters in those
+    sentence_letters: np.ndarray  # characters in all sentences, which is as many as in all paragraphs
+    longest_sentence: np.ndarray  # its characters
+    cut_sentences: np.ndarray  # that end in an ellipsis, white space aside
+    lines: np.ndarray  # with something visible on them; these and what follows are stripped of white space
+    line_letters: np.ndarray  # characters in those
+    short_lines: np.ndarray  # shorter than SHORT_LINE
+    bullet_lines: np.ndarray  # that begin with a bullet
+    punctuated_lines: np.ndarray  # that end in punctuation
+
+
+_COLUMNS = len(Divisions._fields)
+
+
+def divide(codes: np.ndarray, bounds: np.ndarray) -> Divisions:
+    """The lines and sentences of each text.
+
+    `codes` are the code points of all texts (uint32), text `t` being `codes[bounds[t]:bounds[t + 1]]` (int64).
+    """
+    return Divisions(*_divide(codes, bounds, sign_table()).T)
+
+
+@numba.njit(cache=True, nogil=True)
+def _count_duplicates(
+    letters: np.ndarray, ends: np.ndarray, hashes: np.ndarray, count: int, slots: np.ndarray
+) -> tuple[int, int]:
+    """How many of `count` adjoining spans equal an earlier one, and how many letters those hold.
+
+    Span `s` is `letters[ends[s - 1]:ends[s]]`. The hashes only find the candidates: two spans are equal when their letters
+    are, so no collision can change a number.
+    """
+    size = 2
+    while size < 2 * count:
+        size *= 2
+    slots[:size] = -1
+    duplicates, duplicate_letters = 0, 0
+    for span in range(count):
+        start = ends[span - 1] if span else 0
+        length = ends[span] - start
+        slot = np.int64(hashes[span] >> np.uint64(32)) & (size - 1)
+        while slots[slot] >= 0:
+            other = slots[slot]
+            if hashes[other] == hashes[span]:
+                other_start = ends[other - 1] if other else 0
+                if ends[other] - other_start == length:
+                    same = 0
+                    while same < length and letters[other_start + same] == letters[start + same]:
+                        same += 1
+                    if same == length:
+                        duplicates += 1
+                        duplicate_letters += length
+                        break
+            slot = (slot + 1) & (size - 1)
+        else:
+            slots[slot] = span
+    return duplicates, duplicate_letters
+
+
+@numba.njit(cache=True, nogil=True)
+def _divide(codes: np.ndarray, bounds: np.ndarray, signs: np.ndarray) -> np.ndarray:
+    """`divide`, as columns: int64 of shape (texts, fields of Divisions); `signs` is `letters.sign_table()`."""
+    texts = len(bounds) - 1
+    longest = 0
+    for text in range(texts):
+        longest = max(longest, bounds[text + 1] - bounds[text])
+    letters = np.empty(longest, dtype=np.uint32)
+    sentence_ends, line_ends = np.empty(longest, dtype=np.int64), np.empty(longest + 1, dtype=np.int64)
+    sentence_hashes, line_hashes = np.empty(longest, dtype=np.uint64), np.empty(longest + 1, dtype=np.uint64)
+    slots = np.empty(4 * longest + 4, dtype=np.int64)
+
+    counts = np.zeros((texts, _COLUMNS), dtype=np.int64)
+    for text in range(texts):
+        paragraphs, sentences, sentence_letters, longest_sentence, cut_sentences, lines = _divide_text(
+            codes[bounds[text] : bounds[text + 1]],
+            signs,
+            letters,
+            (sentence_ends, sentence_hashes),
+            (line_ends, line_hashes),
+        )
+        columns = (
+            paragraphs,
+            *_count_duplicates(letters, line_ends, line_hashes, paragraphs, slots),
+            sentences,
+            *_count_duplicates(letters, sentence_ends, sentence_hashes, sentences, slots),
+            sentence_letters,
+            longest_sentence,
+            cut_sentences,
+            *lines,
+        )
+        for column, value in enumerate(columns):
+            counts[text, column] = value
+    return counts
+
+
+@numba.njit(cache=True, nogil=True)
+def _divide_text(
+    codes: np.ndarray,
+    signs: np.ndarray,
+    letters: np.ndarray,
+    sentence_spans: tuple[np.ndarray, np.ndarray],
+    line_spans: tuple[np.ndarray, np.ndarray],
+) -> tuple[int, int, int, int, int, tuple[int, int, int, int, int]]:
+    """Write the letters that belong to sentences, and the ends in them and the hashes of all sentences and paragraphs.
+
+    Returns the counts that need no comparison: paragraphs, sentences, sentence_letters, longest_sentence, cut_sentences,
+    and from lines to punctuated_lines.
+    """
+    sentence_ends, sentence_hashes = sentence_spans
+    line_ends, line_hashes = line_spans
+    written, sentences, paragraphs, longest_sentence, cut_sentences = 0, 0, 0, 0, 0
+    lines, line_letters, short_lines, bullet_lines, punctuated_lines = 0, 0, 0, 0, 0
+    sentence_start, sentence_hash, line_hash, ends_in_ellipsis = 0, _HASH_BASIS, _HASH_BASIS, False
+    first_visible, last_visible, signs_of_first, signs_of_last = -1, -1, 0, 0
+    last_known = np.uint32(len(signs) - 1)
+    index = 0
+    while index <= len(codes):
+        # Nearly every character has no sign: runs of them are taken at once, as what follows would take them one by one.
+        run_start = index
+        while index < len(codes):
+            code = codes[index]
+            if signs[min(code, last_known)] != 0:
+                break
+            letters[written] = code
+            written += 1
+            sentence_hash = (sentence_hash ^ code) * _HASH_PRIME
+            index += 1
+        if index > run_start:
+            ends_in_ellipsis = False
+            last_visible, signs_of_last = index - 1, 0
+            if first_visible < 0:
+                first_visible, signs_of_first = run_start, 0
+        code = codes[index] if index < len(codes) else np.uint32(_LINE_END)
+        sign = signs[min(code, last_known)]
+        if code != _LINE_END:
+            if not sign & Sign.SPACE:
+                last_visible, signs_of_last = index, sign
+                if first_visible < 0:
+                    first_visible, signs_of_first = index, sign
+            if written > sentence_start or not sign & Sign.ENDS_SENTENCE:
+                letters[written] = code
+                written += 1
+                sentence_hash = (sentence_hash ^ code) * _HASH_PRIME
+                if not sign & Sign.SPACE:
+                    ends_in_ellipsis = sign & Sign.ELLIPSIS != 0
+        if written > sentence_start and (code == _LINE_END or sign & Sign.ENDS_SENTENCE):
+            sentence_ends[sentences], sentence_hashes[sentences] = written, sentence_hash
+            line_hash = (line_hash ^ sentence_hash) * _HASH_PRIME
+            sentences += 1
+            longest_sentence = max(longest_sentence, written - sentence_start)
+            cut_sentences += ends_in_ellipsis
+            sentence_start, sentence_hash, ends_in_ellipsis = written, _HASH_BASIS, False
+        if code == _LINE_END:
+            line_ends[paragraphs], line_hashes[paragraphs] = written, line_hash
+            paragraphs += 1
+            line_hash = _HASH_BASIS
+            if first_visible >= 0:
+                length = last_visible + 1 - first_visible
+                lines += 1
+                line_letters += length
+                short_lines += length < SHORT_LINE
+                bullet_lines += signs_of_first & Sign.BULLET != 0
+                punctuated_lines += signs_of_last & Sign.ENDS_LINE != 0
+                first_visible = -1
+        index += 1
+    line_counts = (lines, line_letters, short_lines, bullet_lines, punctuated_lines)
+    return paragraphs, sentences, written, longest_sentence, cut_sentences, line_counts

@@ -1,0 +1,241 @@
+"""Measure once: every number of a text that a quality rule may judge, and the table that says what each one means.
+
+The names and meanings of Swallow's published `quality.py` and `ngword.py` are kept, quirks included, so that they can be
+compared number by number; empty text, on which that code fails, measures 0. What Gopher (Rae et al. 2021) counts
+differently stands under names that begin with `gopher_`. Nothing here keeps or drops a text; `quality.py` does.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import zstandard
+from pydantic import Field
+
+from pipeline.config import Config
+from pipeline.measure.expression_lists import ExpressionLists, read_expressions
+
+if TYPE_CHECKING:
+    from pipeline.measure.ngrams import Ngrams
+    from pipeline.measure.sentences import Divisions
+
+# zstd's level 1 takes a third of the time of zlib's, and its ratios follow those of zlib's best (correlation 0.996 on 60
+# Japanese pages).
+COMPRESSION_LEVEL = 1
+
+
+class MeasureConfig(Config):
+    """The section `measure` of the manifest: each key a file or a folder of `.txt` files; null is the bundled list."""
+
+    ng_expressions: Path | None = Field(None, description="expressions that mark a page as offensive or sexual")
+    allowed_expressions: Path | None = Field(None, description="innocent words that hold an NG expression")
+    dating_expressions: Path | None = Field(None, description="expressions that dating services use of themselves")
+
+    def read_lists(self) -> ExpressionLists:
+        """The lists named here; raises ExpressionListError."""
+        return ExpressionLists(
+            ng=read_expressions(self.ng_expressions, "ng_expressions.txt"),
+            allowed=read_expressions(self.allowed_expressions, "allowed_expressions.txt"),
+            dating=read_expressions(self.dating_expressions, "dating_expressions.txt"),
+        )
+
+
+class Measure(NamedTuple):
+    """One measured number: a column of the feature table."""
+
+    name: str
+    type: pa.DataType
+    description: str
+    source: str
+
+
+COUNT, FRACTION, FLAG = pa.int32(), pa.float64(), pa.bool_()
+SWALLOW = "Swallow quality.py"
+SWALLOW_NG = "Swallow ngword.py"
+SWALLOW_PAPER = "Okazaki et al. 2024"
+GOPHER = "Rae et al. 2021, A1.1"
+C4 = "Raffel et al. 2020, 2.2"
+OWN = "kotokura"
+
+MEASURES: tuple[Measure, ...] = (
+    Measure("num_letters", COUNT, "characters (code points), line ends included", SWALLOW),
+    Measure("num_hiragana_letters", COUNT, "hiragana, U+3041 to U+3096", SWALLOW),
+    Measure("num_katakana_letters", COUNT, "katakana, U+30A1 to U+30FA: without ー and half-width forms", SWALLOW),
+    Measure("num_kanji_letters", COUNT, "kanji: 々〇〻, U+3400 to U+9FFF, U+F900 to U+FAFF", SWALLOW),
+    Measure("num_kuten", COUNT, "。．！？ (full-width only)", SWALLOW),
+    Measure("num_toten", COUNT, "、，", SWALLOW),
+    Measure("num_japanese_letters", COUNT, "sum of the five above", SWALLOW),
+    Measure("hiragana_fraction", FRACTION, "hiragana / Japanese letters", SWALLOW),
+    Measure("katakana_fraction", FRACTION, "katakana / Japanese letters", SWALLOW),
+    Measure("kanji_fraction", FRACTION, "kanji / Japanese letters", SWALLOW),
+    Measure("kuten_fraction", FRACTION, "kuten / Japanese letters", SWALLOW),
+    Measure("toten_fraction", FRACTION, "toten / Japanese letters", SWALLOW),
+    Measure("japanese_fraction", FRACTION, "Japanese letters / characters", SWALLOW),
+    Measure("avg_sentence_length", FRACTION, "mean characters of a sentence, end mark included", SWALLOW),
+    Measure("max_sentence_length", COUNT, "characters of the longest sentence", SWALLOW),
+    Measure("num_sentences_ending_with_ellipsis", COUNT, "sentences that end in ・ or …, white space aside", SWALLOW),
+    Measure("ellipsis_fraction", FRACTION, "those / sentences", SWALLOW),
+    Measure("duplicate_paragraph_fraction", FRACTION, "lines equal to an earlier one / lines", SWALLOW),
+    Measure("duplicate_paragraph_fraction_in_character", FRACTION, "characters in those / in all lines", SWALLOW),
+    Measure("duplicate_sentence_fraction", FRACTION, "sentences equal to an earlier one / sentences", SWALLOW),
+    Measure("duplicate_sentence_fraction_in_character", FRACTION, "characters in those / in all sentences", SWALLOW),
+    *(
+        Measure(f"top_{n}gram_character_fraction", FRACTION, f"occurrences of the commonest {n}-gram / of all", SWALLOW)
+        for n in (2, 3, 4)
+    ),
+    *(
+        Measure(f"duplicate_{n}gram_character_fraction", FRACTION, f"repeated {n}-grams / different {n}-grams", SWALLOW)
+        for n in (5, 6, 7, 8, 9, 10)
+    ),
+    *(
+        Measure(
+            f"gopher_top_{n}gram_character_fraction",
+            FRACTION,
+            f"{n} × occurrences of the commonest {n}-gram / characters, at most 1",
+            GOPHER,
+        )
+        for n in (2, 3, 4)
+    ),
+    *(
+        Measure(
+            f"gopher_duplicate_{n}gram_character_fraction",
+            FRACTION,
+            f"characters inside any occurrence of a repeated {n}-gram, each once / characters",
+            GOPHER,
+        )
+        for n in (5, 6, 7, 8, 9, 10)
+    ),
+    Measure("num_ng_letters", COUNT, "characters of NG expressions", SWALLOW_NG),
+    Measure("ng_fraction", FRACTION, "those / Japanese letters", SWALLOW_NG),
+    Measure("num_ng_letters_not_allowed", COUNT, "characters of NG expressions outside allowed ones", SWALLOW_PAPER),
+    Measure("ng_character_fraction", FRACTION, "those / characters", SWALLOW_PAPER),
+    Measure("has_dating_expression", FLAG, "whether an expression of dating services occurs", SWALLOW_PAPER),
+    Measure("n_bytes", COUNT, "bytes in UTF-8", OWN),
+    Measure("num_sentences", COUNT, "sentences, by Swallow's expression", OWN),
+    Measure("num_lines", COUNT, "lines with anything but white space on them", OWN),
+    Measure("mean_line_length", FRACTION, "mean characters of those, stripped", OWN),
+    Measure("short_line_fraction", FRACTION, "those shorter than 20 characters / those", OWN),
+    Measure("bullet_line_fraction", FRACTION, "those that begin with a bullet / those", GOPHER),
+    Measure("lines_ending_with_punctuation_fraction", FRACTION, "those that end in punctuation / those", C4),
+    Measure("whitespace_fraction", FRACTION, "white space / characters", OWN),
+    Measure("symbol_fraction", FRACTION, "symbols, punctuation but 。．！？、，, and ① / characters", OWN),
+    Measure("digit_fraction", FRACTION, "digits, ASCII and full-width / characters", OWN),
+    Measure("latin_fraction", FRACTION, "Latin letters, full-width ones included / characters", OWN),
+    Measure("num_urls", COUNT, "occurrences of http:// and https://", OWN),
+    Measure("unique_character_fraction", FRACTION, "different characters / characters", OWN),
+    Measure("compression_ratio", FRACTION, "bytes after zstd at level 1 / bytes", OWN),
+)
+
+FEATURE_SCHEMA = pa.schema([pa.field(measure.name, measure.type, nullable=False) for measure in MEASURES])
+
+
+def measure(texts: Sequence[str], expressions: ExpressionLists) -> dict[str, np.ndarray]:
+    """All of `MEASURES` for N texts: by name, in the order of the table, arrays of shape (N,) of the table's types.
+
+    The time is linear in the texts, and each number depends on its own text alone. Raises UnicodeEncodeError for a text
+    with a lone surrogate, which no UTF-8 column can hold.
+    """
+    # numba takes half a second to import, and whoever only reads a manifest needs nothing but the table.
+    from pipeline.measure.ngrams import count_ngrams
+    from pipeline.measure.sentences import divide
+    from pipeline.text.character_classes import count_letters
+
+    codes = np.frombuffer("".join(texts).encode("utf-32-le"), dtype=np.uint32)
+    letters = np.array([len(text) for text in texts], dtype=np.int64)
+    bounds = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(letters)])
+    values = {
+        "num_letters": letters,
+        **_of_letters(count_letters(codes, bounds), letters),
+        **_of_divisions(divide(codes, bounds)),
+        **_of_ngrams(count_ngrams(codes, bounds), letters),
+        **_of_bytes([text.encode("utf-8") for text in texts], expressions),
+    }
+    values["ng_fraction"] = _share(values["num_ng_letters"], values["num_japanese_letters"])
+    values["ng_character_fraction"] = _share(values["num_ng_letters_not_allowed"], letters)
+    return {measure.name: values[measure.name].astype(measure.type.to_pandas_dtype()) for measure in MEASURES}
+
+
+def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """`part / whole`, float64; 0 where the whole is 0."""
+    return np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)
+
+
+def _of_letters(counts: np.ndarray, letters: np.ndarray) -> dict[str, np.ndarray]:
+    """The numbers that follow from `letters.count_letters`; `letters` are the texts' lengths."""
+    from pipeline.text.character_classes import Letter
+
+    hiragana, katakana, kanji = counts[:, Letter.HIRAGANA], counts[:, Letter.KATAKANA], counts[:, Letter.KANJI]
+    kuten, toten = counts[:, Letter.KUTEN], counts[:, Letter.TOTEN]
+    japanese = hiragana + katakana + kanji + kuten + toten
+    return {
+        "num_hiragana_letters": hiragana,
+        "num_katakana_letters": katakana,
+        "num_kanji_letters": kanji,
+        "num_kuten": kuten,
+        "num_toten": toten,
+        "num_japanese_letters": japanese,
+        "hiragana_fraction": _share(hiragana, japanese),
+        "katakana_fraction": _share(katakana, japanese),
+        "kanji_fraction": _share(kanji, japanese),
+        "kuten_fraction": _share(kuten, japanese),
+        "toten_fraction": _share(toten, japanese),
+        "japanese_fraction": _share(japanese, letters),
+        "whitespace_fraction": _share(counts[:, Letter.SPACE], letters),
+        "symbol_fraction": _share(counts[:, Letter.SYMBOL], letters),
+        "digit_fraction": _share(counts[:, Letter.DIGIT], letters),
+        "latin_fraction": _share(counts[:, Letter.LATIN], letters),
+    }
+
+
+def _of_divisions(divisions: "Divisions") -> dict[str, np.ndarray]:
+    """The numbers that follow from `sentences.divide`."""
+    return {
+        "avg_sentence_length": _share(divisions.sentence_letters, divisions.sentences),
+        "max_sentence_length": divisions.longest_sentence,
+        "num_sentences": divisions.sentences,
+        "num_sentences_ending_with_ellipsis": divisions.cut_sentences,
+        "ellipsis_fraction": _share(divisions.cut_sentences, divisions.sentences),
+        "duplicate_paragraph_fraction": _share(divisions.duplicate_paragraphs, divisions.paragraphs),
+        "duplicate_paragraph_fraction_in_character": _share(divisions.duplicate_paragraph_letters, divisions.sentence_letters),
+        "duplicate_sentence_fraction": _share(divisions.duplicate_sentences, divisions.sentences),
+        "duplicate_sentence_fraction_in_character": _share(divisions.duplicate_sentence_letters, divisions.sentence_letters),
+        "num_lines": divisions.lines,
+        "mean_line_length": _share(divisions.line_letters, divisions.lines),
+        "short_line_fraction": _share(divisions.short_lines, divisions.lines),
+        "bullet_line_fraction": _share(divisions.bullet_lines, divisions.lines),
+        "lines_ending_with_punctuation_fraction": _share(divisions.punctuated_lines, divisions.lines),
+    }
+
+
+def _of_ngrams(ngrams: "Ngrams", letters: np.ndarray) -> dict[str, np.ndarray]:
+    """The numbers that follow from `ngrams.count_ngrams`; `letters` are the texts' lengths."""
+    from pipeline.measure.ngrams import DUPLICATE_SIZES, TOP_SIZES
+
+    values = {"unique_character_fraction": _share(ngrams.letters, letters)}
+    for n, top in zip(TOP_SIZES, ngrams.top.T, strict=True):
+        values[f"top_{n}gram_character_fraction"] = _share(top, letters - n + 1)
+        # overlapping occurrences (ーーーー) would count their characters more than once
+        values[f"gopher_top_{n}gram_character_fraction"] = np.minimum(_share(n * top, letters), 1.0)
+    for index, n in enumerate(DUPLICATE_SIZES):
+        values[f"duplicate_{n}gram_character_fraction"] = _share(ngrams.repeated_types[:, index], ngrams.types[:, index])
+        values[f"gopher_duplicate_{n}gram_character_fraction"] = _share(ngrams.repeated_letters[:, index], letters)
+    return values
+
+
+def _of_bytes(contents: Sequence[bytes], expressions: ExpressionLists) -> dict[str, np.ndarray]:
+    """The numbers that follow from the texts' UTF-8: expressions, URLs, compression."""
+    compressor = zstandard.ZstdCompressor(level=COMPRESSION_LEVEL)
+    found = [expressions.find(content) for content in contents]
+    n_bytes = np.array([len(content) for content in contents], dtype=np.int64)
+    compressed = np.array([len(compressor.compress(content)) for content in contents], dtype=np.int64)
+    urls = [content.count(b"http://") + content.count(b"https://") for content in contents]
+    return {
+        "num_ng_letters": np.array([each.ng_letters for each in found], dtype=np.int64),
+        "num_ng_letters_not_allowed": np.array([each.ng_letters_not_allowed for each in found], dtype=np.int64),
+        "has_dating_expression": np.array([each.dating for each in found], dtype=bool),
+        "n_bytes": n_bytes,
+        "num_urls": np.array(urls, dtype=np.int64),
+        "compression_ratio": _share(compressed, n_bytes),
+    }

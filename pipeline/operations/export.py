@@ -1,0 +1,56 @@
+"""The final texts: what was encoded, with where it came from, as Parquet or JSON lines."""
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import zstandard
+
+from pipeline.corpus.columns import documents, survivors
+from pipeline.corpus.ledger import Ledger
+from pipeline.files import TableWriter, commit, sync, temporary_name
+from pipeline.maps import edits_of
+from pipeline.text import edits
+
+_COLUMNS = ["doc_id", "url", "host", "date", "title", "text", "warc_file", "warc_offset"]
+_SCHEMA = pa.schema([pa.field(name, pa.int64() if name == "warc_offset" else pa.string()) for name in _COLUMNS])
+
+
+def export_texts(ledger: Ledger, target: Path, form: str) -> tuple[int, int]:
+    """Write each part's final texts to `target`; returns the numbers of documents and files.
+
+    form: `parquet`, or `jsonl` (zstd-compressed, `part-00000.jsonl.zst`).
+    """
+    count = 0
+    parts = [part for (part,) in ledger.rows("SELECT part FROM units WHERE stage = 'pii' AND status = 'done' ORDER BY part")]
+    target.mkdir(parents=True, exist_ok=True)
+    for part in parts:
+        kept = survivors(ledger.root, "removals", part)
+        settled = edits_of(ledger.root, part, ["clean", "pii"])
+        final = (_final(batch, settled) for batch in documents(ledger.root, part, _COLUMNS, kept))
+        if form == "parquet":
+            with TableWriter(target, f"{part}.parquet", _SCHEMA) as writer:
+                for table in final:
+                    writer.write(table)
+                output = writer.finish()
+            commit(target, [output])
+            count += output.rows
+        else:
+            path = target / f"{part}.jsonl.zst"
+            temporary = temporary_name(path)
+            with temporary.open("wb") as stream, zstandard.ZstdCompressor().stream_writer(stream) as packed:
+                for table in final:
+                    for row in table.to_pylist():
+                        packed.write(json.dumps(row, ensure_ascii=False).encode("utf-8") + b"\n")
+                    count += table.num_rows
+            sync(temporary)
+            temporary.replace(path)
+    return count, len(parts)
+
+
+def _final(batch: pa.Table, settled: dict[str, list[edits.Edit]]) -> pa.Table:
+    texts = [
+        edits.apply(text, settled.get(doc_id, []))
+        for doc_id, text in zip(batch["doc_id"].to_pylist(), batch["text"].to_pylist(), strict=True)
+    ]
+    return batch.set_column(batch.column_names.index("text"), "text", pa.array(texts, pa.string())).select(_COLUMNS)

@@ -1,0 +1,165 @@
+"""What `remove` does: finds the pages that a request names, tells who has seen them, logs the request and has it applied.
+
+It changes the log of `removals` and then runs the stages from there on, so a kill between the two leaves a request that the
+next `run` or `remove` honours. Training runs are asked before anything changes; afterwards `trainer.where` still tells what they
+read, from the index of documents that is kept of replaced shards (`token_index`).
+"""
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.corpus.ledger import Ledger
+from pipeline.engine.runner import Listener, locked, rerun_removals
+from pipeline.manifest import read_manifest
+from pipeline.removals import log as removals
+from pipeline.removals.log import Action, Entry
+from pipeline.tokenize import publish as dataset
+
+_PAGES_SHOWN = 20
+
+
+class RemovalError(Exception):
+    """A request that cannot be understood; the message names the file and the remedy."""
+
+
+@dataclass(frozen=True)
+class Affected:
+    """What a request touches.
+
+    pages: the documents that it names as (doc_id, url, stage, rule), the last two telling what dropped a page that is in no
+    shard anyway. shards: the files that hold any of them. without_page: the entries that name no record of the crawl, each with
+    the nearest that is there (None where nothing is near).
+    """
+
+    pages: list[tuple[str, str, str, str | None]]
+    shards: list[str]
+    without_page: list[tuple[Entry, str | None]]
+
+    @property
+    def in_shards(self) -> list[str]:
+        """The ids of the pages that the token shards hold."""
+        return [doc_id for doc_id, _, stage, _ in self.pages if stage == "tokenize"]
+
+
+@dataclass(frozen=True)
+class Applied:
+    """`changed`: how many entries were new to the log. `fingerprint`: of the tokens then; None while the corpus has none, or is
+    only half built, so that the request waits for the next run."""
+
+    changed: int
+    fingerprint: str | None
+
+
+def read_request(urls: Path | None, hosts: Path | None) -> list[Entry]:
+    """The entries of both files. Raises RemovalError for a file that cannot be read, or that names nothing."""
+    entries: list[Entry] = []
+    for path, kind in ((urls, "url"), (hosts, "host")):
+        if path is None:
+            continue
+        try:
+            found = removals.read_entries(path, "url" if kind == "url" else "host")
+        except (OSError, UnicodeDecodeError) as error:
+            raise RemovalError(f"{path}: {getattr(error, 'strerror', None) or 'not a text in UTF-8'}") from error
+        for entry in found:
+            if kind == "host" and ("/" in entry.name or " " in entry.name):
+                raise RemovalError(f"{path}: {entry.name!r} is no host; write example.jp, or give addresses by --urls")
+        if not found:
+            raise RemovalError(f"{path}: names nothing; write one {'address' if kind == 'url' else 'host'} a line")
+        entries += found
+    if not entries:
+        raise RemovalError("name what is to go: --urls FILE, --hosts FILE or both, one entry a line")
+    return entries
+
+
+def affected(ledger: Ledger, entries: Sequence[Entry]) -> Affected:
+    """What of the corpus a request names, by the ledger."""
+    urls = [entry.name for entry in entries if entry.kind == "url"]
+    asked = removals.of_entries(entries)
+    hosts = [host for (host,) in ledger.rows("SELECT DISTINCT host FROM documents WHERE host IS NOT NULL")]
+    named_hosts = [host for host in hosts if asked.hosts.match_host(host) is not None]
+    pages = ledger.rows(
+        """
+        SELECT f.doc_id, f.url, f.stage, f.rule
+        FROM fates f LEFT JOIN (SELECT part, doc_id, host FROM documents) d USING (part, doc_id)
+        WHERE f.url IS NOT NULL AND (list_contains(?, f.url) OR list_contains(?, d.host)) ORDER BY f.url, f.doc_id
+        """,
+        *(urls, named_hosts),
+    )
+    here = [doc_id for doc_id, _, stage, _ in pages if stage == "tokenize"]
+    splits = {doc_id: dataset.split_of(ledger.root, doc_id) for doc_id in here}
+    shards = ledger.rows("SELECT file, split, first_doc_id, last_doc_id FROM token_shards ORDER BY file")
+    touched = [
+        file for file, split, first, last in shards if any(first <= doc_id <= last and splits[doc_id] == split for doc_id in here)
+    ]
+    found = {url for _, url, _, _ in pages}
+    matched = {match[1] for host in named_hosts if (match := asked.hosts.match_host(host)) is not None}
+    missing = [entry for entry in entries if entry.name not in (found if entry.kind == "url" else matched)]
+    return Affected(pages, touched, [(entry, _nearest(ledger, entry, hosts)) for entry in missing])
+
+
+def affected_text(touched: Affected) -> str:
+    """The same for people."""
+    lines = [f"{len(touched.pages):,} pages named, {len(touched.in_shards):,} of them in {len(touched.shards):,} shards"]
+    for _, url, stage, rule in touched.pages[:_PAGES_SHOWN]:
+        lines.append(f"  {url}  {'in the shards' if stage == 'tokenize' else f'in none: {stage} dropped it by {rule}'}")
+    if len(touched.pages) > _PAGES_SHOWN:
+        lines.append(f"  and {len(touched.pages) - _PAGES_SHOWN:,} more")
+    for entry, nearest in touched.without_page:
+        lines.append(f"  no page of {entry.name} is in the crawl" + (f"; the nearest is {nearest}" if nearest else ""))
+    return "\n".join(lines)
+
+
+def _nearest(ledger: Ledger, entry: Entry, hosts: Sequence[str]) -> str | None:
+    if entry.kind == "host":
+        return next(iter(difflib.get_close_matches(entry.name, hosts, n=1)), None)
+    query = "SELECT url FROM records WHERE url IS NOT NULL ORDER BY levenshtein(url, ?), url LIMIT 1"
+    return next((url for (url,) in ledger.rows(query, entry.name)), None)
+
+
+def apply(root: Path, entries: Sequence[Entry], action: Action, reason: str, who: str, listener: Listener) -> Applied:
+    """Log the request and make the shards follow it. Raises RunError, LedgerError, ManifestError."""
+    manifest = read_manifest(str(root / "manifest.yaml"), output=str(root))
+    with locked(root), Ledger(root) as ledger:
+        changed = removals.add_to_log(root, entries, action, reason, who)
+        if not _is_built(ledger):
+            return Applied(changed, None)
+        return Applied(changed, rerun_removals(manifest, ledger, listener).fingerprint)
+
+
+def applied_text(applied: Applied, undone: bool) -> str:
+    """What was done, and where the text of a removed page still lies."""
+    said = f"{applied.changed} new entries in removals.parquet; tokens: {applied.fingerprint}"
+    if applied.fingerprint is None:
+        said = f"{applied.changed} new entries in removals.parquet; the corpus is not whole, and the next `run` applies them"
+    caches = "the texts still lie in the WARC files, in documents/ and in encoded/, from which no shard takes them any more"
+    return said if undone else f"{said}\n{caches}"
+
+
+def training_text(runs: Sequence[Path], doc_ids: Sequence[str]) -> str:
+    """Which of the training runs have read any of the documents, a line a run."""
+    from trainer.errors import TrainerError
+    from trainer.where.trained_run import runs_that_saw
+
+    lines = []
+    for folder in runs:
+        try:
+            seen = runs_that_saw([folder], doc_ids)
+        except TrainerError as error:
+            lines.append(f"training run {folder}: cannot tell: {error}")
+            continue
+        read = [document for document in seen if document.first_step is not None]
+        if read:
+            first, last = min(each.first_step or 0 for each in read), max(each.last_step or 0 for each in read)
+            lines.append(f"training run {folder}: has read {len(read):,} of them, in steps {first:,} to {last:,}")
+        else:
+            lines.append(f"training run {folder}: has read none of them" + (f", and would read {len(seen):,}" if seen else ""))
+    return "\n".join(lines) or "no training run was asked whether it has read them; name the runs with --runs"
+
+
+def _is_built(ledger: Ledger) -> bool:
+    """Whether the last run came to its end, so that what lies there is one corpus and not halves of two."""
+    last: list[tuple[Any, ...]] = ledger.rows("SELECT status FROM runs ORDER BY started DESC LIMIT 1")
+    return dataset.published(ledger.root) is not None and last[0][0] in ("done", "failed") if last else False

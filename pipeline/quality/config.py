@@ -1,0 +1,168 @@
+"""Judge the quality of a text by its measured numbers: drops what breaks a rule of the profile, keeps the rest.
+
+Two profiles hold the rules of the Swallow corpus, version 1, whose published code and paper differ (Okazaki et al. 2024,
+"Building a Large Japanese Web Corpus for Large Language Models"; swallow-corpus, `apply_v1` in `quality.py` and
+`ngword.py`). `docs/quality.md` lists the differences and what each profile drops. A manifest may move, add or switch off
+any bound; the numbers themselves come from `measure.py`, so that no text is read here.
+"""
+
+import difflib
+from dataclasses import replace
+from typing import Any, Literal
+
+from pydantic import ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+
+from pipeline.config import Config
+from pipeline.measure.stage import MEASURES
+from pipeline.rules import Rule
+
+CODE = "swallow-corpus quality.py, apply_v1"
+CODE_NG = "swallow-corpus ngword.py, apply_v1"
+PAPER = "Okazaki et al. 2024"
+GOPHER = "Rae et al. 2021, table A1"
+
+# Rules that code and paper share, in the order of `apply_v1`; "> 0.30 drops" is a maximum, "< 0.2 drops" a minimum.
+_LENGTH = Rule("num_letters", minimum=400, source=CODE)
+_REPEATED_LINES = (
+    Rule("duplicate_paragraph_fraction", maximum=0.30, source=CODE),
+    Rule("duplicate_sentence_fraction", maximum=0.30, source=CODE),
+    Rule("duplicate_paragraph_fraction_in_character", maximum=0.20, source=CODE),
+    Rule("duplicate_sentence_fraction_in_character", maximum=0.20, source=CODE),
+)
+_HIRAGANA = Rule("hiragana_fraction", minimum=0.2, source=CODE)
+_JAPANESE = Rule("japanese_fraction", minimum=0.5, source=CODE)
+_MEAN_SENTENCE = Rule("avg_sentence_length", minimum=20, maximum=90, source=CODE)
+
+PROFILES: dict[str, tuple[Rule, ...]] = {
+    "swallow_code": (
+        _LENGTH,
+        *_REPEATED_LINES,
+        Rule("top_2gram_character_fraction", maximum=0.20, source=CODE),
+        Rule("top_3gram_character_fraction", maximum=0.18, source=CODE),
+        Rule("top_4gram_character_fraction", maximum=0.16, source=CODE),
+        Rule("duplicate_5gram_character_fraction", maximum=0.15, source=CODE),
+        Rule("duplicate_6gram_character_fraction", maximum=0.14, source=CODE),
+        Rule("duplicate_7gram_character_fraction", maximum=0.13, source=CODE),
+        Rule("duplicate_8gram_character_fraction", maximum=0.12, source=CODE),
+        Rule("duplicate_9gram_character_fraction", maximum=0.11, source=CODE),
+        Rule("duplicate_10gram_character_fraction", maximum=0.10, source=CODE),
+        _HIRAGANA,
+        Rule("katakana_fraction", maximum=0.5, source=CODE),
+        _JAPANESE,
+        Rule("num_japanese_letters", minimum=400, source=CODE),
+        _MEAN_SENTENCE,
+        Rule("max_sentence_length", maximum=200, source=CODE),
+        Rule("ellipsis_fraction", maximum=0.2, source=CODE),
+        Rule("ng_fraction", below=0.05, source=CODE_NG),
+    ),
+    "swallow_paper": (
+        _LENGTH,
+        *_REPEATED_LINES,
+        # "The rules of Rae et al. as they are": characters, where the code counts occurrences and types.
+        Rule("gopher_top_2gram_character_fraction", maximum=0.20, source=GOPHER),
+        Rule("gopher_top_3gram_character_fraction", maximum=0.18, source=GOPHER),
+        Rule("gopher_top_4gram_character_fraction", maximum=0.16, source=GOPHER),
+        Rule("gopher_duplicate_5gram_character_fraction", maximum=0.15, source=GOPHER),
+        Rule("gopher_duplicate_6gram_character_fraction", maximum=0.14, source=GOPHER),
+        Rule("gopher_duplicate_7gram_character_fraction", maximum=0.13, source=GOPHER),
+        Rule("gopher_duplicate_8gram_character_fraction", maximum=0.12, source=GOPHER),
+        Rule("gopher_duplicate_9gram_character_fraction", maximum=0.11, source=GOPHER),
+        Rule("gopher_duplicate_10gram_character_fraction", maximum=0.10, source=GOPHER),
+        _HIRAGANA,
+        Rule("katakana_fraction", below=0.5, source=PAPER),
+        _JAPANESE,
+        # No rule on num_japanese_letters: the paper knows one length, of all letters.
+        _MEAN_SENTENCE,
+        Rule("max_sentence_length", below=200, source=PAPER),
+        Rule("ellipsis_fraction", below=0.2, source=PAPER),
+        Rule("ng_character_fraction", below=0.05, source=PAPER),
+    ),
+}
+
+_LOWER, _UPPER = {"min", "above"}, {"max", "below"}
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    """A remedy for the unknown `name`."""
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known)}"
+
+
+class Bounds(Config):
+    """Bounds on one measured number. A side that is named replaces the profile's; null there means no bound."""
+
+    min: float | None = Field(None, allow_inf_nan=False, description="drops what is less")
+    max: float | None = Field(None, allow_inf_nan=False, description="drops what is more")
+    above: float | None = Field(None, allow_inf_nan=False, description="drops what is less or equal")
+    below: float | None = Field(None, allow_inf_nan=False, description="drops what is more or equal")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _know_the_keys(cls, bounds: Any) -> Any:
+        known = list(cls.model_fields)
+        if not isinstance(bounds, dict):
+            raise ValueError(f"bounds are written as {{min: 0.1}}, with the keys {', '.join(known)}; null is no rule")
+        for name in bounds:
+            if name not in known:
+                raise ValueError(f"unknown bound {name!r}; {_nearest(str(name), known)}")
+        for side in (_LOWER, _UPPER):
+            if side <= bounds.keys():
+                raise ValueError(f"{' and '.join(sorted(side))} bound the same side; keep one of them")
+        if not bounds:
+            raise ValueError(f"no bound is named; give one of {', '.join(known)}, or null for no rule")
+        return bounds
+
+    @model_serializer(mode="wrap")
+    def _only_the_named(self, serialize: SerializerFunctionWrapHandler) -> dict[str, float | None]:
+        return {name: bound for name, bound in serialize(self).items() if name in self.model_fields_set}
+
+
+class QualityConfig(Config):
+    """The section `quality` of the manifest: a profile, and under the name of any measure what differs from it.
+
+    `num_letters: {min: 300}` replaces a bound and keeps those of the other side, `symbol_fraction: {max: 0.3}` adds a rule
+    behind those of the profile, and `ellipsis_fraction: null` switches one off.
+    """
+
+    # The names of the measures are keys here: they are pydantic's extra fields, each checked as Bounds.
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Bounds | None]
+
+    profile: Literal["swallow_code", "swallow_paper"] = Field("swallow_code", description="the rules to start from")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _know_the_measures(cls, section: Any) -> Any:
+        if not isinstance(section, dict):
+            return section
+        measures = [measure.name for measure in MEASURES]
+        for name in section:
+            if name not in cls.model_fields and name not in measures:
+                raise ValueError(f"unknown measure {name!r}; {_nearest(str(name), [*cls.model_fields, *measures])}")
+        # In the order of the table, so that sections that say the same are the same key.
+        return {name: section[name] for name in (*cls.model_fields, *measures) if name in section}
+
+
+def rules_of(config: QualityConfig) -> tuple[Rule, ...]:
+    """The rules of the profile, with the manifest's bounds in place of its own, and the added ones behind."""
+    overrides = config.__pydantic_extra__
+    profile = PROFILES[config.profile]
+    added = [Rule(name) for name in overrides if name not in {rule.name for rule in profile}]
+    rules = (_with_bounds(rule, overrides) for rule in (*profile, *added))
+    return tuple(rule for rule in rules if rule.bounds())
+
+
+def _with_bounds(rule: Rule, overrides: dict[str, Bounds | None]) -> Rule:
+    """`rule` as the manifest wants it; without bounds where it is switched off."""
+    if rule.name not in overrides:
+        return rule
+    bounds = overrides[rule.name]
+    if bounds is None:
+        return Rule(rule.name)
+    named = bounds.model_fields_set
+    changed = replace(rule, source="manifest")
+    if named & _LOWER:
+        changed = replace(changed, minimum=bounds.min, above=bounds.above)
+    if named & _UPPER:
+        changed = replace(changed, maximum=bounds.max, below=bounds.below)
+    return changed

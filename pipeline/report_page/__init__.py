@@ -1,1 +1,0 @@
-"""The parts of the page that `pipeline.report` writes: style, scripts and frame."""

@@ -1,0 +1,106 @@
+"""Characters that a reader of the page never saw, or saw in another form: removed or composed, one edit each.
+
+Removed: control characters but line feed and tab, zero-width characters, marks of writing direction, soft hyphens,
+interlinear annotation, tag characters. Composed: half-width katakana to full width, kana followed by a combining voiced or
+semi-voiced sound mark to one character. Nothing else is normalised: NFKC turns 10² into 102 and ① into 1, and plain NFC
+rewrites compatibility kanji, which changes names.
+"""
+
+import re
+import unicodedata
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+
+import numba
+import numpy as np
+
+from pipeline.text.edits import Edit, merge
+from pipeline.text.utf16 import code_units
+
+# U+2028 and U+2029 end no line in a browser, so they go like the other control characters.
+_ALWAYS_INVISIBLE = (
+    "\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\U000e0000-\U000e007f"
+)
+_JOINERS = "\u200c\u200d"
+# A joiner is spelling in the scripts from Arabic to Sinhala, and in Myanmar, Khmer and Mongolian.
+_JOINING_SCRIPTS = "\u0600-\u061b\u061d-\u0dff\u1000-\u109f\u1780-\u180d\u180f-\u18af"
+# What stands on either side of the joiner in an emoji sequence: a pictograph, a skin tone, a variation selector.
+_EMOJI = "\u2190-\u21ff\u2600-\u27bf\u2b00-\u2bff\ufe0f\U0001f000-\U0001faff"
+_INVISIBLE = re.compile(
+    f"(?:[{_ALWAYS_INVISIBLE}]"
+    f"|\u200c(?!(?<=[{_JOINING_SCRIPTS}]\u200c)[{_JOINING_SCRIPTS}])"
+    f"|\u200d(?!(?<=[{_JOINING_SCRIPTS}]\u200d)[{_JOINING_SCRIPTS}]|(?<=[{_EMOJI}]\u200d)[{_EMOJI}]))+"
+)
+
+_SOUND_MARKS = "\u3099\u309a"
+_COMPOSABLE = "".join(
+    kana
+    for kana in map(chr, range(0x3041, 0x30FF))
+    if any(len(unicodedata.normalize("NFC", kana + mark)) == 1 for mark in _SOUND_MARKS)
+)
+_HALF_WIDTH = "\uff61-\uff9d"
+# A sound mark that follows no kana stays as it is: the half-width ones are drawn in faces such as (ﾟ∀ﾟ).
+_KANA = re.compile(f"[{_HALF_WIDTH}{_COMPOSABLE}][{_ALWAYS_INVISIBLE}{_JOINERS}]*[{_SOUND_MARKS}]|[{_HALF_WIDTH}][\uff9e\uff9f]?")
+_CANDIDATE = re.compile(f"[{_ALWAYS_INVISIBLE}{_JOINERS}{_HALF_WIDTH}{_SOUND_MARKS}]")
+# By UTF-16 code unit: tag characters are known by the first unit of their pair.
+IS_CANDIDATE = np.array([_CANDIDATE.match(chr(unit)) is not None or unit == 0xDB40 for unit in range(0x10000)])
+# The code units of what only `invisible` removes, joiners that stay included.
+_MAY_BE_INVISIBLE = re.compile(f"[{_ALWAYS_INVISIBLE}{_JOINERS}]")
+INVISIBLE_UNITS = [unit for unit in np.flatnonzero(IS_CANDIDATE).tolist() if unit == 0xDB40 or _MAY_BE_INVISIBLE.match(chr(unit))]
+
+
+def character_edits(text: str, invisible: bool = True, kana: bool = True) -> list[Edit]:
+    """The edits of kind `invisible` and `kana` that `text` needs, ordered, without overlaps.
+
+    A zero-width joiner stays between two emoji, and a joiner or non-joiner between two characters of a script that shapes
+    its letters with it. Flags made of tag characters (England, Scotland, Wales) become a plain black flag.
+    """
+    # One pass over the text tells most documents that they need no character edit.
+    return candidate_edits(text, invisible, kana) if _holds_candidate(code_units(text), IS_CANDIDATE) else []
+
+
+def candidate_edits(text: str, invisible: bool, kana: bool) -> list[Edit]:
+    """`character_edits` of a text that holds a character of `IS_CANDIDATE`."""
+    composed = ((match.start(), match.end(), _compose(match.group())) for match in _KANA.finditer(text) if kana)
+    removed = (Edit(match.start(), match.end(), "invisible", "") for match in _INVISIBLE.finditer(text) if invisible)
+    return merge(
+        (Edit(start, end, "kana", new) for start, end, new in composed if new != text[start:end]),
+        removed,
+    )
+
+
+@numba.njit(cache=True, nogil=True)
+def _holds_candidate(units: np.ndarray, is_candidate: np.ndarray) -> bool:
+    # Without a way out of the loop, which costs more than it saves: most texts have no candidate.
+    found = False
+    for unit in units:
+        found |= is_candidate[unit]
+    return found
+
+
+def _compose(kana: str) -> str:
+    """The full-width form of one kana and what follows it; a mark that the kana does not take stays behind it."""
+    base, mark = kana[0], kana[-1] if len(kana) > 1 else ""
+    # NFKC is safe on a single kana with its mark, and is used on nothing longer.
+    composed = unicodedata.normalize("NFKC", base + mark)
+    return composed if len(composed) == 1 else unicodedata.normalize("NFKC", base) + mark
+
+
+def original_spans(edits: Iterable[Edit], made: Sequence[Edit]) -> list[Edit]:
+    """`edits` against a text to which `made` was applied, as edits against the text before.
+
+    The spans of `edits` must not begin or end within a replacement of `made`; deletions of `made` that lie inside a span, or
+    directly before its end, come to lie in the returned span.
+    """
+    positions: list[int] = []  # in the changed text, where what follows is shifted by `shifts`
+    shifts: list[int] = [0]
+    for edit in made:
+        after = edit.end - shifts[-1] - (edit.end - edit.start) + len(edit.replacement)
+        positions.append(after)
+        shifts.append(edit.end - after)
+
+    def before(position: int) -> int:
+        return position + shifts[bisect_right(positions, position)]
+
+    return [edit._replace(start=before(edit.start), end=before(edit.end)) for edit in edits]

@@ -1,0 +1,78 @@
+"""The token dataset as a whole: which shards it has, and the one file that makes them visible, written last.
+
+The shards of the dataset before stay until that file no longer names them, so that a reader, or a kill, finds one dataset whole.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import yaml
+
+from pipeline.corpus.ledger import Ledger
+from pipeline.tokenize.cuts import TokenizeConfig, id_numbers, is_validation
+from pipeline.tokens.dataset import read_content
+from pipeline.tokens.index import keep_replaced
+from pipeline.tokens.store import DATASET_FILE, ShardInfo, TokenMeta, TokenShard, TokenStoreError, write_dataset
+from pipeline.tokens.tokenizer import load_tokenizer
+
+SPLITS = ("train", "val")
+
+
+def shard_names(root: Path) -> list[str]:
+    """The names of the shards that `order.parquet` plans, none before there is one."""
+    return [row["name"] for row in _order(root)]
+
+
+def _order(root: Path) -> list[dict[str, Any]]:
+    path = root / "order.parquet"
+    return pq.read_table(path).to_pylist() if path.exists() else []
+
+
+def publish(root: Path, ledger: Ledger) -> str:
+    """Have `dataset.json` name the shards that are done, and return the fingerprint.
+
+    Of shards that it named before and no longer does the index of their documents stays, see `token_index`; their files go.
+    """
+    folder = root / "tokens"
+    units = ledger.units()
+    # One file a shard; none where all its documents were removed.
+    made = [(row["split"], *item) for row in _order(root) for item in units[("shards", row["name"])].output.items()]
+    if _named(folder) != sorted((split, Path(file).name, digest) for split, file, digest in made):
+        splits: dict[str, list[ShardInfo]] = {split: [] for split in SPLITS}
+        for split, file, digest in made:
+            shard = TokenShard.open(root / file)
+            ends = (shard.doc_ids[0].as_py(), shard.doc_ids[-1].as_py())
+            splits[split].append(ShardInfo(Path(file).name, len(shard.doc_ids), len(shard.tokens), digest, *ends))
+        keep_replaced(folder, {Path(file).name for _, file, _ in made})
+        write_dataset(folder, splits, TokenMeta.of(load_tokenizer(folder / "tokenizer")))
+    content = read_content(folder / DATASET_FILE)
+    columns = ("file", "split", "documents", "tokens", "sha256", "first_doc_id", "last_doc_id")
+    ledger.replace_rows("token_shards", [tuple(entry[name] for name in columns) for entry in content["shards"]])
+    named = {entry["file"] for entry in content["shards"]}
+    for path in folder.glob("*.arrow"):
+        if path.name not in named:
+            path.unlink()
+    return str(content["fingerprint"])
+
+
+def _named(folder: Path) -> list[tuple[str, str, str]] | None:
+    """The (split, file, digest) of each shard that `dataset.json` names, sorted; None without a whole one."""
+    try:
+        return sorted((entry["split"], entry["file"], entry["sha256"]) for entry in read_content(folder / DATASET_FILE)["shards"])
+    except TokenStoreError:
+        return None
+
+
+def published(root: Path) -> str | None:
+    """The fingerprint of the dataset that stands in the corpus, if there is one."""
+    path = root / "tokens" / DATASET_FILE
+    return json.loads(path.read_text(encoding="utf-8"))["fingerprint"] if path.exists() else None
+
+
+def split_of(root: Path, doc_id: str) -> str:
+    """`train` or `val`, by the validation share that the corpus was built with."""
+    resolved = yaml.safe_load((root / "manifest.yaml").read_text(encoding="utf-8"))
+    share = TokenizeConfig.model_validate(resolved["tokenize"]).validation_share
+    return "val" if is_validation(id_numbers([doc_id]), share)[0] else "train"

@@ -1,0 +1,227 @@
+"""Generation against plain restatements that compute everything anew for each token."""
+
+import itertools
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import transformers
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
+
+from model.config import ModelConfig, ModelError
+from model.generation.generate import beam_search, generate
+from model.generation.sampling import Sampling, draw_keys, waiting_times
+from model.gpt import GPT
+from model.hugging_face.folder import write_hugging_face
+from tests.model.generation.test_sampling import chosen_plainly
+from tests.model.test_gpt import TINY, TINY_GPT2
+
+GREEDY = Sampling(temperature=0)
+PROMPTS = [[7, 3, 9], [1], [4, 4, 2], [5, 6, 7, 8, 9, 10]]
+FAMILIES = pytest.mark.parametrize("config", [TINY, TINY_GPT2], ids=["modern", "gpt2"])
+
+
+def lively(config: ModelConfig) -> GPT:
+    """A model whose next token depends visibly on all before it; initial values give nearly uniform guesses."""
+    model = GPT(config)
+    generator = torch.Generator().manual_seed(3)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if not name.endswith("norm.weight"):
+                parameter.normal_(0, 0.3 if "embedding" in name else 0.15, generator=generator)
+    return model
+
+
+def rows_of(steps: list[list[int | None]]) -> list[list[int]]:
+    """The ids of each row, after a check that nothing follows an end."""
+    rows = []
+    for row in zip(*steps, strict=True):
+        ids = [token for token in row if token is not None]
+        assert list(row) == ids + [None] * (len(row) - len(ids))
+        rows.append(ids)
+    return rows
+
+
+def generated_plainly(model: GPT, prompt: list[int], row: int, count: int, sampling: Sampling, stop_id: int | None) -> list[int]:
+    """`generate` for one row, without cache, batch or stream."""
+    context, start = model.config.context_length, 0
+    text = list(prompt)
+    waits_TV = waiting_times(draw_keys(sampling.seed, [(row, step) for step in range(count)]), model.config.vocabulary_size)
+    for waits_V in waits_TV.tolist():
+        if len(text) - start > context:
+            start = len(text) - context // 2
+        with torch.no_grad():
+            logits = model.logits(torch.tensor([text[start:]]))[0, -1]
+        token = chosen_plainly(logits.tolist(), sampling, waits_V)
+        if token == stop_id:
+            break
+        text.append(token)
+    return text[len(prompt) :]
+
+
+@FAMILIES
+@pytest.mark.parametrize(
+    ("sampling", "stop_id"),
+    [(GREEDY, None), (Sampling(seed=5), 11), (Sampling(temperature=0.7, top_k=10, top_p=0.8, seed=6), None)],
+    ids=["greedy", "all", "filtered"],
+)
+def test_a_batch_with_a_cache_equals_single_rows_computed_anew(
+    config: ModelConfig, sampling: Sampling, stop_id: int | None
+) -> None:
+    # The context of 16 is full twice on the way: what happens then is tested with the rest.
+    model = lively(config)
+    rows = rows_of(list(generate(model, PROMPTS, 26, sampling, stop_id)))
+    for row, prompt in enumerate(PROMPTS):
+        assert rows[row] == generated_plainly(model, prompt, row, 26, sampling, stop_id)
+    assert len({tuple(row) for row in rows}) > 1
+
+
+def test_a_row_ends_at_the_stop_id_while_the_others_go_on() -> None:
+    model = lively(TINY)
+    free = rows_of(list(generate(model, PROMPTS, 12, GREEDY, None)))
+    stop_id = free[0][3]
+    steps = list(generate(model, PROMPTS, 12, GREEDY, stop_id))
+    for row, ids in enumerate(rows_of(steps)):
+        expected = free[row][: free[row].index(stop_id)] if stop_id in free[row] else free[row]
+        assert ids == expected
+    alone = list(generate(model, PROMPTS[:1], 12, GREEDY, stop_id))
+    assert len(alone) <= 3
+
+
+@FAMILIES
+def test_a_prompt_longer_than_the_context_is_read_from_its_last_half_context_on(config: ModelConfig) -> None:
+    model = lively(config)
+    prompt = [token % 50 for token in range(5, 45)]
+    assert next(generate(model, [prompt], 1, GREEDY, None)) == next(generate(model, [prompt[-8:]], 1, GREEDY, None))
+    assert next(generate(model, [prompt[:16]], 1, GREEDY, None)) == [generated_plainly(model, prompt[:16], 0, 1, GREEDY, None)[0]]
+
+
+def test_a_context_of_one_token_goes_on() -> None:
+    model = lively(TINY.model_copy(update={"context_length": 1}))
+    ids = rows_of(list(generate(model, [[3]], 4, GREEDY, None)))[0]
+    assert [next(generate(model, [[before]], 1, GREEDY, None))[0] for before in [3, *ids[:-1]]] == ids
+
+
+def test_a_rows_numbers_do_not_depend_on_its_neighbours_or_on_how_many_are_asked_for() -> None:
+    model = lively(TINY)
+    sampling = Sampling(seed=9)
+    together = rows_of(list(generate(model, PROMPTS, 10, sampling, None)))
+    for row, prompt in enumerate(PROMPTS):
+        assert rows_of(list(generate(model, [prompt] * (row + 1), 6, sampling, None)))[row] == together[row][:6]
+    others = rows_of(list(generate(model, PROMPTS, 10, Sampling(seed=10), None)))
+    assert all(mine != other for mine, other in zip(together, others, strict=True))
+
+
+@FAMILIES
+def test_ids_beyond_the_vocabulary_are_never_generated(config: ModelConfig) -> None:
+    model = lively(config)
+    for sampling in (GREEDY, Sampling(temperature=5.0)):
+        free, bound = (rows_of(list(generate(model, PROMPTS, 8, sampling, None, size))) for size in (None, 12))
+        assert max(map(max, free)) >= 12
+        assert max(map(max, bound)) < 12
+    assert all(max(ids) < 12 for ids, _ in beam_search(model, [1], 4, 10, None, vocabulary_size=12))
+
+
+# Beam search
+
+
+def every_text(model: GPT, prompt: list[int], count: int, stop_id: int, penalty: float) -> list[tuple[list[int], float]]:
+    """All continuations of up to `count` tokens with their scores, the best first."""
+    found = []
+
+    def extend(ids: list[int], total: float) -> None:
+        if len(ids) == count:
+            found.append((ids, total / count**penalty))
+            return
+        with torch.no_grad():
+            scores = model.logits(torch.tensor([prompt + ids]))[0, -1].log_softmax(-1).tolist()
+        for token, score in enumerate(scores):
+            if token == stop_id:
+                found.append((ids, (total + score) / (len(ids) + 1) ** penalty))
+            else:
+                extend([*ids, token], total + score)
+
+    extend([], 0.0)
+    return sorted(found, key=lambda text: -text[1])
+
+
+@pytest.mark.parametrize("penalty", [0.0, 1.0])
+def test_beams_for_every_text_find_all_in_the_order_of_their_scores(penalty: float) -> None:
+    model = lively(TINY.model_copy(update={"vocabulary_size": 4}))
+    every = every_text(model, [1, 2], 3, 0, penalty)
+    found = beam_search(model, [1, 2], 64, 3, 0, penalty)
+    assert len(every) == len(found) == 1 + 3 + 9 * 4
+    assert [ids for ids, _ in found] == [ids for ids, _ in every]
+    assert [score for _, score in found] == pytest.approx([score for _, score in every], abs=1e-5)
+
+
+@FAMILIES
+def test_one_beam_is_greedy_choice_also_beyond_the_context(config: ModelConfig) -> None:
+    model = lively(config)
+    for prompt, stop_id in itertools.product(PROMPTS[:2], [None, 11]):
+        steps = generate(model, [prompt], 18, GREEDY, stop_id)
+        assert beam_search(model, prompt, 1, 18, stop_id)[0][0] == [token for (token,) in steps]
+
+
+@FAMILIES
+def test_a_beams_score_is_that_of_its_text(config: ModelConfig) -> None:
+    model = lively(config)
+    found = beam_search(model, [3, 1], 5, 8, None, 0.0)
+    assert Counter(len(ids) for ids, _ in found) == {8: 5}
+    assert len({tuple(ids) for ids, _ in found}) == 5
+    for ids, score in found:
+        tokens = torch.tensor([[3, 1, *ids]])
+        with torch.no_grad():
+            scores = model.logits(tokens[:, :-1]).log_softmax(-1).gather(2, tokens[:, 1:, None])
+        assert score == pytest.approx(float(scores[0, 1:].sum()), abs=1e-4)
+    assert [score for _, score in found] == sorted((score for _, score in found), reverse=True)
+
+
+# Against transformers, and errors
+
+
+@FAMILIES
+def test_greedy_choice_and_beams_are_those_of_transformers(config: ModelConfig, tmp_path: Path) -> None:
+    model = lively(config)
+    write_hugging_face(model, tmp_path)
+    theirs: Any = transformers.AutoModelForCausalLM.from_pretrained(tmp_path)
+    prompt = [7, 3, 9]
+    expected = theirs.generate(torch.tensor([prompt]), max_new_tokens=13, do_sample=False, pad_token_id=0)[0, 3:]
+    assert [token for (token,) in generate(model, [prompt], 13, GREEDY, None)] == expected.tolist()
+    expected = theirs.generate(torch.tensor([prompt]), max_new_tokens=10, num_beams=4, do_sample=False, pad_token_id=0)[0, 3:]
+    assert beam_search(model, prompt, 4, 10, None)[0][0] == expected.tolist()
+
+
+def test_prompts_that_cannot_be_read_and_weights_that_are_no_numbers_are_errors() -> None:
+    model = lively(TINY)
+    with pytest.raises(ModelError, match="prompt 1 has no token"):
+        list(generate(model, [[1], []], 3, GREEDY, None))
+    with pytest.raises(ModelError, match="ids from 3 to 50, the model knows those below 50"):
+        beam_search(model, [3, 50], 2, 3, None)
+    with torch.no_grad():
+        model.norm.get_parameter("weight")[3] = torch.nan
+    with pytest.raises(ModelError, match="diverged"):
+        list(generate(model, [[1]], 3, Sampling(), None))
+
+
+def test_a_sharded_model_can_be_trained_after_it_generated() -> None:
+    torch.distributed.init_process_group("gloo", store=torch.distributed.HashStore(), rank=0, world_size=1)
+    try:
+        model = lively(TINY)
+        expected = list(generate(model, PROMPTS[:1], 5, GREEDY, None))
+        fully_shard(model, mesh=init_device_mesh("cpu", (1,)))
+        register_fsdp_forward_method(model, "logits")
+        assert list(generate(model, PROMPTS[:1], 5, GREEDY, None)) == expected
+        tokens_BT = torch.tensor(PROMPTS[:1])
+        model(tokens_BT, tokens_BT)[0].backward()
+    finally:
+        torch.distributed.destroy_process_group()
+
+
+def test_nothing_is_generated_when_nothing_is_asked_for() -> None:
+    model = lively(TINY)
+    assert list(generate(model, PROMPTS, 0, GREEDY, None)) == []
+    assert list(generate(model, [], 5, GREEDY, None)) == []

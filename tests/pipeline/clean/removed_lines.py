@@ -1,0 +1,18 @@
+"""Which lines a step of cleaning removes, for tests of the step by itself."""
+
+from collections.abc import Sequence
+
+from pipeline.clean.stage import CleanConfig, Step, find_edits
+
+
+def removed_lines(lines: Sequence[str], step: Step) -> list[int]:
+    """Indices of the `lines` that `step` alone removes whole, in order."""
+    edits = find_edits("\n".join(lines), CleanConfig(steps=(step,)))
+    removed = []
+    position = 0
+    for index, line in enumerate(lines):
+        end = position + len(line)
+        if line and any(edit.start <= position and end <= edit.end for edit in edits):
+            removed.append(index)
+        position = end + 1
+    return removed

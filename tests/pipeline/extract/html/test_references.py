@@ -1,0 +1,55 @@
+"""Character references, beside Python's own reading of them."""
+
+import html
+from html.entities import html5
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.extract.html.references import decode_texts
+from pipeline.extract.html.tokens import read_tokens
+
+
+def decoded(markup: str) -> list[str]:
+    """The texts of the tokens of `markup`."""
+    page = np.frombuffer(markup.encode(), dtype=np.uint8)
+    texts = decode_texts(page, read_tokens(page))
+    return [texts.characters[start:end].tobytes().decode() for start, end in zip(texts.starts, texts.ends, strict=True)]
+
+
+def test_every_name_of_the_standard_stands_for_its_characters() -> None:
+    markup = "".join(f"&{name} " for name in html5)
+    assert decoded(markup) == ["".join(f"{character} " for character in html5.values())]
+
+
+@pytest.mark.parametrize(
+    ("reference", "text"),
+    [
+        ("&#12354;&#x3042;&#X3042&#12354", "ああああ"),
+        ("&#x1F600;", "😀"),
+        ("&#150;&#x96;&#129;", "––\x81"),  # bytes of windows-1252, of which 0x81 is none
+        ("&#0;&#xD800;&#x110000;&#99999999999999999999;", "\ufffd" * 4),
+        ("&#;&#x;&#xg&", "&#;&#x;&#xg&"),
+        ("&notin;&notit;&not&amp&ampx&AMP;&Amp;", "∉¬it;¬&&x&&Amp;"),
+        ("&nGt;&nLt;", "≫⃒≪⃒"),
+        ("a\0b", "ab"),
+    ],
+)
+def test_references_and_what_only_looks_like_them(reference: str, text: str) -> None:
+    assert decoded(reference) == [text]
+
+
+def test_code_shown_as_it_stands_keeps_its_references_and_a_title_does_not() -> None:
+    assert decoded("<title>&lt;</title><xmp>&lt;</xmp>") == ["<", "", "", "&lt;", ""]
+
+
+NAMES = sorted(html5)
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from([*NAMES[::40], "not", "amp;", "lt", "#38;", "#x26", "&", ";", "a", "漢", " "]), max_size=12))
+def test_texts_are_those_of_python(pieces: list[str]) -> None:
+    markup = "".join(f"&{piece}" if len(piece) > 1 else piece for piece in pieces)
+    assert "".join(decoded(markup)) == html.unescape(markup)

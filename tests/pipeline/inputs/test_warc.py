@@ -1,0 +1,142 @@
+"""Reading WARC files whatever their state."""
+
+import gzip
+import io
+import re
+
+import pytest
+import zstandard
+
+from pipeline.inputs.warc import NotWarcError, Record, read_warc, record_starts_after
+from tests.pipeline.inputs.warc_files import GOOD_PAGE, gzipped, warc_record
+
+LIMIT = 10_000
+
+
+def records_of(content: bytes, start: int = 0, end: int = -1) -> list[Record]:
+    return list(read_warc(io.BytesIO(content), "a.warc", start, end, LIMIT))
+
+
+def summary(content: bytes) -> list[tuple[int, str]]:
+    """(number, problem) of each record; -1 for one whose id is not that of a record that was put in."""
+    numbers = {f"<urn:uuid:00000000-0000-0000-0000-{number:012d}>": number for number in range(10)}
+    return [(numbers.get(record.record_id, -1), record.problem) for record in records_of(content)]
+
+
+def packed(records: list[bytes], how: str) -> list[bytes]:
+    if how == "plain":
+        return records
+    if how == "gzip":
+        return gzipped(records)
+    return [zstandard.compress(record) for record in records]
+
+
+@pytest.mark.parametrize("how", ["plain", "gzip", "zstd"])
+def test_sound_records_are_read_with_their_places(how: str) -> None:
+    pieces = packed([warc_record(number) for number in range(4)], how)
+    found = records_of(b"".join(pieces))
+    assert [record.offset for record in found] == [sum(map(len, pieces[:index])) for index in range(4)]
+    assert all(record.body == GOOD_PAGE and not record.problem for record in found)
+    assert found[1].url == "http://site.example/1"
+    assert found[1].date == "2024-01-02T00:00:00Z"
+    assert found[1].http_status == 200
+    assert found[1].content_type == "text/html"
+
+
+@pytest.mark.parametrize("how", ["plain", "gzip"])
+@pytest.mark.parametrize("length", [30, 400])
+def test_a_wrong_length_costs_one_record(how: str, length: int) -> None:
+    records = [warc_record(0), warc_record(1, length=length), warc_record(2), warc_record(3)]
+    assert summary(b"".join(packed(records, how))) == [(0, ""), (1, "corrupt_record"), (2, ""), (3, "")]
+
+
+def test_a_damaged_gzip_member_costs_one_record() -> None:
+    members = gzipped([warc_record(number) for number in range(4)])
+    damaged = bytearray(members[1])
+    damaged[60] ^= 0x55
+    found = summary(members[0] + bytes(damaged) + members[2] + members[3])
+    assert [item for item in found if not item[1]] == [(0, ""), (2, ""), (3, "")]
+    assert [problem for _, problem in found].count("corrupt_record") == 1
+
+
+@pytest.mark.parametrize("how", ["gzip", "plain"])
+def test_whatever_is_cut_out_of_the_middle_the_other_records_are_read(how: str) -> None:
+    pieces = packed([warc_record(number) for number in range(4)], how)
+    # The first bytes of a plain record cannot be told from the end of the record before.
+    for kept in range(12, len(pieces[1]) - 70):
+        found = summary(pieces[0] + pieces[1][:kept] + pieces[2] + pieces[3])
+        good = [number for number, problem in found if not problem]
+        assert {0, 2, 3} <= set(good), kept
+        # A plain record cut inside its header melts into the header of the next, and nothing is left to flag.
+        if how == "gzip" or b"\r\n\r\n" in pieces[1][:kept]:
+            assert "corrupt_record" in [problem for _, problem in found], kept
+
+
+def test_a_file_that_ends_inside_a_record_says_so() -> None:
+    members = gzipped([warc_record(number) for number in range(2)])
+    # Below some 90 bytes a gzip member does not yield a readable header, above there is a record to flag.
+    for kept in range(120, len(members[1]) - 12):
+        found = summary(members[0] + members[1][:kept])
+        assert found[0] == (0, "")
+        assert [problem for _, problem in found[1:]] == ["corrupt_record"], kept
+
+
+def test_bytes_between_records_are_reported_once() -> None:
+    members = gzipped([warc_record(number) for number in range(3)])
+    assert summary(members[0] + b"\0" * 50 + members[1] + members[2]) == [(0, ""), (-1, "corrupt_record"), (1, ""), (2, "")]
+
+
+def test_one_gzip_stream_for_all_records_is_read() -> None:
+    content = gzip.compress(b"".join(warc_record(number) for number in range(4)))
+    assert summary(content) == [(number, "") for number in range(4)]
+
+
+def test_a_body_above_the_limit_is_flagged_and_not_read() -> None:
+    found = records_of(b"".join([warc_record(0, body=b"x" * (LIMIT + 1)), warc_record(1)]))
+    assert (found[0].problem, found[0].length, found[0].body) == ("oversized_page", LIMIT + 1, b"")
+    assert found[1].body == GOOD_PAGE
+
+
+@pytest.mark.parametrize("length", [-5, ""])
+def test_a_missing_or_negative_length_is_a_corrupt_record(length: object) -> None:
+    broken = re.sub(rb"Content-Length: \d+", f"Content-Length: {length}".encode(), warc_record(1))
+    found = summary(warc_record(0) + broken + warc_record(2))
+    assert found == [(0, ""), (1, "corrupt_record"), (2, "")]
+
+
+def test_ranges_of_a_file_hold_each_record_once() -> None:
+    members = gzipped([warc_record(number) for number in range(6)])
+    content = b"".join(members)
+    for cut in range(1, len(content), 37):
+        stream = io.BytesIO(content)
+        begin = record_starts_after(stream, cut)
+        first = records_of(content, 0, cut)
+        second = records_of(content, begin) if begin is not None else []
+        assert [record.record_id for record in [*first, *second]] == [record.record_id for record in records_of(content)]
+
+
+def test_an_empty_file_holds_no_records() -> None:
+    assert records_of(b"") == []
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"filedesc://x.arc 0.0.0.0 20060101 text/plain 10\n", "ARC file"),
+        (gzip.compress(b"filedesc://x.arc 0.0.0.0 20060101 text/plain 10\n"), "ARC file"),
+        (b"<html>no archive</html>" * 50, "no WARC record"),
+        (gzip.compress(b"nothing" * 99), "no WARC record"),
+    ],
+    ids=["ARC", "ARC in gzip", "HTML", "text in gzip"],
+)
+def test_what_is_no_warc_is_refused_by_name(content: bytes, message: str) -> None:
+    with pytest.raises(NotWarcError, match=rf"a\.warc.*{message}"):
+        records_of(content)
+
+
+def test_names_of_headers_have_any_case_and_of_a_repeated_header_the_first_counts() -> None:
+    http = "HTTP/1.1 200 OK\r\nCONTENT-TYPE: text/html\r\nContent-Type: image/png\r\ncontent-ENCODING: gzip"
+    headers = "warc-TARGET-uri: http://second.example/\r\nwarc-truncated: \r\n"
+    record = records_of(warc_record(1, url="http://first.example/", http=http, headers=headers))[0]
+    assert (record.url, record.content_type, record.content_encoding) == ("http://first.example/", "text/html", "gzip")
+    assert record.body == GOOD_PAGE

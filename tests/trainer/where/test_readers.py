@@ -1,0 +1,125 @@
+"""What a run was trained on is told after take-downs as it was told before, with what was taken down since."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from pipeline.engine.runner import Listener
+from pipeline.operations.takedown import apply
+from pipeline.removals.log import Entry
+from pipeline.tokens.dataset import TokenDataset
+from tests.pipeline.removals.test_log import copy_of, doc_ids_in_shards
+from tests.trainer.test_pretrain import SHAPE
+from tests.trainer.where.test_answers import ask, objects, refused
+from trainer import pretrain
+from trainer.record.metrics import METRICS_FILE, read_metrics
+from trainer.where.trained_run import runs_that_saw
+
+QUIET = ("--validate-every", "0", "--sample-every", "0")
+
+Answers = dict[str, list[dict[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A run that was trained on a corpus, what `trainer.where` told of it then, and two pages of it."""
+
+    corpus: Path
+    run: Path
+    answers: Answers
+    pages: tuple[dict[str, Any], dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def case(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Case:
+    """One test takes pages down from the corpus."""
+    folder = tmp_path_factory.mktemp("removed")
+    copy = copy_of(corpus, folder / "corpus")
+    (folder / "shape.yaml").write_text(SHAPE.replace("context_length: 16", "context_length: 512"))
+    begun = ["--shards", str(copy / "tokens"), "--model", str(folder / "shape.yaml"), "--output", str(folder / "run")]
+    lengths = [
+        "--steps",
+        "3",
+        "--batch-size",
+        "4",
+        "--schedule-warmup-steps",
+        "1",
+        "--validate-every",
+        "0",
+        "--sample-every",
+        "0",
+    ]
+    result = CliRunner().invoke(pretrain.main, [*begun, *lengths])
+    assert result.exit_code == 0, result.output
+    rows = read_metrics(folder / "run")
+    rows[1]["loss"] = None  # as a step that was skipped is recorded, which is a spike
+    (folder / "run" / METRICS_FILE).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    documents = [document for window in objects(folder / "run", "--step", "2") for document in window["documents"]]
+    pages = documents[0], next(each for each in documents if each["host"] != documents[0]["host"])
+    return Case(copy, folder / "run", answers_of(folder / "run", pages), pages)
+
+
+def answers_of(run: Path, pages: tuple[dict[str, Any], ...]) -> Answers:
+    """Everything that the command tells of the run and the pages."""
+    questions = [["--step", "1"], ["--step", "2"], ["--spike"]]
+    questions += [["--url", page["url"]] for page in pages] + [["--doc", pages[0]["doc_id"]]]
+    return {" ".join(question): objects(run, *question) for question in questions}
+
+
+def change(case: Case, entry: Entry, *, remove: bool) -> None:
+    reason = "asked by\x1b[2J its author" if remove else "a mistake"
+    assert apply(case.corpus, [entry], "remove" if remove else "restore", reason, "a tester", Listener()).fingerprint
+
+
+def expected(value: Any, taken: set[str]) -> Any:
+    """An answer of before, with what is to be told of the pages `taken` since."""
+    if isinstance(value, list):
+        return [expected(each, taken) for each in value]
+    if not isinstance(value, dict):
+        return value
+    told = {name: expected(each, taken) for name, each in value.items()}
+    return {**told, "taken_down": "told"} if value.get("doc_id") in taken else told
+
+
+def without_time(value: Any) -> Any:
+    """An answer, what it tells of a request put as the word `told`, once that is seen to be right."""
+    if isinstance(value, list):
+        return [without_time(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    if value.get("taken_down") is None:
+        return {name: without_time(each) for name, each in value.items()}
+    request = value["taken_down"]
+    assert (request["reason"], request["who"]) == ("asked by\x1b[2J its author", "a tester")
+    assert request["requested"].endswith("+00:00")
+    return {**{name: without_time(each) for name, each in value.items()}, "taken_down": "told"}
+
+
+def test_a_run_is_told_as_before_after_two_take_downs_and_after_one_was_taken_back(case: Case) -> None:
+    first, second = case.pages
+    before = TokenDataset.open(case.corpus / "tokens").fingerprint
+    seen = runs_that_saw([case.run], [first["doc_id"], second["doc_id"]])
+    windows = [window for answer in case.answers.values() for window in answer]
+    documents = [document for window in windows for document in window.get("documents", [window])]
+    of_host = {document["doc_id"] for document in documents if document.get("host") == second["host"]}
+    url, host = Entry("url", first["url"]), Entry("host", second["host"])
+    for entry, remove, taken in (
+        (url, True, {first["doc_id"]}),
+        (host, True, {first["doc_id"], *of_host}),
+        (url, False, of_host),
+    ):
+        change(case, entry, remove=remove)
+        assert TokenDataset.open(case.corpus / "tokens").fingerprint != before
+        assert not taken & doc_ids_in_shards(case.corpus)
+        assert without_time(answers_of(case.run, case.pages)) == expected(case.answers, taken)
+    assert runs_that_saw([case.run], [first["doc_id"], second["doc_id"]]) == seen
+    # People read the same, without what a terminal obeys.
+    requested = objects(case.run, "--doc", second["doc_id"])[0]["taken_down"]["requested"][:10]
+    told = f", taken down since ({requested}: asked by\N{REPLACEMENT CHARACTER}[2J its author)"
+    assert told in ask(case.run, "--doc", second["doc_id"]).stdout
+    (case.corpus / "tokens/earlier").rename(case.corpus / "away")
+    assert "has other tokens now" in refused(case.run, "--doc", second["doc_id"])

@@ -1,0 +1,302 @@
+"""Checkpoints on disk: whole or absent, verified before they are used, and never deleted before a newer one is whole.
+
+What a checkpoint holds is the caller's business; here it is a folder of files.
+
+    RUN/checkpoints/step-00001000/          a checkpoint: the caller's files, and checkpoint.json, which is written last and
+                                            says step, validation, and the size and SHA-256 of every file
+    RUN/checkpoints/.step-00001000.tmp/     one being written, or what a killed process left of it: never read
+    RUN/checkpoints/.step-00001000.old/     the former checkpoint of a step that was written again, for the moment between
+                                            two renames: read only while the folder without the dot is missing
+    RUN/checkpoints/.step-00001000.deleted/ one being deleted: never read
+
+Files are synced to the disk before the rename that makes them a checkpoint, and the folder after it, so that neither a
+killed process nor a power cut leaves half of one under a final name. One process at a time may write to a run (rank 0 of
+many); any number may read, and reading changes nothing.
+"""
+
+import hashlib
+import json
+import math
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+
+from pipeline.tokens.store import fingerprint_of
+from trainer.errors import TrainerError
+
+FORMAT_VERSION = 1
+CHECKPOINT_FILE = "checkpoint.json"
+_FOLDER = "checkpoints"
+_NAME = re.compile(r"step-(\d+)")
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A file of a checkpoint: its bytes and their hex SHA-256."""
+
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A finished checkpoint, as its checkpoint.json describes it.
+
+    validation: bits per byte, or None. permanent: kept whatever follows. files: by name relative to `path`, with slashes.
+    """
+
+    path: Path
+    step: int
+    validation: float | None
+    permanent: bool
+    files: Mapping[str, StoredFile]
+
+    @property
+    def size(self) -> int:
+        """Bytes of its files."""
+        return sum(file.size for file in self.files.values())
+
+
+class _Damaged(Exception):
+    """What is wrong with a checkpoint, and with which file of it."""
+
+
+# Writing
+
+
+def temporary_folder(run: Path, step: int) -> Path:
+    """Where the checkpoint of `step` is written before it is committed: the same name on every rank."""
+    return run / _FOLDER / f".{_name(step)}.tmp"
+
+
+@contextmanager
+def writing(run: Path, step: int) -> Iterator[Path]:
+    """An empty folder, `temporary_folder(run, step)`, to write files in and to `commit` before the block ends.
+
+    With many ranks, rank 0 alone opens the block and commits, and the others write into the folder in between, each its own
+    files. However the block ends, nothing temporary remains, and what a killed process left behind is cleared first.
+
+    Raises TrainerError when something cannot be written, be it here, in the block (an OSError or SafetensorError that it
+    raised) or in `commit`; the checkpoints that were there are untouched.
+    """
+    folder = run / _FOLDER
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            _settle(folder)
+            temporary = temporary_folder(run, step)
+            temporary.mkdir()
+            yield temporary
+        finally:
+            _settle(folder)
+    except (OSError, SafetensorError) as error:
+        raise TrainerError(
+            f"{folder / _name(step)}: the checkpoint cannot be written ({error}){_room(run)}; make room there or choose another "
+            "folder for the run; the checkpoints that were there are untouched"
+        ) from error
+
+
+def commit(temporary: Path, step: int, *, validation: float | None, permanent: bool) -> Checkpoint:
+    """Make a checkpoint of the files in `temporary`, the folder of the `writing` block that this is called in.
+
+    validation: bits per byte at this step, which decide what `retain` takes for the best; a value that is not finite counts
+    as none. A checkpoint of the same step is replaced: it is renamed aside, and deleted when the block ends.
+    """
+    paths = sorted(path for path in temporary.rglob("*") if path.is_file())
+    files = {path.relative_to(temporary).as_posix(): StoredFile(path.stat().st_size, _sha256(path)) for path in paths}
+    finite = validation if validation is not None and math.isfinite(validation) else None
+    checkpoint = Checkpoint(temporary.with_name(_name(step)), step, finite, permanent, files)
+    described = {
+        "format_version": FORMAT_VERSION,
+        "step": step,
+        "validation": finite,
+        "permanent": permanent,
+        "files": {name: asdict(file) for name, file in files.items()},
+    }
+    mark = temporary / CHECKPOINT_FILE
+    mark.write_text(json.dumps({**described, "fingerprint": fingerprint_of(described)}, indent=1) + "\n", encoding="utf-8")
+    for path in (*paths, mark, *(path for path in temporary.rglob("*") if path.is_dir()), temporary):
+        _sync(path)
+    if checkpoint.path.exists():
+        checkpoint.path.rename(temporary.with_suffix(".old"))
+    temporary.rename(checkpoint.path)
+    for folder in temporary.parents[:3]:  # checkpoints, the run and what holds it: a first checkpoint may have made them all
+        _sync(folder)
+    return checkpoint
+
+
+def retain(run: Path, keep_last: int, report: Callable[[str], None]) -> list[Path]:
+    """Delete all checkpoints but the last `keep_last` (1 or more), the best by validation and the permanent ones.
+
+    Returns the deleted folders. Before the first deletion the newest checkpoint is read and verified: while it is not
+    whole, `report` gets one line that says so and nothing is deleted. A folder whose checkpoint.json is damaged is left for
+    a person to look at. Not to be called in a `writing` block before its `commit`.
+
+    Raises TrainerError when one cannot be deleted.
+    """
+    try:
+        _settle(run / _FOLDER)
+        found = checkpoints(run)
+        lowest = best(found)
+        kept = [*found[-keep_last:], *(checkpoint for checkpoint in found if checkpoint.permanent or checkpoint is lowest)]
+        doomed = [checkpoint.path for checkpoint in found if checkpoint not in kept]
+        if doomed:
+            _verified(_folders(run)[-1])
+        for path in doomed:
+            path.rename(path.with_name(f".{path.name}.deleted"))
+        _settle(run / _FOLDER)
+    except _Damaged as damage:
+        report(f"{damage}; no older checkpoint is deleted while the newest is not whole")
+        return []
+    except OSError as error:
+        raise TrainerError(f"{run / _FOLDER}: old checkpoints cannot be deleted ({error}); check the folder's rights") from error
+    return doomed
+
+
+# Reading
+
+
+def checkpoints(run: Path) -> list[Checkpoint]:
+    """The checkpoints of a run, oldest first, by their checkpoint.json alone; without those whose checkpoint.json is damaged."""
+    found = []
+    for folder in _folders(run):
+        try:
+            found.append(_read(folder))
+        except _Damaged:
+            continue  # `newest` and `open_checkpoint`, which hand out files, say what is wrong with it
+    return found
+
+
+def best(found: Iterable[Checkpoint]) -> Checkpoint | None:
+    """The one with the lowest validation, the latest of equals; None where none has a validation."""
+    judged = [checkpoint for checkpoint in found if checkpoint.validation is not None]
+    return min(judged, key=lambda checkpoint: (checkpoint.validation, -checkpoint.step), default=None)
+
+
+def newest(run: Path, report: Callable[[str], None]) -> Checkpoint | None:
+    """The newest checkpoint whose files are all there and unchanged; None for a run that has none yet.
+
+    `report` gets one line for each damaged one that is passed over. Raises TrainerError, which names what is wrong with each,
+    when there are checkpoints and none is whole.
+    """
+    faults = []
+    for folder in reversed(_folders(run)):
+        try:
+            return _verified(folder)
+        except _Damaged as damage:
+            faults.append(str(damage))
+            report(f"{damage}; this checkpoint is passed over")
+    if faults:
+        raise TrainerError(f"{run}: none of its checkpoints is whole: {'; '.join(faults)}; copy one back or start another run")
+    return None
+
+
+def open_checkpoint(path: Path) -> Checkpoint:
+    """The checkpoint in the folder `path`, or the newest of the run in the folder `path`; its files are verified.
+
+    Raises TrainerError when there is none or when it is damaged: whoever names a checkpoint does not get another one.
+    """
+    folder = path
+    if not (path / CHECKPOINT_FILE).exists() and not _NAME.fullmatch(path.name):
+        folders = _folders(path)
+        if not folders:
+            raise TrainerError(
+                f"{path}: neither a checkpoint nor a run that has one; name a folder such as runs/NAME or "
+                f"runs/NAME/{_FOLDER}/{_name(1000)}"
+            )
+        folder = folders[-1]
+    try:
+        return _verified(folder)
+    except _Damaged as damage:
+        others = [checkpoint.path for checkpoint in checkpoints(folder.parent.parent) if checkpoint.path != folder]
+        remedy = f"try an earlier one, such as {others[-1]}" if others else "copy it again"
+        raise TrainerError(f"{damage}; {remedy}") from damage
+
+
+def _verified(folder: Path) -> Checkpoint:
+    """The checkpoint in `folder`, all of whose files were read; raises _Damaged."""
+    checkpoint = _read(folder)
+    for name, file in checkpoint.files.items():
+        path = folder / name
+        try:
+            size = path.stat().st_size
+            if size != file.size:
+                raise _Damaged(f"{path}: {size} bytes, not {file.size}")
+            if _sha256(path) != file.sha256:
+                raise _Damaged(f"{path}: its bytes have changed since it was written")
+        except OSError as error:
+            raise _Damaged(f"{path}: cannot be read ({error.strerror})") from error
+    return checkpoint
+
+
+def _read(folder: Path) -> Checkpoint:
+    """The checkpoint in `folder` as its checkpoint.json describes it; raises _Damaged."""
+    mark = folder / CHECKPOINT_FILE
+    try:
+        content: Any = json.loads(mark.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise _Damaged(f"{mark}: cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise _Damaged(f"{mark}: is not JSON ({error})") from error
+    version = content.get("format_version") if isinstance(content, dict) else None
+    if version != FORMAT_VERSION:
+        raise _Damaged(f"{mark}: format_version is {version}, this program reads {FORMAT_VERSION}; use the program that wrote it")
+    if content.get("fingerprint") != fingerprint_of(content):
+        raise _Damaged(f"{mark}: has changed since it was written")
+    files = {name: StoredFile(**file) for name, file in content["files"].items()}
+    return Checkpoint(folder, content["step"], content["validation"], content["permanent"], files)
+
+
+def _folders(run: Path) -> list[Path]:
+    """The folders of the run's checkpoints, oldest first; whether they are whole is for the caller to find out."""
+    found: dict[int, Path] = {}
+    # One that was set aside counts only while the one that replaces it is not in place.
+    for path in (*(run / _FOLDER).glob(".step-*.old"), *(run / _FOLDER).glob("step-*")):
+        if match := _NAME.fullmatch(path.name.removeprefix(".").removesuffix(".old")):
+            found[int(match[1])] = path
+    return [found[step] for step in sorted(found)]
+
+
+# The folder
+
+
+def _name(step: int) -> str:
+    return f"step-{step:08d}"  # eight digits, so that a listing by name is one by step up to 100 million steps
+
+
+def _settle(folder: Path) -> None:
+    """Finish what a killed process began: delete what is temporary, and put back what was set aside for nothing."""
+    for hidden in folder.glob(".step-*"):
+        final = folder / hidden.stem.removeprefix(".")
+        if hidden.suffix == ".old" and not final.exists():
+            hidden.rename(final)
+        else:
+            shutil.rmtree(hidden)
+
+
+def _room(run: Path) -> str:
+    """What is known of the room a checkpoint takes and has, for a message."""
+    known = [f"the one before has {checkpoint.size:,} bytes" for checkpoint in checkpoints(run)[-1:]]
+    if run.exists():
+        known.append(f"{shutil.disk_usage(run).free:,} bytes are free")
+    return "".join(f", {part}" for part in known)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,216 @@
+"""What a training run depends on, besides its shards and the code: one frozen object, from a YAML file and flags over it.
+
+Every field is a key of the YAML file and a flag (`batch_size` is `--batch-size`, `schedule.kind` is `--schedule-kind`), and its
+description is the flag's help. The whole of it is stored in each checkpoint.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal, Self, get_args, get_origin
+
+import click
+import yaml
+from pydantic import Field, ValidationError, model_validator
+from pydantic.fields import FieldInfo
+
+from model.presets import PRESETS
+from pipeline.config import Config, explained
+from trainer.errors import TrainerError
+from trainer.optimization.schedule import ScheduleConfig
+
+DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+PrecisionName = Literal["auto", "fp32", "bf16"]
+Strategy = Literal["ddp", "fsdp"]
+
+# In the folder of a run: its settings as they were when it was last started.
+CONFIGURATION_FILE = "config.yaml"
+
+# Fields that decide which sequence is trained when, or what the parameters are: a run that goes on cannot change them.
+FIXED = ("model", "start_from", "context_length", "vocabulary_size", "dropout", "tie_embeddings", "seed")
+
+
+class ShardsConfig(Config):
+    """A folder of token shards to train on; on the command line `DIR` or `DIR:WEIGHT`."""
+
+    path: str = Field(min_length=1)
+    weight: float | None = Field(None, gt=0, description="share of the tokens trained on, relative to the other folders'")
+    max_epochs: float | None = Field(None, gt=0, description="refuse a run that would go through the folder more often")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        path, colon, weight = value.rpartition(":")
+        try:
+            return {"path": path, "weight": float(weight)} if colon else {"path": value}
+        except ValueError:
+            return {"path": value}
+
+
+class PretrainConfig(Config):
+    """A training run. The defaults show something on two CPU cores in minutes."""
+
+    shards: tuple[ShardsConfig, ...] = Field(
+        min_length=1,
+        description="folder that the pipeline wrote, with dataset.json in it; more than one is a mixture, by DIR:WEIGHT",
+    )
+    output: str = Field("runs/default", description="folder of the run: checkpoints, metrics, pictures, samples")
+
+    model: str = Field("modern-1m", description=f"preset, or a YAML file of a model's shape; presets: {', '.join(PRESETS)}")
+    start_from: str | None = Field(
+        None, description="checkpoint, run or Hugging Face folder whose weights the run begins with, instead of a preset"
+    )
+    context_length: int | None = Field(None, ge=1, description="tokens of a window; default: the model's")
+    vocabulary_size: int | None = Field(None, ge=1, description="ids of the model; default: the tokenizer's")
+    dropout: float | None = Field(None, ge=0, lt=1, description="default: the model's")
+    tie_embeddings: bool | None = Field(None, description="share the embedding with the output; default: the model's")
+
+    steps: int | None = Field(None, ge=1, description="length of the run in steps")
+    tokens: int | None = Field(
+        None, ge=1, description="length of the run in tokens; without any length: 2,000,000, at most 10 epochs"
+    )
+    epochs: float | None = Field(None, gt=0, description="length of the run in passes over the shards")
+    batch_size: int = Field(16, ge=1, description="windows of a step, over all ranks")
+    micro_batch_size: int | None = Field(
+        None, ge=1, description="windows that a rank computes at once; default: all of its own, at most 16"
+    )
+
+    schedule: ScheduleConfig = ScheduleConfig()
+    weight_decay: float = Field(0.1, ge=0, description="of matrices, times the learning rate, a step")
+    # Brown et al. 2020, appendix B.
+    beta1: float = Field(0.9, ge=0, lt=1, description="AdamW's memory of gradients")
+    beta2: float = Field(0.95, ge=0, lt=1, description="AdamW's memory of their squares")
+    clip_norm: float = Field(1.0, gt=0, description="greatest norm of a step's gradient")
+    seed: int = Field(0, ge=0, description="of initial weights, order of data, dropout and samples")
+
+    device: DeviceName = Field("auto", description="where to compute; auto: a GPU where there is one")
+    precision: PrecisionName = Field(
+        "auto", description="of matrix products; auto: bf16 on GPUs that have it and on CPUs with AMX, else fp32"
+    )
+    compile: bool | None = Field(None, description="torch.compile the blocks; default: on GPUs, where a minute's wait pays")
+    strategy: Strategy = Field("ddp", description="under torchrun: whole models, or parameters sharded over ranks")
+
+    log_every: int = Field(1, ge=1, description="steps between rows of metrics.jsonl")
+    validate_every: int = Field(100, ge=0, description="steps between validations, and one at the end; 0: none")
+    validation_windows: int = Field(
+        256, ge=0, description="windows of each validation split that are scored while training, always the same ones; 0: all"
+    )
+    sample_every: int = Field(100, ge=0, description="steps between samples of text, and some at the end; 0: none")
+    sample_prompts: tuple[str, ...] = Field(("",), description="texts that samples continue; an empty one begins a document")
+    sample_tokens: int = Field(100, ge=1, description="tokens of each sample")
+    save_every: int = Field(250, ge=1, description="steps between checkpoints, and one at the end")
+    keep_last: int = Field(2, ge=1, description="checkpoints kept, besides the best by validation")
+    keep_every: int | None = Field(None, ge=1, description="keep every checkpoint whose step is a multiple of it")
+    early_stopping: int | None = Field(None, ge=1, description="stop after so many validations without a new best")
+    skipped_steps: int = Field(10, ge=1, description="stop after so many steps in a row whose loss or gradient is not finite")
+    tensorboard: bool = Field(False, description="write TensorBoard files into the run's folder")
+    wandb_project: str | None = Field(None, description="report to this project of Weights & Biases")
+
+    @model_validator(mode="after")
+    def _one_length(self) -> Self:
+        given = [name for name in ("steps", "tokens", "epochs") if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise ValueError(f"{' and '.join(given)} are both given; the length of a run is one of them")
+        weights = [shards.weight is not None for shards in self.shards]
+        if any(weights) and not all(weights):
+            raise ValueError("some shards have a weight and some have none; give each a weight, such as DIR:0.9, or none")
+        return self
+
+
+def read_configuration(path: str | None, flags: Mapping[str, Any], base: Mapping[str, Any] | None = None) -> PretrainConfig:
+    """The configuration of `base`, that of a run which goes on, with the YAML file `path` over it and `flags`, by option name,
+    over both. A length of the run (steps, tokens or epochs) replaces one in another unit. Raises TrainerError.
+    """
+    content: dict[str, Any] = dict(base or {})
+    for layer in _layers(path, flags):
+        if any(layer.get(unit) is not None for unit in ("steps", "tokens", "epochs")):
+            content.update(steps=None, tokens=None, epochs=None)
+        for key, value in layer.items():
+            content[key] = {**content.get(key, {}), **value} if isinstance(value, dict) else value
+    if "shards" not in content:
+        raise TrainerError("no shards: give --shards DIR, a folder that the pipeline wrote, such as data/tokens")
+    try:
+        return PretrainConfig.model_validate(content)
+    except ValidationError as error:
+        raise TrainerError(f"{path or 'configuration'}: {explained(error, PretrainConfig)}") from error
+
+
+def read_begun(run: Path) -> dict[str, Any] | None:
+    """The configuration, as plain data, that the run in the folder `run` was last started with; None where none was. Raises
+    TrainerError for a file that is no configuration."""
+    path = run / CONFIGURATION_FILE
+    return _read_yaml(str(path)) if path.exists() else None
+
+
+def output_folder(path: str | None, flags: Mapping[str, Any]) -> Path:
+    """Where the run lies that the YAML file and the flags speak of. Raises TrainerError."""
+    content = {"output": PretrainConfig.model_fields["output"].default}
+    for layer in _layers(path, flags):
+        content.update(layer)
+    return Path(str(content["output"]))
+
+
+def _layers(path: str | None, flags: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    return _read_yaml(path) if path else {}, _nested(flags)
+
+
+def _read_yaml(path: str) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise TrainerError(f"{path}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise TrainerError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        raise TrainerError(
+            f"{path}: a configuration is a mapping of keys such as batch_size; see `python -m trainer.pretrain --help`"
+        )
+    return content
+
+
+def _nested(flags: Mapping[str, Any]) -> dict[str, Any]:
+    """Options by name as a configuration: `schedule_kind` goes to `schedule`; options that were not given are left out."""
+    content: dict[str, Any] = {}
+    for name, value in flags.items():
+        if value is None or value == ():
+            continue
+        section, _, key = name.partition("_")
+        if section == "schedule":
+            content.setdefault(section, {})[key] = value
+        else:
+            content[name] = value
+    return content
+
+
+def options(command: Callable[..., None]) -> Callable[..., None]:
+    """A decorator: one flag for each field of `PretrainConfig`, all of them None (or empty) when not given."""
+    fields = [(name, field) for name, field in PretrainConfig.model_fields.items() if name != "schedule"]
+    fields += [(f"schedule_{name}", field) for name, field in ScheduleConfig.model_fields.items()]
+    for name, field in reversed(fields):
+        command = _option(name, field)(command)
+    return command
+
+
+def _option(name: str, field: FieldInfo) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    flag = "--" + name.replace("_", "-")
+    kind, many = _kind(field.annotation)
+    text = field.description or ""
+    if field.default is not None and field.default not in ((), ("",)) and not field.is_required():
+        shown = " ".join(map(str, field.default)) if isinstance(field.default, tuple) else field.default
+        text = f"{text} [default: {shown}]".strip()
+    if kind is bool:
+        return click.option(f"{flag}/--no-{flag[2:]}", name, default=None, help=text)
+    metavar = {"shards": "DIR[:WEIGHT]", "output": "DIR"}.get(name)
+    return click.option(flag, name, type=kind, multiple=many, default=None, help=text, metavar=metavar)
+
+
+def _kind(annotation: Any) -> tuple[Any, bool]:
+    """The type of a flag, and whether it may be repeated."""
+    arguments = [argument for argument in get_args(annotation) if argument not in (type(None), Ellipsis)]
+    if get_origin(annotation) is tuple:
+        inner = arguments[0]
+        return (str if inner is ShardsConfig else inner), True
+    if get_origin(annotation) is Literal:
+        return click.Choice(list(get_args(annotation))), False
+    return _kind(arguments[0]) if arguments else (annotation, False)

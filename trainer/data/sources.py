@@ -1,0 +1,122 @@
+"""The token datasets of a run: opened, held against each other and against the model, and cut into windows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from model.config import ModelConfig
+from pipeline.tokens.dataset import TokenDataset, TokenSplit
+from pipeline.tokens.store import DATASET_FILE, TokenMeta, TokenStoreError
+from pipeline.tokens.tokenizer import Tokenizer, TokenizerError, load_tokenizer
+from trainer.config import ShardsConfig
+from trainer.data.order import Order, Source
+from trainer.data.windows import Windows
+from trainer.errors import TrainerError
+
+
+@dataclass(frozen=True, eq=False)
+class TextSize:
+    """How much text the tokens of a split stand for. The text's own sizes, of which the split knows the exact sums.
+
+    tokens: targets, that is all tokens but the first. n_bytes, n_characters: of the texts that were encoded.
+    """
+
+    tokens: int
+    n_bytes: int
+    n_characters: int
+
+    @classmethod
+    def of(cls, dataset: TokenDataset, split: str) -> "TextSize":
+        """The sizes of a split of `dataset`, as its dataset.json has them."""
+        totals = dataset.content["splits"][split]
+        return cls(totals["tokens"] - 1, totals["n_bytes"], totals["n_chars"])
+
+
+@dataclass(frozen=True, eq=False)
+class Sources:
+    """The datasets of a run, all of one tokenizer."""
+
+    configs: tuple[ShardsConfig, ...]
+    datasets: tuple[TokenDataset, ...]
+    meta: TokenMeta
+
+    @classmethod
+    def open(cls, configs: Sequence[ShardsConfig]) -> "Sources":
+        """Open every folder. Raises TrainerError for one that is missing, damaged or of another tokenizer than the first."""
+        try:
+            datasets = tuple(TokenDataset.open(Path(config.path)) for config in configs)
+        except TokenStoreError as error:
+            raise TrainerError(str(error)) from error
+        meta = datasets[0].meta
+        for dataset in datasets:
+            if dataset.meta != meta:
+                raise TrainerError(
+                    f"{dataset.folder / DATASET_FILE}: its tokenizer {dataset.meta.tokenizer_sha256[:12]} "
+                    f"({dataset.meta.vocabulary_size} ids) is not that of {datasets[0].folder}, {meta.tokenizer_sha256[:12]} "
+                    f"({meta.vocabulary_size} ids); build it again with tokenizer.model set to the other's tokens/tokenizer"
+                )
+        return cls(tuple(configs), datasets, meta)
+
+    @property
+    def fingerprints(self) -> list[str]:
+        """What the datasets are: the same for the same bytes, wherever the folders lie."""
+        return [dataset.fingerprint for dataset in self.datasets]
+
+    @property
+    def names(self) -> list[str]:
+        """The folders, as the user wrote them."""
+        return [config.path for config in self.configs]
+
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer that made the shards. Raises TrainerError when it is not beside them, or another."""
+        folder = self.datasets[0].folder / "tokenizer"
+        try:
+            tokenizer = load_tokenizer(folder)
+        except TokenizerError as error:
+            raise TrainerError(str(error)) from error
+        if tokenizer.digest != self.meta.tokenizer_sha256:
+            raise TrainerError(
+                f"{folder}: holds tokenizer {tokenizer.digest[:12]}, but the shards were made with "
+                f"{self.meta.tokenizer_sha256[:12]}; copy the right one there or run the pipeline again"
+            )
+        return tokenizer
+
+    def check_model(self, config: ModelConfig, origin: object) -> None:
+        """Raises TrainerError when the shards have ids that the model of `origin` has no row for."""
+        if self.meta.vocabulary_size > config.vocabulary_size:
+            raise TrainerError(
+                f"{self.datasets[0].folder / DATASET_FILE}: {self.meta.vocabulary_size} ids, more than the "
+                f"{config.vocabulary_size} of the model ({origin}); take a larger vocabulary_size, or shards of the model's "
+                "tokenizer"
+            )
+
+    def windows(self, split: str, length: int) -> list[Windows]:
+        """The windows of each source. Raises TrainerError for a split that has too few tokens."""
+        return [Windows(self._split(dataset, split), length) for dataset in self.datasets]
+
+    def _split(self, dataset: TokenDataset, split: str) -> TokenSplit:
+        try:
+            return dataset.split(split)
+        except TokenStoreError as error:
+            raise TrainerError(str(error)) from error
+
+    def order(self, windows: Sequence[Windows], seed: int) -> Order:
+        """The order of training; sources without weights are one set of windows."""
+        return Order(
+            [
+                Source(config.path, len(own), len(own) if config.weight is None else config.weight, config.max_epochs)
+                for config, own in zip(self.configs, windows, strict=True)
+            ],
+            seed,
+        )
+
+    def bytes_a_token(self, order: Order) -> float:
+        """Bytes of text that a target stands for on average, over the mixture that is trained on."""
+        sizes = [TextSize.of(dataset, "train") for dataset in self.datasets]
+        total = sum(source.weight for source in order.sources)
+        return sum(source.weight / total * size.n_bytes / size.tokens for source, size in zip(order.sources, sizes, strict=True))
+
+    def mean_context(self) -> float:
+        """Tokens of an average document, delimiter included."""
+        splits = [dataset.split("train") for dataset in self.datasets]
+        return sum(split.tokens for split in splits) / sum(split.documents for split in splits)

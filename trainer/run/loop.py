@@ -1,0 +1,75 @@
+"""The training loop: a step, what is due after it, and the way out."""
+
+import math
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from trainer.checkpoints.folder import Checkpoint, retain
+from trainer.config import PretrainConfig
+from trainer.errors import TrainerError
+from trainer.machine.parallel import Parallel
+from trainer.optimization.schedule import learning_rate
+from trainer.optimization.step import train_step
+from trainer.optimization.stopping import EarlyStopping, SkippedSteps, StopSignal
+from trainer.run.prepare import Run, prepare
+from trainer.run.reporter import Reporter
+from trainer.run.save import save
+
+
+def pretrain(config: PretrainConfig, checkpoint: Checkpoint | None, parallel: Parallel, console: Console, *, resume: bool) -> str:
+    """Train until the run's length, a signal, or early stopping; returns a sentence on why it ended. Raises TrainerError.
+
+    checkpoint: where to go on from; None begins the run. resume: whether the folder may hold the record of a run, which then goes
+    on, or begins anew where there is no checkpoint of it. Every rank calls it; the first writes and speaks.
+    """
+    run = prepare(config, checkpoint, parallel)
+    progress = run.progress
+    skipped = SkippedSteps(config.skipped_steps, progress.skipped_in_a_row)
+    patience = EarlyStopping(config.early_stopping or math.inf, progress.best, progress.waited)
+    ended = f"the run has its {run.steps:,} steps"
+    with Reporter(run, parallel, console, progress.step if resume else None) as report, StopSignal() as signal:
+        for batches in run.loader.steps(progress.sequences, run.steps - progress.step, run.sequences):
+            started = time.perf_counter()
+            rate = learning_rate(config.schedule, progress.step, run.steps)
+            result = train_step(run.wrapped, batches, run.optimizer, rate, config.clip_norm, run.computation, parallel)
+            progress.step += 1
+            progress.sequences = min(progress.sequences + config.batch_size, run.sequences)
+            progress.tokens += result.tokens
+            report.step(result, rate, time.perf_counter() - started)
+            skipped.record(progress.step, not result.skipped, result.loss, result.gradient_norm)
+            progress.skipped_in_a_row = skipped.in_a_row
+
+            last = progress.step == run.steps
+            validation, stop = None, None
+            if last or _due(progress.step, config.validate_every):
+                validation = report.validation()
+            if validation is not None and patience.update(validation):
+                stop = f"stopped early, {patience.waited} validations after the best of {patience.best:.4f} bits/byte"
+            progress.best, progress.waited = patience.best, patience.waited
+            if last or _due(progress.step, config.sample_every):
+                report.samples()
+            if parallel.any(signal.requested is not None):
+                stop = f"stopped by {signal.requested or 'a signal to another rank'}"
+            if last or stop or _due(progress.step, config.save_every):
+                _save(run, parallel, report, validation, final=bool(last or stop))
+            if stop:
+                ended = f"{stop}, at step {progress.step:,} of {run.steps:,}; --resume goes on"
+                break
+    return ended
+
+
+def _due(step: int, every: int) -> bool:
+    return every > 0 and step % every == 0
+
+
+def _save(run: Run, parallel: Parallel, report: Reporter, validation: float | None, *, final: bool) -> None:
+    """Write a checkpoint. One that cannot be written now is tried again at the next step that is due; the last one must be."""
+    failure = save(run, parallel, validation)
+    if failure and final:
+        raise TrainerError(failure)
+    if failure:
+        report.say(f"{failure}; training goes on, the next checkpoint is due in {run.config.save_every} steps")
+    elif parallel.first:
+        retain(Path(run.config.output), run.config.keep_last, report.say)

@@ -1,0 +1,136 @@
+"""What a corpus knows of the pages behind the documents of a run, and of pages that no run could see; from its ledger.
+
+The ledger lies in the folder that holds the tokens, `CORPUS/tokens` beside `CORPUS/manifest.duckdb`. A corpus without one, or
+one that is being built, still has documents that can be named by their ids: what cannot be read here is a note, not an
+end.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from pipeline.corpus.ledger import FILE_NAME, Ledger, LedgerError
+from pipeline.removals.log import requests_for
+from trainer.errors import TrainerError
+
+# A ledger names the survivor of a cluster of duplicates; other rules are told by themselves.
+_DEDUP = "dedup"
+_SAME_RECORD = "same_record"
+# The stage of take-downs.
+REMOVALS = "removals"
+
+
+@dataclass(frozen=True)
+class TakenDown:
+    """Why a page left the corpus, who asked, and when (ISO 8601)."""
+
+    requested: str
+    reason: str
+    who: str
+
+
+@dataclass(frozen=True)
+class Page:
+    """Where a document came from. warc_offset: of its record, in bytes of `warc_file`. taken_down: the request in force that
+    it be removed from the corpus."""
+
+    doc_id: str
+    url: str
+    host: str
+    date: str
+    warc_file: str
+    warc_offset: int
+    taken_down: TakenDown | None
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What became of a record. stage, rule: which dropped it; value, threshold: what the rule compared. survivor: the doc_id
+    of the document that was kept instead of a duplicate."""
+
+    doc_id: str
+    url: str
+    kept: bool
+    stage: str
+    rule: str | None
+    value: float | None
+    threshold: float | None
+    survivor: str | None
+
+    def __str__(self) -> str:
+        """How a record was dropped, in half a sentence."""
+        compared = ", ".join(
+            f"{name} {number:g}" for name, number in (("value", self.value), ("threshold", self.threshold)) if number is not None
+        )
+        instead = f"; {self.survivor} was kept instead" if self.survivor else ""
+        return f"{self.doc_id} was dropped by {self.stage}, rule {self.rule}{f' ({compared})' if compared else ''}{instead}"
+
+
+class Pages:
+    """The ledger of one corpus, opened to read. A context."""
+
+    def __init__(self, corpus: Path) -> None:
+        """Raises TrainerError when there is no ledger in `corpus`, or it cannot be read now."""
+        self.corpus = corpus
+        if not (corpus / FILE_NAME).exists():
+            raise TrainerError(f"{corpus}: no {FILE_NAME}, so documents have no URLs here; give their corpus by --corpus FOLDER")
+        with self._plain_errors():
+            self._ledger = Ledger(corpus, read_only=True)
+            self._ledger.create_views(temporary=True)
+
+    def __enter__(self) -> "Pages":
+        self._ledger.__enter__()
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        self._ledger.__exit__(*exception)
+
+    def of(self, doc_ids: Sequence[str]) -> dict[str, Page]:
+        """The pages of documents, by doc_id; without those that the corpus has no text of."""
+        # A record that was crawled into two inputs has a row in both parts, and dedup keeps one of them.
+        rows = self._rows(
+            "SELECT DISTINCT ON (doc_id) doc_id, d.url, d.host, d.date, d.warc_file, d.warc_offset FROM documents d "
+            "JOIN fates f USING (part, doc_id) WHERE doc_id IN (SELECT unnest(?)) ORDER BY doc_id, f.kept DESC, part",
+            sorted(set(doc_ids)),
+        )
+        requests = requests_for(self.corpus, ((url, host) for _, url, host, *_ in rows))
+        told = [request and TakenDown(request.requested.isoformat(), request.reason, request.who) for request in requests]
+        return {
+            doc_id: Page(doc_id, url, host, date, warc_file, warc_offset, taken_down)
+            for (doc_id, url, host, date, warc_file, warc_offset), taken_down in zip(rows, told, strict=True)
+        }
+
+    def fates(self, column: str, value: str) -> list[Fate]:
+        """What became of the records whose `column`, url or doc_id, has this value, one a doc_id, in their order."""
+        survivor = f"CASE WHEN NOT f.kept AND f.stage = '{_DEDUP}' THEN d.survivor_id END"
+        # A record that was crawled into two inputs is told by the one that dedup did not drop for the other.
+        rows = self._rows(
+            f"SELECT DISTINCT ON (f.doc_id) f.doc_id, f.url, f.kept, f.stage, f.rule, f.value, f.threshold, {survivor} "
+            f"FROM fates f LEFT JOIN duplicates d USING (doc_id) WHERE f.{column} = ? "
+            f"ORDER BY f.doc_id, f.kept DESC, f.rule IS NOT DISTINCT FROM '{_SAME_RECORD}'",
+            value,
+        )
+        return [Fate(*row) for row in rows]
+
+    def nearest_url(self, url: str) -> str | None:
+        """The URL of the corpus that is most like `url`, by Jaro and Winkler's measure, which favours a common beginning."""
+        rows = self._rows("SELECT url FROM records ORDER BY jaro_winkler_similarity(url, ?) DESC, url LIMIT 1", url)
+        return rows[0][0] if rows else None
+
+    def _rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
+        with self._plain_errors():
+            return self._ledger.rows(query, *parameters)
+
+    @contextmanager
+    def _plain_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except LedgerError as error:
+            raise TrainerError(str(error)) from error
+        except duckdb.Error as error:
+            reason = " ".join(str(error).split())
+            raise TrainerError(f"{self.corpus}: its ledger cannot be asked ({reason}); run the pipeline to its end") from error

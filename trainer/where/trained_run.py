@@ -1,0 +1,137 @@
+"""Where the documents of a finished or unfinished run were trained on, and which documents a step was trained on.
+
+Everything follows from the run's folder and its token shards by arithmetic: a document's tokens are windows, the windows'
+places in the order of the data are sequence numbers, and these are steps. Nothing is scanned that grows with the length of
+the run, so the answer for the first step of a run of a year is as quick as for that of a minute.
+
+Shapes: N documents asked for, P pairs of a document and a window, M places in the order of the data.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from trainer.errors import TrainerError
+from trainer.record.history import History
+from trainer.record.window_losses import read_losses, recorded_sequences
+from trainer.where.documents import FoundSource, Passage, document_spans, find_sources, passages, windows_of_spans
+
+
+@dataclass(frozen=True)
+class TrainedWindow:
+    """A row of a step. source: its index among the run's. epoch: how often the source was through before. loss: mean nats a
+    target in that step, NaN where it is not known. passages: what it reads of which documents; None where that is not
+    known any more."""
+
+    sequence: int
+    source: int
+    window: int
+    epoch: int
+    loss: float
+    passages: list[Passage] | None
+
+
+@dataclass(frozen=True, eq=False)
+class Sightings:
+    """Every place of the run, behind it or planned, at which a document is read; int64 (M,), in the order of the sequences
+    within a source. documents_M: its index among the ids asked for. steps_M: the step it is trained in."""
+
+    documents_M: np.ndarray
+    sources_M: np.ndarray
+    windows_M: np.ndarray
+    sequences_M: np.ndarray
+    steps_M: np.ndarray
+
+
+@dataclass(frozen=True)
+class SeenDocument:
+    """How often training reads a document: `times` windows with tokens of it so far, in steps from `first_step` to
+    `last_step` (None where times is 0), and `planned` in the whole run, those among them."""
+
+    run: Path
+    doc_id: str
+    times: int
+    planned: int
+    first_step: int | None
+    last_step: int | None
+
+
+class TrainedRun:
+    """The run in a folder: its history, how far it came, and which documents its shards held, where that is still known."""
+
+    def __init__(self, folder: Path, corpora: Sequence[Path] = ()) -> None:
+        """corpora: where the corpora lie now, if not where they were. Raises TrainerError."""
+        self.folder = folder
+        self.history = History.read(folder)
+        self.steps_done = self.history.steps_done(recorded_sequences(folder))
+        self.sources: list[FoundSource] = find_sources(self.history.sources, corpora)
+
+    def step(self, step: int) -> list[TrainedWindow]:
+        """The windows of a step, one a sequence. Raises TrainerError for a step that the run has not."""
+        sequences = self.history.sequences(step)
+        columns = (column.tolist() for column in self.history.windows(step))
+        losses_N = read_losses(self.folder, np.arange(sequences.start, sequences.stop))
+        windows = []
+        for sequence, source, window, epoch, loss in zip(sequences, *columns, losses_N.tolist(), strict=True):
+            index = self.sources[source].index
+            length = self.history.context_length
+            read = None if index is None else passages(index.splits["train"], window, length)
+            windows.append(TrainedWindow(sequence, source, window, epoch, loss, read))
+        return windows
+
+    def sightings(self, doc_ids: Sequence[str]) -> Sightings:
+        """Every place at which the documents are read, in the sources whose documents are known. An id that these do not have has
+        none. Raises TrainerError for shards in which no id can be looked up."""
+        found = [np.empty((5, 0), np.int64)]
+        for index, source in enumerate(self.sources):
+            if source.index is not None:
+                begins_N, ends_N = document_spans(source.index, "train", doc_ids)
+                tokens = source.index.splits["train"].tokens
+                documents_P, windows_P = windows_of_spans(begins_N, ends_N, tokens, self.history.context_length)
+                found.append(self._places(index, documents_P, windows_P))
+        return Sightings(*np.concatenate(found, axis=1))
+
+    def _places(self, source: int, documents_P: np.ndarray, windows_P: np.ndarray) -> np.ndarray:
+        """The columns of `Sightings` for these pairs, int64 (5, M). Neighbouring documents share windows, and each window is
+        looked for once."""
+        windows_W, inverse_P = np.unique(windows_P, return_inverse=True)
+        rows_M, sequences_M = self.history.places_of(source, windows_W)
+        steps_M = self.history.steps_of(sequences_M)
+        by_window = np.argsort(inverse_P, kind="stable")
+        counts_W = np.bincount(inverse_P, minlength=len(windows_W))
+        firsts_W = np.cumsum(counts_W) - counts_W
+        counts_M = counts_W[rows_M]
+        # Place after place, the pairs of its window.
+        places = np.repeat(np.arange(len(rows_M)), counts_M)
+        nth = np.arange(len(places)) - np.repeat(np.cumsum(counts_M) - counts_M, counts_M)
+        pairs = by_window[firsts_W[rows_M[places]] + nth]
+        sources = np.full(len(places), source)
+        return np.stack([documents_P[pairs], sources, windows_P[pairs], sequences_M[places], steps_M[places]])
+
+
+def runs_that_saw(folders: Iterable[Path], doc_ids: Sequence[str]) -> list[SeenDocument]:
+    """For each run and each of the documents that it has read or will read, how often; run by run, in the order of `doc_ids`.
+
+    Raises TrainerError for a folder that is no run, and for a run of some of whose shards nothing is known any more.
+    """
+    seen = []
+    for folder in folders:
+        run = TrainedRun(folder)
+        missing = [source.missing for source in run.sources if source.missing is not None]
+        if missing:
+            raise TrainerError(f"{folder}: {missing[0]}")
+        sightings = run.sightings(doc_ids)
+        done_M = sightings.steps_M <= run.steps_done
+        done = sightings.documents_M[done_M]
+        planned_N = np.bincount(sightings.documents_M, minlength=len(doc_ids))
+        times_N = np.bincount(done, minlength=len(doc_ids))
+        first_N, last_N = np.full(len(doc_ids), np.iinfo(np.int64).max), np.zeros(len(doc_ids), np.int64)
+        np.minimum.at(first_N, done, sightings.steps_M[done_M])
+        np.maximum.at(last_N, done, sightings.steps_M[done_M])
+        for index in np.flatnonzero(planned_N).tolist():
+            times = int(times_N[index])
+            ends = (int(first_N[index]), int(last_N[index])) if times else (None, None)
+            seen.append(SeenDocument(folder, doc_ids[index], times, int(planned_N[index]), *ends))
+    return seen
