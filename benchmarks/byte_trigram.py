@@ -24,7 +24,8 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline.tokens.dataset import TokenDataset, TokenSplit
-from pipeline.tokens.tokenizer import Tokenizer, load_tokenizer
+from pipeline.tokens.opening import load_tokenizer
+from pipeline.tokens.tokenizer import Tokenizer
 
 BOUNDARY = 256  # the symbol before and behind each document; 0 to 255 are bytes
 SYMBOLS = 257

@@ -20,7 +20,7 @@ from datatrove.pipeline.tokens import TokensCounter
 from datatrove.pipeline.writers import JsonlWriter
 from datatrove.utils.typeshelper import Languages
 
-from pipeline.dedup.stage import DedupConfig
+from pipeline.dedup.config import DedupConfig
 
 WORKERS = 2
 EXTRACT_SECONDS = 20.0  # the project's own limit; with datatrove's 1 s a busy machine would drop pages that ours reads

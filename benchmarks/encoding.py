@@ -16,7 +16,8 @@ import sentencepiece
 import tiktoken
 
 from benchmarks.turns import compare
-from pipeline.tokens.tokenizer import PATTERN_FILE, RANKS_FILE, SENTENCEPIECE_FILE, Tokenizer, TokenizerConfig
+from pipeline.tokens.config import TokenizerConfig
+from pipeline.tokens.tokenizer import PATTERN_FILE, RANKS_FILE, SENTENCEPIECE_FILE, Tokenizer
 from pipeline.tokens.training import train_tokenizer
 
 TEXTS = 1000  # a second's work

@@ -17,9 +17,11 @@ from unittest.mock import patch
 import pipeline.extract.stage
 from benchmarks.runs import copy_records
 from benchmarks.turns import compare, console, seconds_in_turn
+from pipeline.extract.config import ExtractConfig
 from pipeline.extract.language import RapidEvidence
-from pipeline.extract.stage import ExtractConfig, extract
-from pipeline.inputs.sources import Source, read_records, resolve_inputs
+from pipeline.extract.stage import extract
+from pipeline.inputs.record import Source
+from pipeline.inputs.sources import read_records, resolve_inputs
 
 JAPANESE_PAGES, OTHER_PAGES = 40, 760  # five in a hundred
 ROUNDS = 3

@@ -13,8 +13,10 @@ import phonenumbers
 import pyarrow.parquet as pq
 
 from benchmarks.turns import compare
-from pipeline.clean.stage import CleanConfig, find_edits_batch
-from pipeline.pii.stage import PiiConfig, find_personal_data_batch
+from pipeline.clean.config import CleanConfig
+from pipeline.clean.stage import find_edits_batch
+from pipeline.pii.config import PiiConfig
+from pipeline.pii.stage import find_personal_data_batch
 
 TEXTS = 300  # the matcher needs some seconds for as many
 CLEAN, PII = CleanConfig(), PiiConfig()

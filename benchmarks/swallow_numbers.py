@@ -15,9 +15,11 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from benchmarks.turns import compare
+from pipeline.measure.config import MeasureConfig
+from pipeline.measure.expression_lists import read_lists
 from pipeline.measure.ngrams import count_ngrams
 from pipeline.measure.sentences import divide
-from pipeline.measure.stage import MeasureConfig, measure
+from pipeline.measure.stage import measure
 from pipeline.text.character_classes import count_letters
 from tests.pipeline.measure.restatement import gopher_numbers, line_numbers, other_numbers, swallow_numbers
 
@@ -47,7 +49,7 @@ def main() -> None:
     parser.add_argument("--shared", type=Path, required=True, help="the folder that holds corpus/")
     stored = pq.read_table(parser.parse_args().shared / "corpus" / "JACCARD_TEXTS.parquet", columns=["text"])["text"]
     texts = stored.to_pylist()[:: max(1, len(stored) // TEXTS)]
-    expressions = MeasureConfig().read_lists()
+    expressions = read_lists(MeasureConfig())
     measured = measure(texts, expressions)
     for index, text in enumerate(texts):
         numbers = {name: value for name, value in restate(text).items() if name not in BY_UNICODE}

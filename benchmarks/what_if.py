@@ -24,25 +24,27 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.barriers import deduplicate, judge_all_hosts
 from pipeline.corpus.columns import aligned, read, survivors
-from pipeline.corpus.ledger import Ledger, UnitRow
+from pipeline.corpus.ledger import Ledger, RunRow, UnitRow
+from pipeline.corpus.views import create_views, describe_tables
+from pipeline.corpus.writer import BATCH_ROWS, TableWriter, commit
+from pipeline.dedup.config import signature_settings
+from pipeline.dedup.unit import deduplicate
+from pipeline.editing import SIZED_VERDICT_SCHEMA
+from pipeline.engine.keys import fixed_ingredients, obeyed
+from pipeline.engine.stage import upstream_of
 from pipeline.engine.task import Result, Task
-from pipeline.extract.stage import DOCUMENT_SCHEMA, RECORD_VERDICT_SCHEMA
-from pipeline.files import BATCH_ROWS, TableWriter, commit
-from pipeline.flow import FLOW, fixed_ingredients
+from pipeline.extract.config import DOCUMENT_SCHEMA, RECORD_VERDICT_SCHEMA
+from pipeline.flow import FLOW, tables_of
+from pipeline.hosts.unit import judge_all_hosts
 from pipeline.manifest import Manifest
-from pipeline.maps import (
-    MEASURED_SCHEMA,
-    SIZED_VERDICT_SCHEMA,
-    TOKEN_COUNT_SCHEMA,
-    judge_quality,
-    judge_removals,
-    signature_settings,
-)
+from pipeline.measure.unit import MEASURED_SCHEMA
 from pipeline.operations import counts
 from pipeline.quality.config import rules_of
+from pipeline.quality.unit import judge_quality
+from pipeline.removals.unit import judge_removals
 from pipeline.rules import judge
+from pipeline.tokenize.count import TOKEN_COUNT_SCHEMA
 
 PART_DOCUMENTS = 40_000  # a WARC file of Common Crawl holds some 40,000 pages
 HOST_PAGES = 50  # pages of a host on average
@@ -166,28 +168,34 @@ def make_corpus(root: Path, documents: int) -> None:
     (root / "manifest.yaml").write_text(yaml.safe_dump(manifest.model_dump(mode="json")), encoding="utf-8")
     for part, size in zip(parts, sizes, strict=True):
         write_part(root, part, size, max(1, documents // HOST_PAGES), random, manifest)
-    accept(root, deduplicate(Task(str(root), "dedup", "all", parts, manifest), lambda position: None))
-    accept(root, judge_all_hosts(Task(str(root), "hosts", "all", parts, manifest), lambda position: None))
+    accept(root, deduplicate(task_of(root, "dedup", "all", parts, manifest), lambda position: None))
+    accept(root, judge_all_hosts(task_of(root, "hosts", "all", parts, manifest), lambda position: None))
     for part in parts:
         write_sizes(root, "clean", "hosts", part, random)
         write_sizes(root, "pii", "clean", part, random)
-        accept(root, judge_removals(Task(str(root), "removals", part, parts, manifest), lambda position: None))
+        accept(root, judge_removals(task_of(root, "removals", part, parts, manifest), lambda position: None))
     with Ledger(root) as ledger:
         for unit in units_of(parts, sizes, manifest):
             ledger.record(unit)
-        ledger.create_views()
+        describe_tables(ledger, tables_of(FLOW))
+        create_views(ledger)
         final = "SELECT count(*), sum(n_tokens) FROM stage_verdicts WHERE stage = 'pii' AND kept"
         ledger.replace_rows("token_shards", [("none", "train", *ledger.rows(final)[0], "", "", "")])
-        ledger.rows(
-            "INSERT INTO runs VALUES ('made', now()::TIMESTAMP, now()::TIMESTAMP, '', '', 'local', 1, '', 'done') RETURNING 1"
-        )
+        ledger.begin_run(RunRow("made", "", "", "local", 1, ""))
+        ledger.end_run("made", "done")
         counts.refresh(ledger, "made", changed=True)
         counts.check(ledger, whole=True)
 
 
+def task_of(root: Path, name: str, part: str, parts: tuple[str, ...], manifest: Manifest) -> Task[Any]:
+    """A unit of the stage `name`."""
+    stage = next(stage for stage in FLOW if stage.name == name)
+    return Task(str(root), name, part, parts, obeyed(stage, manifest), upstream_of(stage, FLOW))
+
+
 def units_of(parts: tuple[str, ...], sizes: list[int], manifest: Manifest) -> Iterator[UnitRow]:
     """What the ledger would know of the units that made the corpus, had they been run: done, by the present code."""
-    fixed = fixed_ingredients(manifest)
+    fixed = fixed_ingredients(manifest, Path(manifest.output), FLOW)
     for stage in FLOW:
         made_of = {**fixed[stage.name]._asdict(), "reads": {}}
         units = list(zip(parts, sizes, strict=True)) if stage.scope in ("input", "part") else [("all", sum(sizes))]

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pipeline.errors import RunStopped, UserError
+
 if TYPE_CHECKING:
     from pipeline.corpus.ledger import Ledger
     from pipeline.manifest import Manifest
@@ -22,13 +24,13 @@ INTERRUPTED = 130  # as a shell reports a program ended by Ctrl-C
 
 
 class WrongUse(click.ClickException):
-    """The user's to mend: a key, a name, a file."""
+    """A mistake that the user can fix: a key, a name, a file."""
 
     exit_code = 2
 
 
 class Stopped(click.ClickException):
-    """The machine's or the data's to mend; what is done stays done."""
+    """A failure of the machine or the data; finished work is kept."""
 
     exit_code = 1
 
@@ -37,29 +39,13 @@ class Stopped(click.ClickException):
 def _plain_errors() -> Iterator[None]:
     """Turn the errors that the pipeline foresees into one line and an exit status; anything else is a fault to see."""
     try:
-        from pipeline.audit.report.page import ReportError
-        from pipeline.audit.what_if.columns import WhatIfError
-        from pipeline.corpus.ledger import LedgerError, NoCorpusError
-        from pipeline.engine.runner import RunError
-        from pipeline.hosts.stage import HostListError
-        from pipeline.inputs.sources import InputError
-        from pipeline.manifest import ManifestError
-        from pipeline.measure.expression_lists import ExpressionListError
-        from pipeline.operations.takedown import RemovalError
-        from pipeline.tokens.store import TokenStoreError
-        from pipeline.tokens.tokenizer import TokenizerError
-
-        try:
-            yield
-        except (
-            *(ManifestError, InputError, NoCorpusError, ExpressionListError, HostListError, TokenizerError),
-            *(WhatIfError, RemovalError, ReportError),
-        ) as error:
-            raise WrongUse(str(error)) from error
-        except (RunError, LedgerError, TokenStoreError) as error:
-            raise Stopped(str(error)) from error
+        yield
+    except UserError as error:
+        raise WrongUse(str(error)) from error
+    except RunStopped as error:
+        raise Stopped(str(error)) from error
     except KeyboardInterrupt:
-        click.echo("stopped; what is done stays done, the same command goes on from here", err=True)
+        click.echo("interrupted; finished work is kept, run the same command to resume", err=True)
         sys.exit(INTERRUPTED)
 
 
@@ -88,9 +74,9 @@ def run(
     """Build the corpus that MANIFEST describes, doing only what is not done yet."""
     with _plain_errors():
         from pipeline.audit.yields import yield_table
-        from pipeline.engine.runner import run as run_manifest
         from pipeline.manifest import read_manifest
         from pipeline.operations.progress import listener_for
+        from pipeline.operations.run import run as run_manifest
 
         wanted = read_manifest(manifest, changes, input=list(inputs) or None, output=output, workers=workers)
         with listener_for(as_json) as listener:
@@ -285,7 +271,7 @@ def sql(output: str, query: str, as_json: bool) -> None:
     with _plain_errors(), _ledger(output) as ledger:
         import duckdb
 
-        from pipeline.audit.yields import aligned_text
+        from pipeline.terminal import aligned_text
 
         try:
             result = ledger.connection.execute(query)
@@ -315,7 +301,7 @@ def export(output: str, form: str, target: str | None) -> None:
 
 @contextmanager
 def _ledger(output: str) -> Iterator["Ledger"]:
-    from pipeline.engine.runner import read_ledger
+    from pipeline.corpus.views import read_ledger
 
     with read_ledger(Path(output)) as ledger:
         yield ledger

@@ -1,31 +1,19 @@
-"""Files that are whole or absent: written under a temporary name, synced, and renamed by the driver alone.
+"""Files that are whole or absent: written under a temporary name, synced, then renamed. Also the lock of a folder.
 
-A worker writes and hashes temporary files; it never touches a final name. So whatever is killed, and whoever still runs
-as an orphan, a final name holds a complete file of a unit that the driver accepted.
+A worker of a run writes and hashes temporary files and never touches a final name; the driver renames them (`corpus.writer`).
+Everything else that replaces a file does it through `replacing`. So a final name always holds a complete file, whatever is
+killed.
 """
 
+import fcntl
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
-
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import IO
 
 TEMPORARY_SUFFIX = ".tmp"
-# Rows of one batch: enough to spread the cost of a call over many documents, few enough that a batch of long pages
-# (some hundred kB each) stays far below a worker's memory.
-BATCH_ROWS = 512
-
-
-class Output(NamedTuple):
-    """A complete temporary file and the name it is to get."""
-
-    temporary: str
-    final: str  # relative to the corpus folder
-    digest: str  # BLAKE2b-128 of the bytes
-    size: int
-    rows: int
 
 
 def temporary_name(final: Path) -> Path:
@@ -48,89 +36,42 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-class TableWriter:
-    """A Parquet file in the making: `write` tables of `schema`, then `finish` to get the `Output`.
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary name beside `path` for a file.
 
-    Leaving the `with` block without `finish` removes what was written.
+    It replaces `path`, synced, when the block ends well, and is removed when it does not. Folders above `path` are made.
+    Raises OSError.
     """
-
-    def __init__(self, root: Path, final: str, schema: pa.Schema) -> None:
-        self.final = final
-        self.schema = schema
-        target = root / final
-        target.parent.mkdir(parents=True, exist_ok=True)
-        self.temporary = temporary_name(target)
-        self.rows = 0
-        # A stage that follows a verdict reads who survived, not at which threshold the others fell.
-        self.judges = "kept" in schema.names
-        self._survivors = hashlib.blake2b(digest_size=16)
-        self._writer: pq.ParquetWriter | None = pq.ParquetWriter(
-            self.temporary,
-            schema,
-            compression="zstd",
-            use_dictionary=[field.name for field in schema if field.name in _REPEATING_COLUMNS],
-        )
-
-    def __enter__(self) -> "TableWriter":
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
-            self.temporary.unlink(missing_ok=True)
-
-    def write(self, table: pa.Table) -> None:
-        """Append `table` as one row group; an empty table adds nothing."""
-        if self._writer is None:
-            raise ValueError(f"{self.final} is finished; nothing can be added to it")
-        if table.num_rows:
-            self._writer.write_table(table.cast(self.schema))
-            self.rows += table.num_rows
-            if self.judges:
-                for doc_id in table.filter(table["kept"])["doc_id"].to_pylist():
-                    self._survivors.update(doc_id.encode())
-
-    def survivors(self) -> str:
-        """The digest of the ids of the documents kept so far, in their order."""
-        return self._survivors.hexdigest()
-
-    def finish(self) -> Output:
-        """Close, sync and hash the file; it keeps its temporary name until `commit`."""
-        if self._writer is None:
-            raise ValueError(f"{self.final} is finished already")
-        self._writer.close()
-        self._writer = None
-        sync(self.temporary)
-        size = self.temporary.stat().st_size
-        return Output(str(self.temporary), self.final, file_digest(self.temporary), size, self.rows)
-
-
-# Columns whose few values repeat; the others (ids, texts, numbers) gain nothing from a dictionary.
-_REPEATING_COLUMNS = frozenset(
-    ["host", "charset", "charset_source", "warc_file", "lang", "extractor", "rule", "record_type", "kind", "detail"]
-)
-
-
-def commit(root: Path, outputs: list[Output]) -> None:
-    """Give each temporary file its final name (replacing an older one) and sync the folders."""
-    folders = set()
-    for output in outputs:
-        final = root / output.final
-        Path(output.temporary).replace(final)
-        folders.add(final.parent)
-    for folder in folders:
-        sync(folder)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = temporary_name(path)
+    try:
+        yield temporary
+        sync(temporary)
+        temporary.replace(path)
+        sync(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replace a small text file as a whole."""
+    """Replace a small text file as a whole, in UTF-8. Raises OSError."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def exclusive_lock(path: Path) -> Iterator[None]:
+    """Hold the lock file `path`, made with its folder, for this process alone.
+
+    The lock is the kernel's, on an open file, so it ends with the process however that ends. Raises BlockingIOError when
+    another process holds it, any other OSError when the file cannot be made.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = temporary_name(path)
-    temporary.write_text(text, encoding="utf-8")
-    sync(temporary)
-    temporary.replace(path)
-    sync(path.parent)
+    stream: IO[str] = path.open("a+")
+    with stream:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
 
 
 def remove_temporary_files(root: Path) -> None:

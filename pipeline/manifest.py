@@ -5,26 +5,27 @@ stand there. Whatever is wrong is found here, before any work is done, and said 
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import Field, ValidationError, field_validator
 
-from pipeline.clean.stage import CleanConfig
+from pipeline.clean.config import CleanConfig
 from pipeline.config import Config, explained
-from pipeline.dedup.stage import DedupConfig
-from pipeline.extract.stage import ExtractConfig
-from pipeline.hosts.stage import HostsConfig
-from pipeline.measure.stage import MeasureConfig
-from pipeline.pii.stage import PiiConfig
+from pipeline.dedup.config import DedupConfig
+from pipeline.errors import UserError
+from pipeline.extract.config import ExtractConfig
+from pipeline.hosts.config import HostsConfig
+from pipeline.measure.config import MeasureConfig
+from pipeline.pii.config import PiiConfig
 from pipeline.quality.config import QualityConfig
-from pipeline.tokenize.cuts import TokenizeConfig
-from pipeline.tokens.tokenizer import TokenizerConfig
+from pipeline.tokenize.config import TokenizeConfig
+from pipeline.tokens.config import TokenizerConfig
 
 
-class ManifestError(Exception):
+class ManifestError(UserError):
     """A manifest or a `--set` that cannot be used; the message names the file, the key, the value and the remedy."""
 
 
@@ -93,3 +94,18 @@ def _apply_change(content: dict[str, Any], change: str) -> None:
         if not isinstance(section, dict):
             raise ManifestError(f"--set {change!r}: {key!r} is a single value and has no keys beneath it")
     section[keys[-1]] = parsed
+
+
+_ABSENT = object()
+
+
+def changed_settings(before: Mapping[str, Any], after: Mapping[str, Any], prefix: str = "") -> dict[str, tuple[Any, Any]]:
+    """The settings whose values differ, as key -> (before, after); None stands for null and for a key that is not there."""
+    found: dict[str, tuple[Any, Any]] = {}
+    for key in dict.fromkeys([*before, *after]):
+        old, new = before.get(key, _ABSENT), after.get(key, _ABSENT)
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            found |= changed_settings(old, new, f"{prefix}{key}.")
+        elif old != new:
+            found[f"{prefix}{key}"] = (None if old is _ABSENT else old, None if new is _ABSENT else new)
+    return found

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from pipeline.engine.runner import Listener, run
+from pipeline.engine.runner import Listener
 from pipeline.manifest import Manifest, read_manifest
+from pipeline.operations.run import run
 
 # The models of the tests are small: a second thread gains nothing, and costs much where other programs run. Read by torch
 # when it is imported, and by the processes that tests start.

@@ -12,11 +12,11 @@ import duckdb
 import pytest
 from click.testing import CliRunner
 
-from pipeline.audit.yields import aligned_text
 from pipeline.cli import main
 from pipeline.corpus.ledger import FILE_NAME
-from pipeline.engine.runner import read_ledger
+from pipeline.corpus.views import read_ledger
 from pipeline.flow import FLOW
+from pipeline.terminal import aligned_text
 from tests.conftest import ROOT
 
 COOKBOOK = ROOT / "docs" / "cookbook.md"

@@ -16,7 +16,8 @@ from model.generation.sampling import Sampling
 from model.gpt import GPT
 from model.hugging_face.folder import CONFIG_FILE, read_hugging_face
 from model.weights import TOKENIZER_FOLDER, load_model
-from pipeline.tokens.tokenizer import Tokenizer, TokenizerError, load_tokenizer
+from pipeline.tokens.opening import load_tokenizer
+from pipeline.tokens.tokenizer import Tokenizer, TokenizerError
 from trainer.checkpoints.folder import open_checkpoint
 from trainer.errors import TrainerError
 from trainer.machine.device import chosen_device

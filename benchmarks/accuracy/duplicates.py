@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 
 from benchmarks.accuracy.table import Row, is_installed, not_installed
 from pipeline.dedup.clusters import Clusters, cluster
+from pipeline.dedup.config import DedupConfig
 from pipeline.dedup.minhash import folding_table, has_signature, signatures
-from pipeline.dedup.stage import DedupConfig
 
 SUBJECT = "5 near-duplicates"
 EDGES = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.01)  # of the classes of similarity; 1 lies in the last

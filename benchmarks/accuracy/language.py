@@ -16,7 +16,8 @@ import numpy as np
 
 from benchmarks.accuracy.table import Row, is_installed, not_installed, pages_of
 from pipeline.extract.charset import decode
-from pipeline.extract.language import PRECISE_RULE, RAPID_RULE, find_language_model, measure_language, rapid_check
+from pipeline.extract.config import PRECISE_RULE, RAPID_RULE
+from pipeline.extract.language import find_language_model, measure_language, rapid_check
 from pipeline.extract.main_text.extractors import extract_main_text
 from pipeline.extract.stage import one_line_a_paragraph
 from pipeline.rules import Rule

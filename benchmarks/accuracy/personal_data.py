@@ -11,7 +11,8 @@ from pathlib import Path
 import phonenumbers
 
 from benchmarks.accuracy.table import Row
-from pipeline.pii.stage import KIND_NAMES, PiiConfig, find_personal_data
+from pipeline.pii.config import KIND_NAMES, PiiConfig
+from pipeline.pii.stage import find_personal_data
 from tests.pipeline.pii.cases import CASES
 
 SUBJECT = "6 personal data"

@@ -11,8 +11,10 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from benchmarks.accuracy.table import Row
-from pipeline.measure.stage import MeasureConfig, measure
-from pipeline.quality.config import PROFILES
+from pipeline.measure.config import MeasureConfig
+from pipeline.measure.expression_lists import read_lists
+from pipeline.measure.stage import measure
+from pipeline.quality.profiles import PROFILES
 from pipeline.rules import judge
 from tests.pipeline.measure.restatement import expression_numbers, gopher_numbers, swallow_keeps, swallow_numbers
 
@@ -25,7 +27,7 @@ TOLERANCE = 1e-12
 def rows(shared: Path) -> Iterator[Row]:
     """The greatest difference of any number, and the decisions that agree."""
     texts = pq.read_table(shared / "corpus" / "JACCARD_TEXTS.parquet")["text"].to_pylist()
-    lists = MeasureConfig().read_lists()
+    lists = read_lists(MeasureConfig())
     batches = [measure(texts[start : start + BATCH], lists) for start in range(0, len(texts), BATCH)]
     measured = {name: np.concatenate([batch[name] for batch in batches]) for name in batches[0]}
     kept = np.array(judge(PROFILES["swallow_code"], list(map(str, range(len(texts)))), measured)["kept"])

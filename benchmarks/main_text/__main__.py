@@ -25,7 +25,8 @@ from rich.table import Table
 
 from benchmarks.main_text.peers import PEERS, installed
 from pipeline.extract.charset import decode
-from pipeline.extract.main_text.extractors import Extractor, extract_main_text
+from pipeline.extract.config import Extractor
+from pipeline.extract.main_text.extractors import extract_main_text
 
 EXTRACTORS: tuple[Extractor, ...] = ("resiliparse", "trafilatura", "blocks", "auto")
 CJK = "぀-ヿ㐀-鿿가-힯豈-﫿ｦ-ﾟ"

@@ -3,6 +3,7 @@
 from typing import Any
 
 from pipeline.corpus.ledger import Ledger
+from pipeline.flow import JUDGING
 
 # Enough of an edit's surroundings to recognise the place.
 _CONTEXT = 15
@@ -22,7 +23,7 @@ def _is_doc_id(text: str) -> bool:
 def _story(ledger: Ledger, record: dict[str, Any]) -> dict[str, Any]:
     place = {name: record[name] for name in ("doc_id", "url", "date", "record_type", "warc_file", "warc_offset", "part")}
     verdict = {name: record[name] for name in ("kept", "rule", "value", "threshold", "failed", "detail")}
-    story: dict[str, Any] = {"record": place, "verdicts": [{"stage": "extract", **verdict}]}
+    story: dict[str, Any] = {"record": place, "verdicts": [{"stage": JUDGING[0], **verdict}]}
     if not record["kept"]:
         return story
     here = (record["part"], record["doc_id"])
@@ -33,8 +34,8 @@ def _story(ledger: Ledger, record: dict[str, Any]) -> dict[str, Any]:
     story["verdicts"] += _mappings(
         ledger,
         "SELECT stage, kept, rule, value, threshold, failed FROM stage_verdicts WHERE part = ? AND doc_id = ? "
-        "ORDER BY list_position(['quality', 'dedup', 'hosts', 'clean', 'pii', 'removals'], stage)",
-        *here,
+        "ORDER BY list_position(?, stage)",
+        *(*here, list(JUDGING)),
     )
     story["duplicates"] = _first(ledger, "SELECT * FROM duplicates WHERE doc_id = ?", record["doc_id"])
     edits = _mappings(
@@ -55,7 +56,7 @@ def _story(ledger: Ledger, record: dict[str, Any]) -> dict[str, Any]:
 
 def _split_of(ledger: Ledger, doc_id: str) -> str:
     """The split that the corpus's own validation share puts a document in."""
-    from pipeline.tokenize.publish import split_of
+    from pipeline.tokenize.order import split_of
 
     return split_of(ledger.root, doc_id)
 

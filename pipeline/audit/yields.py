@@ -1,10 +1,9 @@
 """The yield table: what each stage let through, in the shape of Swallow's published one (NLP2024 A6-1, table 1)."""
 
-import unicodedata
-from collections.abc import Sequence
 from typing import Any
 
 from pipeline.corpus.ledger import Ledger
+from pipeline.terminal import aligned_text
 
 _COUNTS = "stage, docs_in, docs_out, chars_in, chars_out, bytes_in, bytes_out, tokens_in, tokens_out, seconds"
 
@@ -50,32 +49,6 @@ def yield_table(ledger: Ledger) -> str:
     ]
     table = aligned_text(header, rows)
     return f"{table}\n\n{aligned_text(['stage', 'dropped by', 'documents', 'of stage', 'tokens'], drops)}"
-
-
-def aligned_text(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """A table in plain text; numbers to the right, full-width characters as two columns."""
-    cells = [["" if value is None else str(value) for value in row] for row in rows]
-    widths = [max(_width(cell) for cell in column) for column in zip(columns, *cells, strict=True)]
-    numeric = [all(_is_number(row[index]) for row in cells) and bool(cells) for index in range(len(columns))]
-    lines = [_line(columns, widths, numeric), "  ".join("-" * width for width in widths)]
-    lines += [_line(row, widths, numeric) for row in cells]
-    return "\n".join(line.rstrip() for line in lines)
-
-
-def _line(cells: Sequence[str], widths: Sequence[int], numeric: Sequence[bool]) -> str:
-    padded = []
-    for cell, width, right in zip(cells, widths, numeric, strict=True):
-        space = " " * (width - _width(cell))
-        padded.append(space + cell if right else cell + space)
-    return "  ".join(padded)
-
-
-def _width(text: str) -> int:
-    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
-
-
-def _is_number(cell: str) -> bool:
-    return not cell.strip("0123456789.,-+%e ")
 
 
 def _share(part: int | None, whole: int | None) -> float | None:

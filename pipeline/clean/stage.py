@@ -11,14 +11,12 @@ are the project's own.
 """
 
 import functools
-import re
 from collections.abc import Sequence
-from typing import Literal, get_args
 
 import numpy as np
-from pydantic import Field
 
 from pipeline.clean.anchors import FEWEST_ANCHORS, JAPANESE_HEADING, anchor_edits
+from pipeline.clean.config import STEPS, CleanConfig
 from pipeline.clean.footers import footer_start, last_lines
 from pipeline.clean.lines import (
     BEFORE_MARK,
@@ -38,36 +36,12 @@ from pipeline.clean.lines import (
     remove_superfluous_blanks,
 )
 from pipeline.clean.navigation import ORNAMENTS, furniture, navigation_automaton, remove_head
+from pipeline.clean.punctuation import CLOSING, JAPANESE, MARKS, may_be_western, punctuation_edits
 from pipeline.clean.repeats import remove_repeats
-from pipeline.config import Config
-from pipeline.rules import Rule
 from pipeline.text.character_classes import SPACES
-from pipeline.text.edits import Edit, apply, merge
-from pipeline.text.invisible import IS_CANDIDATE, candidate_edits, original_spans
+from pipeline.text.edits import Edit, apply, merge, original_spans
+from pipeline.text.invisible import IS_CANDIDATE, candidate_edits
 from pipeline.text.utf16 import runs_of, units_in, units_in_bracket, units_of
-
-Step = Literal["invisible", "kana", "anchor", "navigation", "repeat", "footer", "whitespace", "punctuation"]
-STEPS: tuple[Step, ...] = get_args(Step)
-
-
-class CleanConfig(Config):
-    """The `clean` section of the manifest."""
-
-    steps: tuple[Step, ...] = Field(default=STEPS, description="what is done; Swallow does footer and punctuation alone")
-    # Swallow's paper looks at 3 lines, its code at 10. Blank lines and lines of navigation do not count here, so 3 reach further
-    # than in the paper, and a wrong cut costs little.
-    footer_lines: int = Field(default=3, ge=1, description="how many of the last lines may be a footer")
-    footer_share: float = Field(default=0.3, ge=0, le=1, description="share of keyword letters above which a line is a footer")
-
-
-RULES: tuple[Rule, ...] = (
-    Rule("empty_after_cleaning", minimum=1, column="n_chars", source="a document without a character teaches nothing"),
-)
-
-
-def rules_of(config: CleanConfig) -> tuple[Rule, ...]:
-    """The rules that judge a document after its edits: `n_chars` is the number of characters left."""
-    return RULES
 
 
 def find_edits(text: str, config: CleanConfig) -> list[Edit]:
@@ -107,8 +81,8 @@ def _meanings() -> Meanings:
             (MENDABLE, IS_CANDIDATE),
             (SPACE, units_in(SPACES)),
             (ORNAMENT, units_in(ORNAMENTS)),
-            (COUNTED, units_in("".join(western for _, western in _MARKS)) | units_in_bracket("\udc00-\udfff")),
-            (BEFORE_MARK, units_in_bracket(_JAPANESE) | units_in(_CLOSING)),
+            (COUNTED, units_in("".join(western for _, western in MARKS)) | units_in_bracket("\udc00-\udfff")),
+            (BEFORE_MARK, units_in_bracket(JAPANESE) | units_in(CLOSING)),
             (HEADING, units_in_bracket(JAPANESE_HEADING)),
             (KANA_OR_KANJI, units_in_bracket("\u3041-\u3096\u30a1-\u30fa\u3400-\u9fff")),
             *((1 << bit, units_of(ranges)) for bit, ranges in enumerate(navigation_automaton()[1])),
@@ -165,58 +139,6 @@ def _line_edits(texts: Sequence[str], lines: Lines, config: CleanConfig) -> list
     for text, start, end, kind in removals(lines, kinds_L, white_space).tolist():
         found[text].append(Edit(start, end, STEPS[kind - KEPT - 1], ""))
     if "punctuation" in config.steps:
-        for text in _may_be_western(lines, [bool(edits) for edits in found]):
-            found[text] = merge(found[text], _punctuation_edits(texts[text], found[text]))
+        for text in may_be_western(lines, [bool(edits) for edits in found]):
+            found[text] = merge(found[text], punctuation_edits(texts[text], found[text]))
     return found
-
-
-def _may_be_western(lines: Lines, loses_lines_T: Sequence[bool]) -> list[int]:
-    """Numbers of the texts that may have more Western commas or full stops than Japanese ones."""
-    if not lines.texts_T["western"].any():
-        return []
-    japanese_T2, western_T2 = lines.texts_T["japanese"][:-1], lines.texts_T["western"][:-1]
-    # What is removed takes its marks along.
-    may_T = ((western_T2 > japanese_T2) | ((western_T2 > 0) & np.array(loses_lines_T)[:, None])).any(axis=1)
-    return np.flatnonzero(may_T).tolist()
-
-
-_JAPANESE = (
-    "\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u3005-\u3007\u303b\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-)
-_KANA = re.compile("[\u3041-\u3096\u30a1-\u30fa]")
-_CLOSING = "）)」』】〕］]｝}》〉”’"
-_FULL_WIDTH = "Ａ-Ｚａ-ｚ０-９"
-_MARKS = (("、", "，"), ("。", "．"))
-
-
-def _punctuation_edits(text: str, removals: Sequence[Edit]) -> list[Edit]:
-    """Western commas and full stops replaced by Japanese ones, character for character, where most of the document's are Western.
-
-    Commas and full stops are decided apart. Counted are those after kana, kanji or a closing bracket, outside what
-    `removals` delete. Replaced is every run but one after a full-width letter or digit (Swallow), and, since ３．１４ is
-    also written 3．14, one between two ASCII letters or digits. A text without kana is not Japanese: Chinese has both
-    commas, for different things.
-    """
-    edits: list[Edit] = []
-    for japanese, western in _MARKS:
-        if western in text and _KANA.search(text) and _count(western, text, removals) > _count(japanese, text, removals):
-            edits += (
-                Edit(run.start(), run.end(), "punctuation", japanese * len(run.group()))
-                for run in _REPLACEABLE_RUNS[western].finditer(text)
-            )
-    return sorted(edits)
-
-
-def _count(mark: str, text: str, removals: Sequence[Edit]) -> int:
-    """How often `mark` closes Japanese words in what `removals` leave of the text."""
-    starts = [0, *(edit.end for edit in removals)]
-    ends = [*(edit.start for edit in removals), len(text)]
-    return sum(len(_AFTER_JAPANESE[mark].findall(text, start, end)) for start, end in zip(starts, ends, strict=True))
-
-
-# The mark comes first and the look-behind takes it in, so that the search for a literal finds the places.
-_AFTER_JAPANESE = {mark: re.compile(f"{mark}(?<=[{_JAPANESE}{re.escape(_CLOSING)}]{mark})") for pair in _MARKS for mark in pair}
-_REPLACEABLE_RUNS = {
-    mark: re.compile(f"{mark}(?<![{_FULL_WIDTH}{mark}]{mark})(?:(?<![A-Za-z0-9]{mark}){mark}*+|{mark}*+(?![A-Za-z0-9]))")
-    for _, mark in _MARKS
-}

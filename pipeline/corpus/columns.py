@@ -12,6 +12,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipeline.corpus import layout
+from pipeline.errors import UserError
+
+
+class StaleCorpusError(UserError):
+    """Files of a corpus that do not belong together, or were made by an older version; the message says what to run."""
+
 
 def batches(root: Path, name: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
     """The row groups of the Parquet file `name`, one at a time, so that memory does not grow with the file."""
@@ -65,13 +72,13 @@ def rows_of(root: Path, name: str, doc_ids: Collection[str], columns: Sequence[s
 
 def survivors(root: Path, stage: str, part: str) -> pa.Array:
     """The ids of the documents that `stage` kept of `part`, in the order of its verdicts."""
-    verdicts = read(root, f"verdicts/{stage}/{part}.parquet", ["doc_id", "kept"])
+    verdicts = read(root, layout.verdicts(stage, part), ["doc_id", "kept"])
     return verdicts.filter(verdicts["kept"])["doc_id"].combine_chunks()
 
 
 def documents(root: Path, part: str, columns: Sequence[str], kept: pa.Array | None = None) -> Iterator[pa.Table]:
     """The documents of `part` (those in `kept` alone, when given), a batch at a time, in the order of the input."""
-    for batch in batches(root, f"documents/{part}.parquet", columns):
+    for batch in batches(root, layout.documents(part), columns):
         chosen = batch if kept is None else batch.filter(pc.is_in(batch["doc_id"], value_set=kept))
         if chosen.num_rows:
             yield chosen
@@ -89,3 +96,26 @@ def aligned(table: pa.Table, doc_ids: pa.ChunkedArray) -> pa.Table:
 def numbers(table: pa.Table, columns: Sequence[str]) -> dict[str, np.ndarray]:
     """Columns as numpy arrays, null as NaN."""
     return {name: table[name].to_numpy() for name in columns}
+
+
+def stored(root: Path, name: str, columns: Sequence[str], optional: Sequence[str] = ()) -> pa.Table:
+    """Columns of the file `name`, those of `optional` where it has them. Raises StaleCorpusError when it lacks one of the others.
+
+    One thread reads: for files of this size that takes a third of the processors' time that several take.
+    """
+    with pq.ParquetFile(root / name, pre_buffer=False) as parquet:
+        table = parquet.read(columns=[*columns, *optional], use_threads=False)
+    for column in columns:
+        if column not in table.column_names:
+            raise StaleCorpusError(
+                f"{root / name} has no column {column!r}: the corpus was made by an older version; `run` its manifest again first"
+            )
+    return table.combine_chunks()
+
+
+def check_ids(root: Path, name: str, found: pa.ChunkedArray, expected: pa.Array) -> None:
+    """Raise StaleCorpusError unless the ids that were `found` in the file `name` are those that must be there, in their order."""
+    if not found.combine_chunks().equals(expected):
+        raise StaleCorpusError(
+            f"{root / name} does not hold the documents of the stage before it; `run` the corpus's manifest again"
+        )

@@ -1,8 +1,8 @@
 """The ledger: one DuckDB file that says what was done, what happened to each page, and what each stage cost in tokens.
 
-The driver of a run is its only writer. Tables hold what runs record (`units`, `runs`) and the newest state of the corpus
-(`stage_counts`, `rule_counts`, `host_counts`, `token_shards`); views lie over the Parquet files, so that
-`duckdb OUT/manifest.duckdb` answers "what happened to this URL?" with one SELECT on `fates`.
+The driver of a run is its only writer. Tables hold what runs record (`units`, `runs`), the newest state of the corpus
+(`stage_counts`, `rule_counts`, `token_shards`) and which files the stages make (`tables`); `corpus.views` makes views over the
+files, so that `duckdb OUT/manifest.duckdb` answers "what happened to this URL?" with one SELECT on `fates`.
 """
 
 import json
@@ -11,6 +11,8 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 import duckdb
+
+from pipeline.errors import RunStopped, UserError
 
 FILE_NAME = "manifest.duckdb"
 # The driver must stay below 1.5 GB whatever the size of the corpus; DuckDB spills to disk beyond this.
@@ -32,91 +34,27 @@ CREATE TABLE IF NOT EXISTS rule_counts (
 CREATE TABLE IF NOT EXISTS token_shards (
     file VARCHAR, split VARCHAR, documents BIGINT, tokens BIGINT, digest VARCHAR, first_doc_id VARCHAR,
     last_doc_id VARCHAR);
-"""
-
-# Each view: the files it lies over, and its columns with types for when there are none yet.
-_VERDICT_COLUMNS = (
-    "doc_id VARCHAR, kept BOOLEAN, rule VARCHAR, value DOUBLE, threshold DOUBLE, failed VARCHAR[], "
-    "n_chars BIGINT, n_bytes BIGINT, n_tokens BIGINT"
-)
-_RECORD_COLUMNS = (
-    "doc_id VARCHAR, kept BOOLEAN, rule VARCHAR, value DOUBLE, threshold DOUBLE, failed VARCHAR[], detail VARCHAR, "
-    "url VARCHAR, date VARCHAR, record_type VARCHAR, record_bytes BIGINT, warc_file VARCHAR, warc_offset BIGINT"
-)
-_DOCUMENT_COLUMNS = (
-    "doc_id VARCHAR, url VARCHAR, host VARCHAR, date VARCHAR, title VARCHAR, text VARCHAR, charset VARCHAR, "
-    "charset_source VARCHAR, replacement_share DOUBLE, extractor VARCHAR, lang VARCHAR, lang_score DOUBLE, "
-    "kana_share DOUBLE, japanese_share DOUBLE, warc_file VARCHAR, warc_offset BIGINT"
-)
-# The stages whose verdicts have no columns of a record, in the order of the flow.
-_JUDGING = ("quality", "dedup", "hosts", "clean", "pii", "removals")
-
-
-class _FileView(NamedTuple):
-    """A view over the files of some patterns; `name` of the file's folder and stem become columns where asked for."""
-
-    patterns: tuple[str, ...]
-    columns: str
-    has_part: bool = True
-    has_stage: bool = False
-
-
-_FILE_VIEWS = {
-    "records": _FileView(("verdicts/extract/*.parquet",), _RECORD_COLUMNS),
-    "documents": _FileView(("documents/*.parquet",), _DOCUMENT_COLUMNS),
-    "measured": _FileView(("features/*.parquet",), "doc_id VARCHAR, num_letters BIGINT, n_bytes BIGINT"),
-    "token_counts": _FileView(("token_counts/*.parquet",), "doc_id VARCHAR, n_tokens BIGINT"),
-    "stage_verdicts": _FileView(tuple(f"verdicts/{stage}/*.parquet" for stage in _JUDGING), _VERDICT_COLUMNS, has_stage=True),
-    "duplicates": _FileView(
-        ("duplicates.parquet",),
-        "doc_id VARCHAR, cluster_id VARCHAR, survivor_id VARCHAR, similarity FLOAT, cluster_size BIGINT",
-        has_part=False,
-    ),
-    "host_counts": _FileView(("host_counts.parquet",), "host VARCHAR, docs_in BIGINT, docs_out BIGINT", has_part=False),
-    "edits": _FileView(
-        ("edits/clean/*.parquet", "edits/pii/*.parquet"),
-        'doc_id VARCHAR, start INTEGER, "end" INTEGER, kind VARCHAR, replacement VARCHAR',
-        has_stage=True,
-    ),
-    "removals": _FileView(
-        ("removals.parquet",),
-        "kind VARCHAR, entry VARCHAR, action VARCHAR, reason VARCHAR, who VARCHAR, requested TIMESTAMP",
-        has_part=False,
-    ),
-}
-# The stages that fill folders of another name.
-_MAKERS = {"documents": "extract", "features": "measure", "token_counts": "count"}
-# In `pages` the URL, which is the same on both sides, is joined by too: so a question for one URL looks for it on both, in a
-# third of the time.
-_DERIVED_VIEWS = """
-CREATE OR REPLACE {temporary} VIEW features AS
-    SELECT measured.*, token_counts.n_tokens FROM measured LEFT JOIN token_counts USING (part, doc_id);
-CREATE OR REPLACE {temporary} VIEW verdicts AS
-    SELECT stage, part, doc_id, kept, rule, value, threshold, failed FROM stage_verdicts
-    UNION ALL SELECT 'extract', part, doc_id, kept, rule, value, threshold, failed FROM records;
-CREATE OR REPLACE {temporary} VIEW fates AS
-    SELECT doc_id, url, 'extract' AS stage, kept, rule, value, threshold, part, warc_file, warc_offset
-    FROM records WHERE NOT kept
-    UNION ALL
-    SELECT r.doc_id, r.url, coalesce(v.stage, 'tokenize'), v.stage IS NULL, v.rule, v.value, v.threshold, r.part,
-           r.warc_file, r.warc_offset
-    FROM records r LEFT JOIN (SELECT * FROM stage_verdicts WHERE NOT kept) v USING (part, doc_id) WHERE r.kept;
-CREATE OR REPLACE {temporary} VIEW pages AS
-    SELECT d.*, f.stage, f.kept, f.rule, f.value, f.threshold, t.n_tokens,
-           CASE WHEN f.kept THEN final.n_tokens END AS final_tokens
-    FROM (SELECT COLUMNS(lambda name: name <> 'text') FROM documents) d
-    JOIN (SELECT * FROM fates WHERE stage <> 'extract') f USING (part, doc_id, url)
-    LEFT JOIN token_counts t USING (part, doc_id)
-    LEFT JOIN (SELECT part, doc_id, n_tokens FROM stage_verdicts WHERE stage = 'pii') final USING (part, doc_id);
+CREATE TABLE IF NOT EXISTS tables (path VARCHAR, stage VARCHAR, made_by VARCHAR, columns VARCHAR, changes_texts BOOLEAN);
 """
 
 
-class LedgerError(Exception):
+class LedgerError(RunStopped):
     """The ledger cannot be opened or written; the message names the file and the remedy."""
 
 
-class NoCorpusError(LedgerError):
+class NoCorpusError(UserError):
     """There is no corpus in this folder."""
+
+
+class RunRow(NamedTuple):
+    """What the ledger knows of a run when it begins."""
+
+    run_id: str
+    manifest_hash: str
+    code_version: str
+    executor: str
+    workers: int
+    host: str
 
 
 class UnitRow(NamedTuple):
@@ -166,6 +104,14 @@ class Ledger:
 
     # What was done
 
+    def begin_run(self, run: RunRow) -> None:
+        """Record a run that begins now."""
+        self.connection.execute("INSERT INTO runs VALUES (?, now()::TIMESTAMP, NULL, ?, ?, ?, ?, ?, 'running')", list(run))
+
+    def end_run(self, run_id: str, status: str) -> None:
+        """Record that the run ended, and how."""
+        self.connection.execute("UPDATE runs SET finished = now()::TIMESTAMP, status = ? WHERE run_id = ?", [status, run_id])
+
     def units(self) -> dict[tuple[str, str], UnitRow]:
         """All units by (stage, part)."""
         columns = "stage, part, key, rows, output, digest, seconds, status, error, ingredients"
@@ -195,52 +141,6 @@ class Ledger:
             self.connection.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
         self.connection.execute("COMMIT")
 
-    def create_views(self, temporary: bool = False) -> None:
-        """(Re)make the views over the files that are there now; `temporary` for a ledger opened to read."""
-        keyword = "TEMPORARY" if temporary else ""
-        mixed = self._mixed()
-        for name, view in _FILE_VIEWS.items():
-            self.connection.execute(f"CREATE OR REPLACE {keyword} VIEW {name} AS {self._query(view, mixed)}")
-        self.connection.execute(_DERIVED_VIEWS.format(temporary=keyword))
-
-    def _query(self, view: _FileView, mixed: set[str]) -> str:
-        """The SELECT of a view: over its files, or, before there are any, over no rows of the same columns."""
-        patterns = [pattern for pattern in view.patterns if any(self.root.glob(pattern))]
-        selects = [self._select(view, pattern, pattern in mixed) for pattern in patterns]
-        if len(view.patterns) == len(selects) == 1:
-            return selects[0]
-        # The first SELECT names the columns, in their order; a stage that lacks some of them has nulls there.
-        columns = view.columns + ", part VARCHAR" * view.has_part + ", stage VARCHAR" * view.has_stage
-        nulls = (column.rsplit(" ", 1) for column in columns.split(", "))
-        no_rows = "SELECT " + ", ".join(f"CAST(NULL AS {kind}) AS {name}" for name, kind in nulls) + " WHERE false"
-        return " UNION ALL BY NAME ".join([no_rows, *selects])
-
-    def _select(self, view: _FileView, pattern: str, is_mixed: bool) -> str:
-        """The SELECT over the files of one pattern. Their columns are those of the first file, unless they are mixed.
-
-        To unite them by name is to read the footer of each for every query: seconds of them, where parts are many.
-        """
-        part = ", parse_filename(filename, true) AS part" * view.has_part
-        stage = f", '{Path(pattern).parent.name}' AS stage" * view.has_stage
-        by_name = ", union_by_name=true" * is_mixed
-        files = f"read_parquet({_quoted(self.root.resolve() / pattern)}, filename=true{by_name})"
-        return f"SELECT * EXCLUDE (filename){part}{stage} FROM {files}"
-
-    def _mixed(self) -> set[str]:
-        """The patterns whose files may differ in their columns: those not known to be all made by the same code."""
-        query = """
-            SELECT stage FROM units GROUP BY stage
-            HAVING bool_and(status = 'done') AND count(DISTINCT ingredients->>'$.code') = 1
-        """
-        of_one_code = {stage for (stage,) in self.rows(query)}
-        patterns = (pattern for view in _FILE_VIEWS.values() for pattern in view.patterns if "*" in pattern)
-        makers = {pattern: Path(pattern).parent.name for pattern in patterns}
-        return {pattern for pattern, folder in makers.items() if _MAKERS.get(folder, folder) not in of_one_code}
-
-
-def _quoted(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"
-
 
 def _opening_failed(path: Path, error: duckdb.Error) -> str:
     message = " ".join(str(error).split())
@@ -254,3 +154,17 @@ def _opening_failed(path: Path, error: duckdb.Error) -> str:
 def _damaged(path: Path, error: duckdb.Error) -> str:
     message = " ".join(str(error).split())
     return f"{path} is damaged ({message}); move it away and `run` again: the units are done anew, the inputs are untouched"
+
+
+class Size(NamedTuple):
+    """Documents, their characters, and their tokens with one delimiter each."""
+
+    documents: int
+    characters: int
+    tokens: int
+
+
+def sizes_by_stage(ledger: Ledger) -> dict[str, Size]:
+    """What the ledger counts behind each stage, in the order of the flow; empty before a run came to its end."""
+    rows = ledger.rows("SELECT stage, docs_out, chars_out, tokens_out FROM stage_counts ORDER BY ordinal")
+    return {stage: Size(*(number or 0 for number in numbers)) for stage, *numbers in rows}

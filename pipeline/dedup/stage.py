@@ -23,55 +23,10 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import Field
 
-from pipeline.config import Config
 from pipeline.dedup.clusters import Clusters
-from pipeline.rules import Rule, judge
-
-SWALLOW = "Swallow, arXiv:2404.17733, deduplication"
-
-DUPLICATES_SCHEMA = pa.schema(
-    [
-        pa.field("doc_id", pa.string(), nullable=False),
-        pa.field("cluster_id", pa.string(), nullable=False),  # the survivor's doc_id names the cluster
-        pa.field("survivor_id", pa.string(), nullable=False),
-        pa.field("similarity", pa.float32(), nullable=False),  # estimated Jaccard similarity to the survivor
-        pa.field("cluster_size", pa.int64(), nullable=False),  # survivor and earlier documents included
-    ]
-)
-
-
-class DedupConfig(Config):
-    """The manifest's section `dedup`."""
-
-    # The default three are the Swallow corpus's.
-    rows: int = Field(default=20, ge=1, description="signature values in a band; more rows find fewer, closer pairs")
-    bands: int = Field(default=20, ge=1, description="bands in a signature; more bands find more pairs")
-    shingle: int = Field(default=5, ge=1, description="characters in a shingle")
-    survivor: Literal["newest", "oldest", "longest"] = Field(
-        default="newest", description="which document of a cluster stays; Swallow keeps the newest"
-    )
-    # With 400 values the estimate of a Jaccard similarity of 0.7 has the standard error sqrt(0.7 * 0.3 / 400) =
-    # 0.023, so 0.77 lies three of them above: of pairs below 0.7 one in 700 passes, if a band brought it here at all.
-    minimum_similarity: float = Field(
-        default=0.77, ge=0, le=1, description="estimated Jaccard similarity from which documents count as duplicates"
-    )
-    against: tuple[str, ...] = Field(default=(), description="folders of earlier corpora that this one must not repeat")
-
-    @property
-    def values(self) -> int:
-        """Values in a signature."""
-        return self.rows * self.bands
-
-
-def rules_of(config: DedupConfig) -> tuple[Rule, ...]:
-    """The rules of the stage; `judge_duplicates` measures what they judge."""
-    return (
-        Rule("same_record", maximum=0, source="a record counts once"),
-        Rule("near_duplicate", below=config.minimum_similarity, source=SWALLOW),
-        Rule("near_duplicate_of_earlier", below=config.minimum_similarity, source=SWALLOW),
-    )
+from pipeline.dedup.config import DUPLICATES_SCHEMA, DedupConfig, rules_of
+from pipeline.rules import judge
 
 
 def preference_order(

@@ -1,9 +1,4 @@
-"""Who does the work: an interface of one method, and its local implementation with processes.
-
-Nothing but an executor knows where a unit runs. It takes tasks in order, runs `perform(task, mark)` somewhere, and yields
-an `Outcome` a task as they end. A worker says through `mark` which record it is at; when it dies or stands still, the
-outcome carries that position, so that the runner can go on without the page that killed it.
-"""
+"""The executor of one machine: processes that are kept between calls, watched, and replaced when they die."""
 
 import multiprocessing
 import os
@@ -11,46 +6,14 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple
 
-Mark = Callable[[int], None]
-Perform = Callable[[Any, Mark], Any]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a task: a result, an error, or the death of its worker at a record.
-
-    `error` is one line; `details` the traceback for the log. `died` tells how the worker was lost, with the `position` it
-    had marked (-1: none): "timeout" when it stood still, "killed" when somebody else ended it, "crash" when it ended itself.
-    """
-
-    task: Any
-    result: Any = None
-    error: str | None = None
-    details: str = ""
-    died: Literal["crash", "killed", "timeout"] | None = None
-    position: int = -1
-    seconds: float = 0.0
-
-
-class Executor(Protocol):
-    """Runs tasks. An implementation may run them anywhere, in any order; outcomes come as they end."""
-
-    name: str
-    workers: int
-
-    def run(self, perform: Perform, tasks: Iterable[Any], patience: float) -> Iterator[Outcome]:
-        """Yield an outcome a task. A worker that marks no progress for `patience` seconds within a record is killed."""
-        ...
-
-    def close(self) -> None:
-        """Release what the executor holds; it must not be used afterwards."""
-        ...
+from pipeline.engine.executor import Outcome
+from pipeline.engine.task import Perform, Result, Task
+from pipeline.errors import Kind, described, kind_of
 
 
 class LocalExecutor:
@@ -63,9 +26,9 @@ class LocalExecutor:
         # Spawned, not forked: the driver holds DuckDB's and Arrow's threads, which a fork would copy in any state.
         self._context = multiprocessing.get_context("spawn")
         self._idle: list[_Worker] = []
-        self._busy: dict[_Worker, tuple[Any, float]] = {}
+        self._busy: dict[_Worker, tuple[Task[Any], float]] = {}
 
-    def run(self, perform: Perform, tasks: Iterable[Any], patience: float) -> Iterator[Outcome]:
+    def run(self, perform: Perform, tasks: Iterable[Task[Any]], patience: float) -> Iterator[Outcome]:
         """See `Executor.run`; tasks are handed out in order, each to the first worker that is free."""
         pending = iter(tasks)
         exhausted = False
@@ -100,8 +63,7 @@ class LocalExecutor:
                 yield Outcome(task, died=died, position=position, seconds=seconds)
                 continue
             self._idle.append(worker)
-            result, error, details = answer
-            yield Outcome(task, result, error, details, seconds=seconds)
+            yield Outcome(task, *answer, seconds=seconds)
 
     def close(self) -> None:
         """Kill the workers; a unit under way leaves only temporary files."""
@@ -109,6 +71,15 @@ class LocalExecutor:
             worker.kill()
         self._idle.clear()
         self._busy.clear()
+
+
+class _Answer(NamedTuple):
+    """What a worker sends back; the first fields of an `Outcome` after its task."""
+
+    result: Result | None
+    error: str | None = None
+    kind: Kind = "fault"
+    details: str = ""
 
 
 class _Worker:
@@ -121,7 +92,7 @@ class _Worker:
         self.process.start()
         theirs.close()
 
-    def send(self, perform: Perform, task: Any) -> None:
+    def send(self, perform: Perform, task: Task[Any]) -> None:
         """Hand over a task; a worker that died while idle shows itself in `answer`."""
         self.progress[0], self.progress[1] = -1, 0
         try:
@@ -133,8 +104,8 @@ class _Worker:
         """What becomes ready when the worker answers or dies."""
         return [self.pipe, self.process.sentinel]
 
-    def answer(self) -> tuple[Any, str | None, str] | None:
-        """(result, error, traceback), or None when the worker died without one."""
+    def answer(self) -> "_Answer | None":
+        """What the worker sent; None when it died without an answer."""
         try:
             return self.pipe.recv() if self.pipe.poll() else None
         except (EOFError, ConnectionResetError):
@@ -176,19 +147,11 @@ def _serve(pipe: Connection, progress: Any) -> None:
         except EOFError:
             return
         try:
-            answer: tuple[Any, str | None, str] = (perform(task, mark), None, "")
+            answer = _Answer(perform(task, mark))
         except Exception as error:  # noqa: BLE001  the border of the process: the driver gets to know every error
-            answer = (None, describe(error), traceback.format_exc())
+            answer = _Answer(None, described(error), kind_of(error), traceback.format_exc())
         mark(-1)
         pipe.send(answer)
-
-
-def describe(error: BaseException) -> str:
-    """An error as one line: its message, behind its type where the message alone says little."""
-    message = " ".join(str(error).split())
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror}: {error.filename or ''}".rstrip(": ")
-    return message if type(error).__name__.endswith(("InputError", "WarcError")) else f"{type(error).__name__}: {message}"
 
 
 def _end_with_parent() -> None:

@@ -4,16 +4,18 @@ A unit is done when the ledger has its row under its present key and its files a
 folder and changes neither; the runner acts on it, `status` prints it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from pipeline.corpus.ledger import Ledger
+from pipeline.engine.keys import Fixed, ingredients, obeyed, unit_key
+from pipeline.engine.stage import Stage, upstream_of
 from pipeline.engine.task import Task
-from pipeline.flow import Fixed, Stage, ingredients, unit_key
-from pipeline.inputs.sources import Source
-from pipeline.manifest import Manifest
-from pipeline.tokenize import publish as dataset
+from pipeline.inputs.record import Source
 
 ALL = "all"  # the part of a stage that works on the whole corpus
 
@@ -31,10 +33,19 @@ class Unit:
 
 
 class Plan:
-    """What is done and what is not, computed from the ledger, the files and the manifest; it changes neither."""
+    """What is done and what is not, computed from the ledger, the files and the manifest; it changes none of them."""
 
-    def __init__(self, root: Path, manifest: Manifest, ledger: Ledger, sources: list[Source], fixed: dict[str, Fixed]) -> None:
+    def __init__(
+        self,
+        root: Path,
+        manifest: BaseModel,
+        ledger: Ledger,
+        sources: list[Source],
+        flow: Sequence[Stage],
+        fixed: dict[str, Fixed],
+    ) -> None:
         self.root = root
+        self.flow = flow
         self.fixed = fixed
         self.manifest = manifest
         self.units = ledger.units()
@@ -50,15 +61,16 @@ class Plan:
         if stage.scope == "corpus":
             names = [ALL]
         elif stage.scope == "shard":
-            names = dataset.shard_names(self.root)
+            names = stage.shards(self.root)
         return [self._unit(stage, name) for name in names]
 
     def _unit(self, stage: Stage, part: str) -> Unit:
         source = self.inputs.get(part) if stage.scope == "input" else None
-        made_of = ingredients(stage, self.fixed[stage.name], self.digests, part, self.parts)
+        upstream = upstream_of(stage, self.flow)
+        made_of = ingredients(stage, self.fixed[stage.name], upstream, self.digests, part, self.parts)
         if source is not None:
             made_of["reads"] = {f"input {source.uri} [{source.start}, {source.end})": source.identity}
-        task = Task(str(self.root), stage.name, part, tuple(self.parts), self.manifest, source)
+        task = Task(str(self.root), stage.name, part, tuple(self.parts), obeyed(stage, self.manifest), upstream, source)
         return Unit(stage, task, made_of, unit_key(made_of))
 
     def is_done(self, unit: Unit) -> bool:

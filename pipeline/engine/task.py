@@ -1,28 +1,48 @@
 """What the driver hands to a worker, and what it gets back."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
-from pipeline.engine.local import Mark
-from pipeline.files import Output
-from pipeline.inputs.sources import Source
-from pipeline.manifest import Manifest
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pipeline.corpus.layout import survivors_name, verdicts
+from pipeline.corpus.writer import Output, TableWriter
+from pipeline.inputs.record import Source
+from pipeline.rules import VERDICT_SCHEMA
+
+# A worker says which record it is at; -1 is between records.
+Mark = Callable[[int], None]
+Settings = TypeVar("Settings")
+
+
+class Upstream(NamedTuple):
+    """Names of stages before a stage: the one whose survivors reach it, those that change texts, and those whose drops are
+    left out when a shard is written."""
+
+    judge: str = ""
+    editors: tuple[str, ...] = ()
+    removals: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class Task:
+class Task(Generic[Settings]):
     """A unit of work: a stage on one part (or `all`), and what it may read.
 
-    parts: the parts of the corpus, for stages that read all of them. source and skip: for extract alone, the input and the
-    records that ended earlier workers (ordinal number -> rule).
+    settings: what of the manifest the stage obeys, all of it in the unit's key. parts: the parts of the corpus, for stages that
+    read all of them. source and skip: for units of an input alone, the input and the records that ended earlier workers
+    (ordinal number -> rule).
     """
 
     root: str
     stage: str
     part: str
     parts: tuple[str, ...]
-    manifest: Manifest
+    settings: Settings
+    upstream: Upstream = field(default_factory=Upstream)
     source: Source | None = None
     skip: Mapping[int, str] = field(default_factory=dict)
 
@@ -41,4 +61,36 @@ class Result:
     digests: Mapping[str, str] = field(default_factory=dict)
 
 
-Perform = Callable[[Task, Mark], Result]
+Perform = Callable[[Task[Any], Mark], Result]
+
+
+class _Writer(Protocol):
+    def finish(self) -> Output: ...
+
+
+def finished(task: Task[Any], *writers: _Writer) -> Result:
+    """The result of a unit of one part: its files, and the digest of the survivors; rows are those of the first file."""
+    outputs = tuple(writer.finish() for writer in writers)
+    digests = {
+        survivors_name(task.stage, task.part): writer.survivors()
+        for writer in writers
+        if isinstance(writer, TableWriter) and writer.judges
+    }
+    return Result(outputs[0].rows, outputs, digests)
+
+
+def write_verdicts_by_part(
+    task: Task[Any], table: pa.Table, rows: npt.NDArray[np.int64], counts: Sequence[int]
+) -> tuple[list[Output], dict[str, str]]:
+    """Write the verdicts of a unit of the whole corpus as one file per part, in the order of the part.
+
+    rows: int64 (N,), the rows of `table` in the order of the parts; counts: the documents of each of the task's parts, N in
+    all. Returns the files, and the digests of the survivors by their names.
+    """
+    outputs, digests = [], {}
+    for part, of_part in zip(task.parts, np.split(rows, np.cumsum(counts)[:-1]), strict=True):
+        with TableWriter(task.folder, verdicts(task.stage, part), VERDICT_SCHEMA) as writer:
+            writer.write(table.take(pa.array(of_part)))
+            outputs.append(writer.finish())
+            digests[survivors_name(task.stage, part)] = writer.survivors()
+    return outputs, digests

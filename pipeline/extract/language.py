@@ -24,22 +24,9 @@ import numba
 import numpy as np
 
 from pipeline.extract.charset import decode
+from pipeline.extract.config import MIN_LANGUAGE_SCORE
 from pipeline.extract.visible_letters import VisibleLetters, visible_letters
-from pipeline.rules import Rule
 from pipeline.text.character_classes import Letter, count_letters
-
-RAPID_RULE = Rule(
-    "rapid_check",
-    minimum=25,
-    source="visible kana; a sentence has 15 to 30, and no page with fewer passes any rule on length",
-)
-MIN_LANGUAGE_SCORE = 0.2
-PRECISE_RULE = Rule(
-    "not_japanese",
-    minimum=MIN_LANGUAGE_SCORE,
-    column="lang_score",
-    source="one of 4,088 labelled pages in other languages comes so far; Japanese about program code has 0.3 to 0.5",
-)
 
 HEAD_BYTES = 16_384  # looked at from the start
 WINDOW_BYTES = 4_096  # of each sample from the rest

@@ -12,97 +12,29 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 import pyarrow as pa
-from pydantic import Field
 
-from pipeline.config import Config
-from pipeline.engine.local import Mark
+from pipeline.engine.task import Mark
 from pipeline.extract.charset import decode
-from pipeline.extract.html.parser_cost import NESTING_RULES, measure_nesting
-from pipeline.extract.http_body import BodyError, BodyTooLargeError, decode_body
-from pipeline.extract.language import PRECISE_RULE, RAPID_RULE, measure_language, rapid_check
-from pipeline.extract.main_text.extractors import TREE_BUILDING, Extractor, MainText, extract_main_text
-from pipeline.extract.visible_letters import VisibleLetters
-from pipeline.inputs.warc import Record
-from pipeline.rules import VERDICT_SCHEMA, Rule
-
-
-class ExtractConfig(Config):
-    """What becomes a document."""
-
-    extractor: Extractor = Field(
-        "auto",
-        description="blocks is the project's own, resiliparse and trafilatura are public ones; auto is blocks, and a "
-        "second look where they hold next to nothing",
-    )
-    max_page_bytes: int = Field(
-        10_000_000, gt=0, description="larger bodies are dropped, packed or not; Common Crawl cuts pages at 1 or 5 MiB"
-    )
-    max_seconds: float = Field(
-        20.0,
-        gt=0,
-        description="of computing for one page, where a public extractor is asked; by the clock, a worker that stands still at "
-        "a page for six times as long is ended",
-    )
-
-
-# In the order in which they are asked. Rules without bounds are facts of the record; `detail` in the verdict says which.
-RULES: tuple[Rule, ...] = (
-    Rule("corrupt_record", source="WARC 1.1, sections 4 and 5: the record is not as long as it says, or cannot be read"),
-    Rule("truncated", source="WARC 1.1, section 5.13: WARC-Truncated, the crawler stopped in the middle"),
-    Rule("not_a_page", source="a request, metadata, warcinfo or like record"),
-    Rule("revisit", source="WARC 1.1, section 6.7: the page is elsewhere"),
-    Rule("http_status", minimum=200, maximum=299, source="RFC 9110, section 15.3"),
-    Rule("not_html", source="neither the Content-Type nor the body's beginning says HTML"),
-    Rule("oversized_page", source="max_page_bytes"),
-    Rule("undecodable_body", source="a content or transfer encoding that cannot be undone"),
-    Rule("same_record", source="the same URL, date and record id, read before in this input"),
-    RAPID_RULE,
-    Rule("undecodable_text", maximum=0.1, source="share of U+FFFD; above it, one letter in ten is lost and sentences with it"),
-    *NESTING_RULES,
-    Rule("timeout", source="max_seconds, or a worker that stood still"),
-    Rule("parser_crash", source="the page ended several workers"),
-    Rule("no_text", minimum=1, source="characters of main text"),
+from pipeline.extract.config import (
+    DOCUMENT_SCHEMA,
+    NESTING_RULES,
     PRECISE_RULE,
+    RAPID_RULE,
+    RECORD_VERDICT_SCHEMA,
+    RULE_BY_NAME,
+    TREE_BUILDING,
+    ExtractConfig,
 )
-_RULE = {rule.name: rule for rule in RULES}
-
-DOCUMENT_SCHEMA = pa.schema(
-    [
-        pa.field("doc_id", pa.string(), nullable=False),
-        pa.field("url", pa.string(), nullable=False),
-        pa.field("host", pa.string(), nullable=False),
-        pa.field("date", pa.string(), nullable=False),
-        pa.field("title", pa.string(), nullable=False),
-        pa.field("text", pa.string(), nullable=False),
-        pa.field("charset", pa.string(), nullable=False),
-        pa.field("charset_source", pa.string(), nullable=False),
-        pa.field("replacement_share", pa.float64(), nullable=False),
-        pa.field("extractor", pa.string(), nullable=False),
-        pa.field("lang", pa.string(), nullable=False),
-        pa.field("lang_score", pa.float64(), nullable=False),
-        pa.field("kana_share", pa.float64(), nullable=False),
-        pa.field("japanese_share", pa.float64(), nullable=False),
-        pa.field("warc_file", pa.string(), nullable=False),
-        pa.field("warc_offset", pa.int64(), nullable=False),
-    ]
-)
-
-# A verdict on a record tells where the record is, since a dropped one has no row among the documents.
-RECORD_VERDICT_SCHEMA = pa.schema(
-    [
-        *VERDICT_SCHEMA,
-        pa.field("detail", pa.string(), nullable=False),
-        pa.field("url", pa.string(), nullable=False),
-        pa.field("date", pa.string(), nullable=False),
-        pa.field("record_type", pa.string(), nullable=False),
-        pa.field("record_bytes", pa.int64(), nullable=False),
-        pa.field("warc_file", pa.string(), nullable=False),
-        pa.field("warc_offset", pa.int64(), nullable=False),
-    ]
-)
+from pipeline.extract.html.parser_cost import measure_nesting
+from pipeline.extract.http_body import BodyError, BodyTooLargeError, decode_body
+from pipeline.extract.language import measure_language, rapid_check
+from pipeline.extract.main_text.extractors import MainText, extract_main_text
+from pipeline.extract.visible_letters import VisibleLetters
+from pipeline.inputs.record import Record
+from pipeline.rules import Rule
+from pipeline.text.urls import host_of
 
 
 class Dropped(Exception):
@@ -134,14 +66,6 @@ def document_id(record: Record) -> str:
     return hashlib.blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
-def host_of(url: str) -> str:
-    """The host of a URL in lower case, "" when it has none or is no URL."""
-    try:
-        return (urlsplit(url).hostname or "").rstrip(".")
-    except ValueError:
-        return ""
-
-
 def extract(
     records: Iterable[Record],
     name: str,
@@ -171,7 +95,7 @@ def extract(
             documents.append({"doc_id": doc_id, "warc_file": name, "warc_offset": record.offset, **document})
             seen.add(doc_id)
         except Dropped as drop:
-            bound = [limit for _, limit in _RULE[drop.rule].bounds()]
+            bound = [limit for _, limit in RULE_BY_NAME[drop.rule].bounds()]
             threshold = drop.threshold if drop.threshold is not None else bound[0] if bound else None
             verdict = {"kept": False, "rule": drop.rule, "value": drop.value, "threshold": threshold, "detail": drop.detail}
         mark(-1)
@@ -269,7 +193,7 @@ def _html_page(record: Record, config: ExtractConfig, repeated: bool) -> tuple[d
     evidence = rapid_check(body, record.http_charset)
     _require(RAPID_RULE, evidence.score, detail=evidence.evidence)
     decoded = decode(body, record.http_charset)
-    _require(_RULE["undecodable_text"], decoded.replacement_share, detail=decoded.charset)
+    _require(RULE_BY_NAME["undecodable_text"], decoded.replacement_share, detail=decoded.charset)
     main = _main_text(decoded.text, config)
     page = {
         "title": main.title,

@@ -6,10 +6,10 @@ machine; the first page of each worker would be charged with it and dropped for 
 
 import functools
 
+from pipeline.extract.config import ExtractConfig, Extractor
 from pipeline.extract.language import measure_language
-from pipeline.extract.main_text.extractors import Extractor
-from pipeline.extract.stage import ExtractConfig, extract_record
-from pipeline.inputs.warc import Record
+from pipeline.extract.stage import extract_record
+from pipeline.inputs.record import Record
 
 # Each has a decoder of its own.
 _CHARSETS = ("utf-8", "shift_jis", "euc-jp", "iso-2022-jp")

@@ -7,18 +7,17 @@ a source into `Record`s. A record that cannot be read is yielded with its `probl
 import glob
 import gzip
 import hashlib
-import io
 import json
 import os
 from collections.abc import Iterator, Sequence
-from typing import IO, NamedTuple
+from typing import IO
 
 import fsspec
-import pyarrow as pa
 import pyarrow.parquet as pq
-import zstandard
 
-from pipeline.inputs.warc import Record, read_warc, record_starts_after
+from pipeline.inputs.record import InputError, Record, Source
+from pipeline.inputs.text_files import read_json_lines, read_parquet
+from pipeline.inputs.warc import read_warc, record_starts_after
 
 WARC_SUFFIXES = (".warc", ".warc.gz", ".warc.zst", ".wet", ".wet.gz", ".wet.zst")
 JSON_LINES_SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".ndjson", ".ndjson.gz", ".json.gz")
@@ -29,19 +28,6 @@ SUFFIXES = WARC_SUFFIXES + JSON_LINES_SUFFIXES + PARQUET_SUFFIXES + PATHS_SUFFIX
 # A Common Crawl WARC has about 1.1 GB; files well above are cut into ranges, so that one file does not occupy one worker
 # for hours, and a restart does not repeat them.
 SPLIT_BYTES = 2 * 2**30
-
-
-class InputError(Exception):
-    """An input that cannot be read at all; the message names it and the remedy."""
-
-
-class Source(NamedTuple):
-    """A file, or the range [start, end) of its bytes (of its row groups for Parquet), and its identity."""
-
-    uri: str
-    start: int
-    end: int  # -1: to the end of the file
-    identity: str  # changes when the file changes
 
 
 def resolve_inputs(patterns: Sequence[str], paths_prefix: str = "", paths_limit: int | None = None) -> list[Source]:
@@ -139,88 +125,6 @@ def read_records(source: Source, max_bytes: int) -> Iterator[Record]:
             if start is not None:
                 yield from read_warc(stream, source.uri, start, source.end, max_bytes)
         elif source.uri.endswith(PARQUET_SUFFIXES):
-            yield from _read_parquet(stream, source)
+            yield from read_parquet(stream, source)
         else:
-            yield from _read_json_lines(stream, source, max_bytes)
-
-
-def _read_json_lines(stream: IO[bytes], source: Source, max_bytes: int) -> Iterator[Record]:
-    """One record a line: an object with `text`, and optionally `url`, `id`, `date`, `title`.
-
-    A range begins with the first line that starts in it and ends with the last such line.
-    """
-    if source.uri.endswith(".gz"):
-        lines: IO[bytes] = io.BufferedReader(gzip.GzipFile(fileobj=stream))
-    elif source.uri.endswith(".zst"):
-        lines = io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True))
-    else:
-        lines = stream
-    position = source.start
-    if source.start:
-        lines.seek(source.start - 1)
-        position += len(lines.readline()) - 1
-    while source.end < 0 or position < source.end:
-        try:
-            line = lines.readline(max_bytes + 1)
-            length = len(line)
-            while line and len(line) > max_bytes and not line.endswith(b"\n"):
-                line = lines.readline(max_bytes + 1)
-                length += len(line)
-        except (OSError, EOFError, zstandard.ZstdError) as error:
-            yield Record(kind="text", offset=position, problem="corrupt_record", detail=str(error))
-            return
-        if not length:
-            return
-        if length > max_bytes:
-            yield Record(kind="text", offset=position, problem="oversized_page", length=length)
-        elif line.strip():
-            yield _text_record(line, position)
-        position += length
-
-
-def _text_record(line: bytes, offset: int) -> Record:
-    try:
-        fields = json.loads(line)
-    except ValueError as error:
-        return Record(kind="text", offset=offset, problem="corrupt_record", detail=str(error), length=len(line))
-    if not isinstance(fields, dict) or not isinstance(fields.get("text"), str):
-        return Record(kind="text", offset=offset, problem="corrupt_record", detail="no string 'text'", length=len(line))
-    return _from_fields(fields, offset, len(line))
-
-
-def _from_fields(fields: dict[str, object], offset: int, length: int) -> Record:
-    def string(*names: str) -> str:
-        value = next((fields[name] for name in names if fields.get(name) is not None), "")
-        return str(value)
-
-    return Record(
-        kind="text",
-        offset=offset,
-        length=length,
-        url=string("url", "uri"),
-        date=string("date", "timestamp", "crawl_date"),
-        record_id=string("id", "doc_id", "record_id"),
-        title=string("title"),
-        text=str(fields["text"]),
-    )
-
-
-def _read_parquet(stream: IO[bytes], source: Source) -> Iterator[Record]:
-    """One record a row of a table with a column `text`; the offset of a record is its row number."""
-    try:
-        table = pq.ParquetFile(stream)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise InputError(f"{source.uri} is not a Parquet file: {error}") from error
-    names = table.schema_arrow.names
-    if "text" not in names:
-        raise InputError(f"{source.uri} has no column 'text'; it has {', '.join(names)}")
-    wanted = [name for name in ("text", "url", "uri", "id", "doc_id", "record_id", "date", "title") if name in names]
-    end = table.num_row_groups if source.end < 0 else source.end
-    offset = sum(table.metadata.row_group(group).num_rows for group in range(source.start))
-    for batch in table.iter_batches(row_groups=list(range(source.start, end)), columns=wanted, batch_size=256):
-        for fields in batch.to_pylist():
-            if fields["text"] is None:
-                yield Record(kind="text", offset=offset, problem="corrupt_record", detail="text is null")
-            else:
-                yield _from_fields(fields, offset, len(fields["text"]))
-            offset += 1
+            yield from read_json_lines(stream, source, max_bytes)

@@ -8,10 +8,13 @@ the next place where a record begins is looked for, so that one bad byte costs o
 import re
 import zlib
 from collections.abc import Iterator
-from typing import IO, NamedTuple
+from typing import IO
 
 import zstandard
 from fastwarc.warc import ArchiveIterator, HeaderMap, WarcRecord
+
+from pipeline.errors import UserError
+from pipeline.inputs.record import Record
 
 _GZIP_MAGIC = b"\x1f\x8b\x08"
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
@@ -25,34 +28,7 @@ _HEADER_BYTES = 4096  # enough of a record to see that it is one
 _MAX_HEADER_BYTES = 256 << 10
 
 
-class Record(NamedTuple):
-    """One record of an input, read but not judged.
-
-    kind: the WARC record type (`response`, `request`, …), `text` for inputs that are text already, `corrupt` where no
-    record could be made out. offset: where it begins in the file (bytes; row number for Parquet). problem: the rule
-    that drops it before anything is read of it, or "".
-    """
-
-    kind: str
-    offset: int
-    length: int = 0
-    url: str = ""
-    date: str = ""
-    record_id: str = ""
-    http_status: int | None = None
-    content_type: str = ""
-    http_charset: str | None = None
-    content_encoding: str = ""
-    transfer_encoding: str = ""
-    truncated: str = ""
-    body: bytes = b""
-    title: str = ""
-    text: str = ""
-    problem: str = ""
-    detail: str = ""
-
-
-class NotWarcError(Exception):
+class NotWarcError(UserError):
     """The file holds no WARC record at all."""
 
 

@@ -17,11 +17,14 @@ from typing import NamedTuple
 
 from ahocorasick_rs import BytesAhoCorasick, Implementation, MatchKind
 
+from pipeline.errors import UserError
+from pipeline.measure.config import MeasureConfig
+
 _LARGEST_TABLE = 16 * 2**20  # bytes; the bundled lists need a third of it, lists of a thousand entries take the other way
 BUNDLED = resources.files("pipeline.measure") / "lists"
 
 
-class ExpressionListError(ValueError):
+class ExpressionListError(UserError):
     """A list that cannot be read; the message names the file, and the line where there is one."""
 
 
@@ -124,3 +127,12 @@ class ExpressionLists:
             ),
             dating=bool(self._match_dating.find(text)),
         )
+
+
+def read_lists(config: MeasureConfig) -> ExpressionLists:
+    """The lists that the section `measure` names. Raises ExpressionListError."""
+    return ExpressionLists(
+        ng=read_expressions(config.ng_expressions, "ng_expressions.txt"),
+        allowed=read_expressions(config.allowed_expressions, "allowed_expressions.txt"),
+        dating=read_expressions(config.dating_expressions, "dating_expressions.txt"),
+    )

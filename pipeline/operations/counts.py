@@ -13,34 +13,12 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.corpus import layout
 from pipeline.corpus.columns import read
 from pipeline.corpus.ledger import Ledger, LedgerError
-from pipeline.flow import COUNTED, JUDGING
-
-# The sizes of a document. Tokens include the delimiter.
-_SIZES = ("n_chars", "n_bytes", "n_tokens")
-# Whose sizes a stage takes in: as extracted, or as a stage that changes texts left them.
-_BEFORE = {
-    "quality": "extract",
-    "dedup": "extract",
-    "hosts": "extract",
-    "clean": "extract",
-    "pii": "clean",
-    "removals": "pii",
-}
-_EDITING = ("clean", "pii")
-# Which stages of the flow a row of the counts stands for, as to seconds.
-_WORK = {
-    "extract": ("extract",),
-    "quality": ("measure", "quality"),
-    "dedup": ("signatures", "dedup"),
-    "hosts": ("hosts",),
-    "clean": ("clean",),
-    "pii": ("pii",),
-    "removals": ("removals",),
-    "tokenize": ("tokenizer", "count", "encode", "order", "shards"),
-}
-
+from pipeline.corpus.views import create_views
+from pipeline.editing import SIZES
+from pipeline.flow import COUNTED, EDITING, JUDGING, SECONDS_OF
 
 # What is read of the files, and as what.
 _TYPES = pa.schema(
@@ -51,9 +29,11 @@ _TYPES = pa.schema(
         ("threshold", pa.float64()),
         ("record_bytes", pa.int64()),
         ("num_letters", pa.int64()),
-        *((name, pa.int64()) for name in _SIZES),
+        *((name, pa.int64()) for name in SIZES),
     ]
 )
+# The row of the counts after all judging stages: what is in the shards.
+_LAST = COUNTED[-1]
 _VERDICT = ("doc_id", "kept", "rule", "threshold")
 
 
@@ -111,21 +91,21 @@ def refresh(ledger: Ledger, run_id: str, changed: bool) -> None:
     """Count the corpus anew, when something `changed` or was never counted."""
     if not changed and ledger.rows("SELECT 1 FROM stage_counts LIMIT 1"):
         return
-    ledger.create_views()
+    create_views(ledger)
     stages = {stage: _Stage() for stage in COUNTED}
-    for part in _parts(ledger.root):
+    for part in layout.parts(ledger.root):
         _add_part(ledger.root, part, stages)
     # An empty corpus has no characters, but how many tokens it has is not known before a tokenizer is.
-    extracted = stages["extract"].sums
+    extracted = stages[JUDGING[0]].sums
     extracted.chars_out, extracted.bytes_in, extracted.bytes_out = (
         number or 0 for number in (extracted.chars_out, extracted.bytes_in, extracted.bytes_out)
     )
-    _add_shards(ledger, stages["tokenize"].sums)
+    _add_shards(ledger, stages[_LAST].sums)
     seconds = dict(ledger.rows("SELECT stage, sum(seconds) FROM units GROUP BY stage"))
     stage_rows: list[tuple[object, ...]] = []
     rule_rows: list[tuple[object, ...]] = []
     for ordinal, (name, stage) in enumerate(stages.items()):
-        spent = sum(seconds.get(unit, 0.0) for unit in _WORK[name])
+        spent = sum(seconds.get(unit, 0.0) for unit in SECONDS_OF[name])
         stage_rows.append((run_id, name, ordinal, *astuple(stage.sums), spent))
         most_first = sorted(stage.drops.items(), key=lambda drop: (-drop[1].docs, drop[0][0], drop[0][1] or 0.0))
         rule_rows += [(run_id, name, *rule, *astuple(drops)) for rule, drops in most_first]
@@ -133,33 +113,31 @@ def refresh(ledger: Ledger, run_id: str, changed: bool) -> None:
     ledger.replace_rows("rule_counts", rule_rows)
 
 
-def _parts(root: Path) -> list[str]:
-    return sorted({path.stem for folder in ("features", "verdicts/*") for path in root.glob(f"{folder}/*.parquet")})
-
-
 def _add_part(root: Path, part: str, stages: Mapping[str, _Stage]) -> None:
     """Add what the files of a part hold; one that is not there holds nothing."""
-    sizes = {"extract": _extracted_sizes(root, part)}
-    _add_records(root, part, sizes["extract"], stages["extract"])
-    left = sizes["extract"].select(_SIZES)
-    for stage in JUDGING[1:]:
-        verdicts = _rows(root, f"verdicts/{stage}/{part}.parquet", (*_VERDICT, *(_SIZES if stage in _EDITING else ())))
-        before = _of(sizes[_BEFORE[stage]], verdicts["doc_id"])
-        after = verdicts.select(_SIZES) if stage in _EDITING else before
-        if stage in _EDITING:
-            sizes[stage] = verdicts.select(["doc_id", *_SIZES])
+    first, *later = JUDGING
+    sizes = _extracted_sizes(root, part)
+    _add_records(root, part, sizes, stages[first])
+    left = sizes.select(SIZES)
+    for stage in later:
+        changes_texts = stage in EDITING
+        verdicts = _rows(root, layout.verdicts(stage, part), (*_VERDICT, *(SIZES if changes_texts else ())))
+        before = _of(sizes, verdicts["doc_id"])
+        after = verdicts.select(SIZES) if changes_texts else before
+        if changes_texts:
+            sizes = verdicts.select(["doc_id", *SIZES])
         stages[stage].sums.add("in", verdicts.num_rows, before)
         left = after.filter(verdicts["kept"])
         stages[stage].sums.add("out", left.num_rows, left)
         stages[stage].add_drops(verdicts, before)
-    stages["tokenize"].sums.add("in", left.num_rows, left)
+    stages[_LAST].sums.add("in", left.num_rows, left)
 
 
 def _add_records(root: Path, part: str, sizes: pa.Table, extract: _Stage) -> None:
     """What comes into extract is records, which have bytes and no other size."""
-    records = _rows(root, f"verdicts/extract/{part}.parquet", ("kept", "rule", "threshold", "record_bytes"))
+    records = _rows(root, layout.verdicts(JUDGING[0], part), ("kept", "rule", "threshold", "record_bytes"))
     extract.sums.add("in", records.num_rows, pa.table({"n_bytes": records["record_bytes"]}))
-    extract.sums.add("out", pc.sum(records["kept"]).as_py() or 0, sizes.select(_SIZES))
+    extract.sums.add("out", pc.sum(records["kept"]).as_py() or 0, sizes.select(SIZES))
     unknown = pa.nulls(records.num_rows, pa.int64())
     extract.add_drops(records, pa.table({"n_chars": unknown, "n_tokens": unknown}))
 
@@ -174,8 +152,8 @@ def _add_shards(ledger: Ledger, tokenize: _Sums) -> None:
 
 def _extracted_sizes(root: Path, part: str) -> pa.Table:
     """doc_id and sizes of the texts of a part as extracted; tokens are null where they are not counted yet."""
-    measured = _rows(root, f"features/{part}.parquet", ("doc_id", "num_letters", "n_bytes"))
-    counted = _rows(root, f"token_counts/{part}.parquet", ("doc_id", "n_tokens"))
+    measured = _rows(root, layout.features(part), ("doc_id", "num_letters", "n_bytes"))
+    counted = _rows(root, layout.token_counts(part), ("doc_id", "n_tokens"))
     tokens = _of(counted, measured["doc_id"])["n_tokens"]
     return measured.rename_columns(["doc_id", "n_chars", "n_bytes"]).append_column("n_tokens", tokens)
 

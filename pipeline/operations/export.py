@@ -8,8 +8,10 @@ import zstandard
 
 from pipeline.corpus.columns import documents, survivors
 from pipeline.corpus.ledger import Ledger
-from pipeline.files import TableWriter, commit, sync, temporary_name
-from pipeline.maps import edits_of
+from pipeline.corpus.writer import TableWriter, commit
+from pipeline.editing import edits_of
+from pipeline.files import replacing
+from pipeline.flow import EDITING, JUDGING
 from pipeline.text import edits
 
 _COLUMNS = ["doc_id", "url", "host", "date", "title", "text", "warc_file", "warc_offset"]
@@ -22,11 +24,12 @@ def export_texts(ledger: Ledger, target: Path, form: str) -> tuple[int, int]:
     form: `parquet`, or `jsonl` (zstd-compressed, `part-00000.jsonl.zst`).
     """
     count = 0
-    parts = [part for (part,) in ledger.rows("SELECT part FROM units WHERE stage = 'pii' AND status = 'done' ORDER BY part")]
+    query = "SELECT part FROM units WHERE stage = ? AND status = 'done' ORDER BY part"
+    parts = [part for (part,) in ledger.rows(query, JUDGING[-1])]
     target.mkdir(parents=True, exist_ok=True)
     for part in parts:
-        kept = survivors(ledger.root, "removals", part)
-        settled = edits_of(ledger.root, part, ["clean", "pii"])
+        kept = survivors(ledger.root, JUDGING[-1], part)
+        settled = edits_of(ledger.root, part, EDITING)
         final = (_final(batch, settled) for batch in documents(ledger.root, part, _COLUMNS, kept))
         if form == "parquet":
             with TableWriter(target, f"{part}.parquet", _SCHEMA) as writer:
@@ -37,14 +40,15 @@ def export_texts(ledger: Ledger, target: Path, form: str) -> tuple[int, int]:
             count += output.rows
         else:
             path = target / f"{part}.jsonl.zst"
-            temporary = temporary_name(path)
-            with temporary.open("wb") as stream, zstandard.ZstdCompressor().stream_writer(stream) as packed:
+            with (
+                replacing(path) as temporary,
+                temporary.open("wb") as stream,
+                zstandard.ZstdCompressor().stream_writer(stream) as packed,
+            ):
                 for table in final:
                     for row in table.to_pylist():
                         packed.write(json.dumps(row, ensure_ascii=False).encode("utf-8") + b"\n")
                     count += table.num_rows
-            sync(temporary)
-            temporary.replace(path)
     return count, len(parts)
 
 

@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.corpus.ledger import Ledger
+from pipeline.engine.keys import fixed_ingredients
 from pipeline.engine.plan import Plan
-from pipeline.flow import FLOW, fixed_ingredients
+from pipeline.flow import FLOW
 from pipeline.inputs.sources import resolve_inputs
 from pipeline.manifest import Manifest
 
@@ -19,8 +20,9 @@ def status_of(manifest: Manifest) -> list[dict[str, Any]]:
     now, and its `waits_for` names the stale stages before it.
     """
     sources = resolve_inputs(manifest.input, manifest.paths_prefix, manifest.paths_limit)
-    with Ledger(Path(manifest.output), read_only=True) as ledger:
-        plan = Plan(Path(manifest.output), manifest, ledger, sources, fixed_ingredients(manifest))
+    root = Path(manifest.output)
+    with Ledger(root, read_only=True) as ledger:
+        plan = Plan(root, manifest, ledger, sources, FLOW, fixed_ingredients(manifest, root, FLOW))
     states: list[dict[str, Any]] = []
     for stage in FLOW:
         units = plan.of(stage)

@@ -12,16 +12,19 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.corpus.ledger import Ledger
-from pipeline.engine.runner import Listener, locked, rerun_removals
+from pipeline.engine.runner import Listener
+from pipeline.errors import UserError
 from pipeline.manifest import read_manifest
+from pipeline.operations.run import locked, rerun_removals
 from pipeline.removals import log as removals
 from pipeline.removals.log import Action, Entry
+from pipeline.tokenize import order as tokenize_order
 from pipeline.tokenize import publish as dataset
 
 _PAGES_SHOWN = 20
 
 
-class RemovalError(Exception):
+class RemovalError(UserError):
     """A request that cannot be understood; the message names the file and the remedy."""
 
 
@@ -89,7 +92,7 @@ def affected(ledger: Ledger, entries: Sequence[Entry]) -> Affected:
         *(urls, named_hosts),
     )
     here = [doc_id for doc_id, _, stage, _ in pages if stage == "tokenize"]
-    splits = {doc_id: dataset.split_of(ledger.root, doc_id) for doc_id in here}
+    splits = {doc_id: tokenize_order.split_of(ledger.root, doc_id) for doc_id in here}
     shards = ledger.rows("SELECT file, split, first_doc_id, last_doc_id FROM token_shards ORDER BY file")
     touched = [
         file for file, split, first, last in shards if any(first <= doc_id <= last and splits[doc_id] == split for doc_id in here)

@@ -8,41 +8,18 @@ pension numbers, which only context can tell from others.
 import re
 import unicodedata
 from collections.abc import Sequence
-from typing import Literal, get_args
 
 import numpy as np
-from pydantic import Field
 
-from pipeline.config import Config
+from pipeline.pii.config import PiiConfig
 from pipeline.pii.context import BUSINESS_REACH
 from pipeline.pii.kinds import KINDS
 from pipeline.pii.patterns import lines_with_numbers
 from pipeline.pii.screen import screen
 from pipeline.pii.shadow import shadow
-from pipeline.rules import Rule
-from pipeline.text.edits import Edit, apply
-from pipeline.text.invisible import character_edits, original_spans
+from pipeline.text.edits import Edit, apply, original_spans
+from pipeline.text.invisible import character_edits
 from pipeline.text.utf16 import runs_of
-
-KindName = Literal["email", "card", "my_number", "bank_account", "phone", "postal_code", "postal_address", "ip_address"]
-KIND_NAMES: tuple[KindName, ...] = get_args(KindName)
-
-
-class PiiConfig(Config):
-    """The `pii` section of the manifest."""
-
-    policy: Literal["mask", "mask_personal_only", "drop_document"] = Field(
-        default="mask", description="mask all, leave public contact data of firms and offices, or drop a document with any match"
-    )
-    kinds: tuple[KindName, ...] = Field(default=KIND_NAMES, description="what is looked for")
-
-
-RULES: tuple[Rule, ...] = (Rule("personal_data", maximum=0, column="n_edits", source="policy drop_document of the manifest"),)
-
-
-def rules_of(config: PiiConfig) -> tuple[Rule, ...]:
-    """The rules that judge a document; `n_edits` is the number of matches. Only the policy `drop_document` has one."""
-    return RULES if config.policy == "drop_document" else ()
 
 
 def find_personal_data(text: str, config: PiiConfig) -> list[Edit]:

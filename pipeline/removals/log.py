@@ -22,12 +22,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.corpus.columns import read
-from pipeline.files import sync, temporary_name
-from pipeline.hosts.stage import HostLists, normal_host
-from pipeline.rules import Rule
+from pipeline.corpus.layout import REMOVALS
+from pipeline.files import replacing
+from pipeline.hosts.lists import HostLists
+from pipeline.text.urls import normal_host
 
-FILE_NAME = "removals.parquet"
 REMOVAL_SCHEMA = pa.schema(
     [
         pa.field("kind", pa.string(), nullable=False),  # url or host
@@ -38,7 +37,6 @@ REMOVAL_SCHEMA = pa.schema(
         pa.field("requested", pa.timestamp("ms", "UTC"), nullable=False),
     ]
 )
-RULES = (Rule("taken_down", maximum=0, source="the requests in removals.parquet"),)
 
 Kind = Literal["url", "host"]
 Action = Literal["remove", "restore"]
@@ -78,7 +76,7 @@ class InForce(NamedTuple):
 
 def read_log(root: Path) -> pa.Table:
     """All requests of the corpus in `root`, the oldest first."""
-    path = root / FILE_NAME
+    path = root / REMOVALS
     return pq.read_table(path, partitioning=None) if path.exists() else REMOVAL_SCHEMA.empty_table()
 
 
@@ -129,18 +127,6 @@ def add_to_log(root: Path, entries: Sequence[Entry], action: Action, reason: str
         return 0
     at = datetime.now(UTC)
     rows = [dict(zip(REMOVAL_SCHEMA.names, (*entry, action, reason, who, at), strict=True)) for entry in asked]
-    temporary = temporary_name(root / FILE_NAME)
-    pq.write_table(pa.concat_tables([log.cast(REMOVAL_SCHEMA), pa.Table.from_pylist(rows, REMOVAL_SCHEMA)]), temporary)
-    sync(temporary)
-    temporary.replace(root / FILE_NAME)
-    sync(root)
+    with replacing(root / REMOVALS) as temporary:
+        pq.write_table(pa.concat_tables([log.cast(REMOVAL_SCHEMA), pa.Table.from_pylist(rows, REMOVAL_SCHEMA)]), temporary)
     return len(asked)
-
-
-def removed_ids(root: Path, parts: Iterable[str]) -> frozenset[str]:
-    """The ids of the documents that the stage dropped."""
-    ids: set[str] = set()
-    for part in parts:
-        verdicts = read(root, f"verdicts/removals/{part}.parquet", ["doc_id", "kept", "rule"])
-        ids.update(verdicts.filter(verdicts["rule"].is_valid())["doc_id"].to_pylist())
-    return frozenset(ids)

@@ -8,8 +8,6 @@ rewrites compatibility kanji, which changes names.
 
 import re
 import unicodedata
-from bisect import bisect_right
-from collections.abc import Iterable, Sequence
 
 import numba
 import numpy as np
@@ -85,22 +83,3 @@ def _compose(kana: str) -> str:
     # NFKC is safe on a single kana with its mark, and is used on nothing longer.
     composed = unicodedata.normalize("NFKC", base + mark)
     return composed if len(composed) == 1 else unicodedata.normalize("NFKC", base) + mark
-
-
-def original_spans(edits: Iterable[Edit], made: Sequence[Edit]) -> list[Edit]:
-    """`edits` against a text to which `made` was applied, as edits against the text before.
-
-    The spans of `edits` must not begin or end within a replacement of `made`; deletions of `made` that lie inside a span, or
-    directly before its end, come to lie in the returned span.
-    """
-    positions: list[int] = []  # in the changed text, where what follows is shifted by `shifts`
-    shifts: list[int] = [0]
-    for edit in made:
-        after = edit.end - shifts[-1] - (edit.end - edit.start) + len(edit.replacement)
-        positions.append(after)
-        shifts.append(edit.end - after)
-
-    def before(position: int) -> int:
-        return position + shifts[bisect_right(positions, position)]
-
-    return [edit._replace(start=before(edit.start), end=before(edit.end)) for edit in edits]

@@ -5,29 +5,15 @@ The shards of the dataset before stay until that file no longer names them, so t
 
 import json
 from pathlib import Path
-from typing import Any
-
-import pyarrow.parquet as pq
-import yaml
 
 from pipeline.corpus.ledger import Ledger
-from pipeline.tokenize.cuts import TokenizeConfig, id_numbers, is_validation
+from pipeline.tokenize.order import planned_shards
 from pipeline.tokens.dataset import read_content
 from pipeline.tokens.index import keep_replaced
+from pipeline.tokens.opening import load_tokenizer
 from pipeline.tokens.store import DATASET_FILE, ShardInfo, TokenMeta, TokenShard, TokenStoreError, write_dataset
-from pipeline.tokens.tokenizer import load_tokenizer
 
 SPLITS = ("train", "val")
-
-
-def shard_names(root: Path) -> list[str]:
-    """The names of the shards that `order.parquet` plans, none before there is one."""
-    return [row["name"] for row in _order(root)]
-
-
-def _order(root: Path) -> list[dict[str, Any]]:
-    path = root / "order.parquet"
-    return pq.read_table(path).to_pylist() if path.exists() else []
 
 
 def publish(root: Path, ledger: Ledger) -> str:
@@ -38,7 +24,7 @@ def publish(root: Path, ledger: Ledger) -> str:
     folder = root / "tokens"
     units = ledger.units()
     # One file a shard; none where all its documents were removed.
-    made = [(row["split"], *item) for row in _order(root) for item in units[("shards", row["name"])].output.items()]
+    made = [(row["split"], *item) for row in planned_shards(root) for item in units[("shards", row["name"])].output.items()]
     if _named(folder) != sorted((split, Path(file).name, digest) for split, file, digest in made):
         splits: dict[str, list[ShardInfo]] = {split: [] for split in SPLITS}
         for split, file, digest in made:
@@ -69,10 +55,3 @@ def published(root: Path) -> str | None:
     """The fingerprint of the dataset that stands in the corpus, if there is one."""
     path = root / "tokens" / DATASET_FILE
     return json.loads(path.read_text(encoding="utf-8"))["fingerprint"] if path.exists() else None
-
-
-def split_of(root: Path, doc_id: str) -> str:
-    """`train` or `val`, by the validation share that the corpus was built with."""
-    resolved = yaml.safe_load((root / "manifest.yaml").read_text(encoding="utf-8"))
-    share = TokenizeConfig.model_validate(resolved["tokenize"]).validation_share
-    return "val" if is_validation(id_numbers([doc_id]), share)[0] else "train"

@@ -23,7 +23,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.tokens.dataset import TokenDataset, read_content
-from pipeline.tokens.store import DATASET_FILE, ShardInfo, TokenMeta, TokenStoreError, file_size, open_shard, replacing
+from pipeline.tokens.store import DATASET_FILE, ShardInfo, TokenMeta, TokenStoreError, file_size, open_shard, replacing_file
 
 FOLDER = "earlier"
 _SCHEMA = pa.schema([pa.field("doc_id", pa.string(), nullable=False), pa.field("n_tokens", pa.uint32(), nullable=False)])
@@ -111,19 +111,18 @@ def keep_replaced(folder: Path, staying: Collection[str]) -> None:
         dataset = TokenDataset.open(folder)
     except TokenStoreError:
         return
-    (folder / FOLDER).mkdir(exist_ok=True)
     for split in index_of(dataset).splits.values():
         for shard in split.shards:
             if shard.info.file not in staying:
                 _write(folder / FOLDER / shard.info.file, shard)
-    with replacing(folder / FOLDER / f"{dataset.fingerprint}.json") as temporary:
+    with replacing_file(folder / FOLDER / f"{dataset.fingerprint}.json") as temporary:
         temporary.write_bytes((folder / DATASET_FILE).read_bytes())
 
 
 def _write(path: Path, shard: ShardIndex) -> None:
     schema = _SCHEMA.with_metadata({_SHARD: shard.info.sha256})
     batch = pa.record_batch([shard.doc_ids, pa.array(np.diff(shard.offsets), pa.uint32())], schema=schema)
-    with replacing(path) as temporary, pa.OSFile(str(temporary), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+    with replacing_file(path) as temporary, pa.OSFile(str(temporary), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
         writer.write_batch(batch)
 
 

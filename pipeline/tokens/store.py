@@ -24,13 +24,26 @@ from typing import Any, Protocol
 import numpy as np
 import pyarrow as pa
 
+from pipeline.errors import RunStopped
+from pipeline.files import replacing
+
 FORMAT_VERSION = 1
 DATASET_FILE = "dataset.json"
 _DOC_ID = re.compile("[0-9a-f]{32}")
 
 
-class TokenStoreError(Exception):
+class TokenStoreError(RunStopped):
     """A shard or dataset that cannot be written or read; the message names the file and what to do."""
+
+
+@contextmanager
+def replacing_file(path: Path) -> Iterator[Path]:
+    """As `files.replacing`, for the files of a token dataset. Raises TokenStoreError."""
+    try:
+        with replacing(path) as temporary:
+            yield temporary
+    except OSError as error:
+        raise TokenStoreError(f"{path}: cannot be written ({error}); make room or choose another folder") from error
 
 
 class _Tokenizer(Protocol):
@@ -113,7 +126,7 @@ def write_shard(
         pa.array(n_bytes, pa.uint32()),
         pa.array(n_chars, pa.uint32()),
     ]
-    with replacing(path) as temporary:
+    with replacing_file(path) as temporary:
         with pa.OSFile(str(temporary), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
             writer.write_batch(pa.record_batch(columns, schema=schema))
         digest = sha256_of(temporary)
@@ -146,7 +159,7 @@ def write_dataset(folder: Path, splits: Mapping[str, Sequence[ShardInfo]], meta:
         totals[split] = total
     content = {**meta.described(), "splits": totals, "shards": shards}
     fingerprint = fingerprint_of(content)
-    with replacing(folder / DATASET_FILE) as temporary:
+    with replacing_file(folder / DATASET_FILE) as temporary:
         text = json.dumps({**content, "fingerprint": fingerprint}, indent=1, ensure_ascii=False)
         temporary.write_text(text + "\n", encoding="utf-8")
     return fingerprint
@@ -196,29 +209,6 @@ def _shard_schema(meta: TokenMeta, documents: int, tokens: int) -> pa.Schema:
         ],
         metadata={name: str(value) for name, value in described.items()},
     )
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary name beside `path` that takes its place, synced, when the block ends well, and goes when it does not."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        _sync(temporary)
-        temporary.replace(path)
-        _sync(path.parent)
-    except OSError as error:
-        raise TokenStoreError(f"{path}: cannot be written ({error}); make room or choose another folder") from error
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 # Reading

@@ -12,17 +12,10 @@ from collections.abc import Iterable, Iterator
 import rustbpe
 import sentencepiece
 
-from pipeline.tokens.tokenizer import (
-    DELIMITER,
-    SENTENCEPIECE_FILE,
-    SPACE_MARK,
-    Tokenizer,
-    TokenizerConfig,
-    TokenizerError,
-    byte_pair_files,
-    surrogate_error,
-    tokenizer_of,
-)
+from pipeline.tokens.byte_pairs import byte_pair_files
+from pipeline.tokens.config import TokenizerConfig
+from pipeline.tokens.opening import tokenizer_of
+from pipeline.tokens.tokenizer import DELIMITER, SENTENCEPIECE_FILE, SPACE_MARK, Tokenizer, TokenizerError, surrogate_error
 
 # SentencePiece adds up its expectations thread by thread, and the order of sums of floats changes the model: the number is
 # part of the result, not of the machine. 8 keeps a small server busy and costs a machine of two cores nothing.

@@ -21,8 +21,8 @@ from benchmarks.byte_trigram import (
     probabilities,
     witten_bell,
 )
+from pipeline.tokens.config import TokenizerConfig
 from pipeline.tokens.store import TokenMeta, write_dataset, write_shard
-from pipeline.tokens.tokenizer import TokenizerConfig
 from pipeline.tokens.training import train_tokenizer
 
 ROOT = Path(__file__).parents[2]

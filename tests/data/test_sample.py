@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 import pytest
 from fastwarc.warc import ArchiveIterator
 
-from pipeline.clean.stage import STEPS
-from pipeline.dedup import stage as dedup
-from pipeline.extract import stage as extract
-from pipeline.hosts import stage as hosts
-from pipeline.pii.stage import KIND_NAMES
+from pipeline.clean.config import STEPS
+from pipeline.dedup import config as dedup_config
+from pipeline.extract import config as extract_config
+from pipeline.hosts import config as hosts_config
+from pipeline.pii.config import KIND_NAMES
 from pipeline.quality import config as quality
 
 SAMPLE = Path(__file__).resolve().parents[2] / "data" / "sample"
@@ -89,10 +89,10 @@ def test_a_record_id_is_repeated_only_by_the_same_record_read_again(expected: li
 
 def test_every_expectation_names_a_rule_of_its_stage_that_exists(expected: list[dict[str, str]]) -> None:
     rules = {
-        "extract": {rule.name for rule in extract.RULES},
+        "extract": {rule.name for rule in extract_config.RULES},
         "quality": {rule.name for rule in quality.rules_of(quality.QualityConfig())},
-        "dedup": {rule.name for rule in dedup.rules_of(dedup.DedupConfig())},
-        "hosts": {rule.name for rule in hosts.rules_of(hosts.HostsConfig())},
+        "dedup": {rule.name for rule in dedup_config.rules_of(dedup_config.DedupConfig())},
+        "hosts": {rule.name for rule in hosts_config.rules_of(hosts_config.HostsConfig())},
         "kept": {""},
     }
     for row in expected:

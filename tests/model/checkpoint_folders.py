@@ -7,7 +7,9 @@ from pathlib import Path
 
 from model.gpt import GPT
 from model.weights import TOKENIZER_FOLDER, save_weights
-from pipeline.tokens.tokenizer import DELIMITER, Tokenizer, byte_pair_files, tokenizer_of
+from pipeline.tokens.byte_pairs import byte_pair_files
+from pipeline.tokens.opening import tokenizer_of
+from pipeline.tokens.tokenizer import DELIMITER, Tokenizer
 from pipeline.tokens.training import PATTERN
 from tests.model.hugging_face.test_tokenizer import sentencepiece_files
 from trainer.checkpoints.folder import commit, writing

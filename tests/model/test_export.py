@@ -16,7 +16,8 @@ from model.config import ModelError
 from model.export import export_checkpoint, main
 from model.gpt import GPT
 from model.hugging_face.folder import read_hugging_face
-from pipeline.tokens.tokenizer import Tokenizer, tokenizer_of
+from pipeline.tokens.opening import tokenizer_of
+from pipeline.tokens.tokenizer import Tokenizer
 from tests.model.checkpoint_folders import files_of_at_most, small_tokenizer, write_checkpoint
 from tests.model.hugging_face.test_tokenizer import sentencepiece_files
 from tests.model.test_gpt import TINY, TINY_GPT2

@@ -5,9 +5,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from pipeline.engine.local import Outcome, Perform
-from pipeline.engine.runner import Listener, run
+from pipeline.engine.executor import Outcome, Perform
+from pipeline.engine.runner import Listener
 from pipeline.manifest import read_manifest
+from pipeline.operations.run import run
 
 
 class InThisProcess:

@@ -1,111 +1,38 @@
-"""The flow as a table: what it names is there, and what changes a result changes a key."""
+"""What the order of the flow says about its stages."""
 
-import ast
-import importlib.metadata
-from pathlib import Path
+from pipeline.corpus.views import TableRow
+from pipeline.engine.stage import upstream_of
+from pipeline.flow import COUNTED, EDITING, FLOW, JUDGING, SECONDS_OF, tables_of
 
-import pytest
-
-import pipeline
-from pipeline.flow import COUNTED, FLOW, Fixed, Stage, code_version, ingredients, meaning_of, unit_key
-
-# What every stage uses, and what only says how values are configured, written or counted, cannot change a decision.
-SHARED = {"configuration", "executor", "files", "rules", "tables", "tasks", "manifest", "ledger"}
-# Nor can, of a module that is imported, what is a name or a type: `quality` reads columns that were measured, `tokenizer` and
-# `tokenize` ask how wide a token is, which the tokenizer's digest decides, and where ids are all that is asked of `removals`,
-# no host is looked at.
-NAMES_ALONE = {("quality", "measure"), ("tokenizer", "token_store"), ("tokenize", "token_store"), ("tokenize", "tokenizer")}
-NAMES_ALONE |= {("removals", "hosts")}
-FOLDER = Path(pipeline.__file__).parent
-PROGRAM = '''
-"""What it is."""
-
-class Bound:
-    """A bound."""
-
-    def holds(self, value):
-        """Whether it holds."""
-        return value < 3  # since two are enough
-'''
+BY_NAME = {stage.name: stage for stage in FLOW}
 
 
-@pytest.mark.parametrize(
-    "same",
-    [
-        PROGRAM.replace("What it is.", "What it was."),
-        PROGRAM.replace("A bound.", "A limit."),
-        PROGRAM.replace("Whether it holds.", "If so."),
-        PROGRAM.replace("since two are enough", "three are too many"),
-        PROGRAM.replace("value < 3", "(value < 3)"),
-        PROGRAM.replace("\n\n", "\n\n\n"),
-    ],
-)
-def test_words_about_a_program_do_not_change_its_meaning(same: str) -> None:
-    assert same != PROGRAM
-    assert meaning_of(same) == meaning_of(PROGRAM)
+def test_judging_and_editing_stages_are_those_that_write_verdicts_and_edits() -> None:
+    assert JUDGING == ("extract", "quality", "dedup", "hosts", "clean", "pii", "removals")
+    assert EDITING == ("clean", "pii")
 
 
-@pytest.mark.parametrize(
-    "other",
-    [
-        PROGRAM.replace("value < 3", "value < 4"),
-        PROGRAM.replace("value < 3", "value <= 3"),
-        PROGRAM.replace("holds(", "fails("),
-        PROGRAM.replace("return value", "'no docstring'; return value").replace('"""Whether it holds."""', "1"),
-    ],
-)
-def test_any_change_of_a_program_changes_its_meaning(other: str) -> None:
-    assert meaning_of(other) != meaning_of(PROGRAM)
+def test_the_yields_have_a_row_per_judging_stage_and_one_for_the_shards() -> None:
+    assert (*JUDGING, "tokenize") == COUNTED
+    assert sorted(name for names in SECONDS_OF.values() for name in names) == sorted(BY_NAME)
 
 
-@pytest.mark.parametrize("stage", FLOW, ids=lambda stage: stage.name)
-def test_a_stage_names_files_and_libraries_that_are_there(stage: Stage) -> None:
-    for module in stage.modules:
-        assert (FOLDER / module).exists() or (FOLDER / f"{module}.py").exists(), module
-    assert all(importlib.metadata.version(library) for library in stage.libraries)
+def test_survivors_come_from_the_judging_stage_before() -> None:
+    judges = {stage.name: upstream_of(stage, FLOW).judge for stage in FLOW}
+    assert (judges["dedup"], judges["hosts"], judges["clean"], judges["pii"]) == ("quality", "dedup", "hosts", "clean")
+    assert judges["removals"] == judges["encode"] == "pii"
 
 
-@pytest.mark.parametrize("stage", FLOW, ids=lambda stage: stage.name)
-def test_a_stage_names_the_modules_that_its_own_ones_import(stage: Stage) -> None:
-    named = {module for module in stage.modules if (FOLDER / f"{module}.py").exists()}
-    for module in named:
-        tree = ast.parse((FOLDER / f"{module}.py").read_text(encoding="utf-8"))
-        imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
-        own = {name.removeprefix("pipeline.") for name in imported if name.startswith("pipeline.")}
-        missing = {name for name in own - named - SHARED if (module, name) not in NAMES_ALONE}
-        assert not missing, f"{stage.name} runs {module}, which imports {missing}"
+def test_shards_leave_out_what_is_removed() -> None:
+    assert upstream_of(BY_NAME["order"], FLOW).removals == ("removals",)
+    assert upstream_of(BY_NAME["pii"], FLOW).editors == ("clean",)
 
 
-def test_each_stage_runs_code_of_its_own() -> None:
-    assert len({code_version(stage) for stage in FLOW}) == len(FLOW)
-
-
-def test_counted_stages_are_stages_of_the_flow_in_its_order() -> None:
-    names = [stage.name for stage in FLOW]
-    places = [names.index(name) for name in COUNTED[:-1]]
-    assert places == sorted(places)
-
-
-def test_each_ingredient_changes_the_key() -> None:
-    stage = Stage("clean", "part", FLOW[0].perform, reads=("documents/{part}", "tokenizer"), modules=())
-    plain = Fixed("1", {"x": 1})
-
-    def key(fixed: Fixed = plain, changed: dict[str, str] | None = None) -> str:
-        digests = {"documents/part-00000": "a", "tokenizer": "b", **(changed or {})}
-        return unit_key(ingredients(stage, fixed, digests, "part-00000", ["part-00000"]))
-
-    read = [key(changed={"tokenizer": "c"}), key(changed={"documents/part-00000": "d"})]
-    keys = [key(), key(Fixed("2", {"x": 1})), key(Fixed("1", {"x": 2})), *read]
-    assert len(set(keys)) == len(keys)
-    assert key(changed={"documents/part-00001": "of another part"}) == key()
-
-
-def test_a_stage_over_all_parts_depends_on_each_of_them() -> None:
-    stage = Stage("dedup", "corpus", FLOW[0].perform, reads=("documents/{part}",), modules=())
-    parts = ["part-00000", "part-00001"]
-    made_of = [
-        ingredients(stage, Fixed("1", None), {"documents/part-00000": "a", "documents/part-00001": digest}, "all", parts)
-        for digest in ("b", "c")
-    ]
-    assert unit_key(made_of[0]) != unit_key(made_of[1])
-    assert list(made_of[0]["reads"]) == ["documents/*"]
+def test_the_ledger_is_told_of_every_table() -> None:
+    tables = {table.path: table for table in tables_of(FLOW)}
+    assert tables["token_counts/{part}.parquet"] == TableRow(
+        "token_counts/{part}.parquet", "", "count", '"doc_id" VARCHAR, "n_tokens" BIGINT', False
+    )
+    assert tables["verdicts/pii/{part}.parquet"].changes_texts
+    assert not tables["verdicts/hosts/{part}.parquet"].changes_texts
+    assert tables["removals.parquet"].made_by == "removals"

@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.corpus.columns import documents, survivors
-from pipeline.engine.runner import read_ledger
-from pipeline.maps import edits_of
+from pipeline.corpus.views import read_ledger
+from pipeline.editing import edits_of
 from pipeline.text.edits import apply
 from tests.conftest import SAMPLE
 
@@ -74,7 +74,7 @@ def test_rules_that_fail_besides_the_first_are_listed(
 
 
 def test_every_quality_rule_drops_a_page_of_the_sample(fates: dict[tuple[str, int], dict[str, object]], corpus: Path) -> None:
-    from pipeline.quality.config import PROFILES
+    from pipeline.quality.profiles import PROFILES
 
     failed = {rule for fate in fates.values() if fate["stage"] == "quality" for rule in fate["failed"] or []}
     assert {rule.name for rule in PROFILES["swallow_code"]} <= failed

@@ -2,7 +2,8 @@
 
 from functools import cache
 
-from pipeline.tokens.tokenizer import Tokenizer, TokenizerConfig
+from pipeline.tokens.config import TokenizerConfig
+from pipeline.tokens.tokenizer import Tokenizer
 from pipeline.tokens.training import train_tokenizer
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from model.config import ModelConfig
 from pipeline.tokens.dataset import TokenDataset, TokenSplit
+from pipeline.tokens.opening import load_tokenizer
 from pipeline.tokens.store import DATASET_FILE, TokenMeta, TokenStoreError
-from pipeline.tokens.tokenizer import Tokenizer, TokenizerError, load_tokenizer
+from pipeline.tokens.tokenizer import Tokenizer, TokenizerError
 from trainer.config import ShardsConfig
 from trainer.data.order import Order, Source
 from trainer.data.windows import Windows

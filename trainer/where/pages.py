@@ -14,6 +14,7 @@ from typing import Any
 import duckdb
 
 from pipeline.corpus.ledger import FILE_NAME, Ledger, LedgerError
+from pipeline.corpus.views import create_views
 from pipeline.removals.log import requests_for
 from trainer.errors import TrainerError
 
@@ -80,7 +81,7 @@ class Pages:
             raise TrainerError(f"{corpus}: no {FILE_NAME}, so documents have no URLs here; give their corpus by --corpus FOLDER")
         with self._plain_errors():
             self._ledger = Ledger(corpus, read_only=True)
-            self._ledger.create_views(temporary=True)
+            create_views(self._ledger, temporary=True)
 
     def __enter__(self) -> "Pages":
         self._ledger.__enter__()

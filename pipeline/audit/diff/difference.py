@@ -14,9 +14,8 @@ import duckdb
 import yaml
 
 from pipeline.audit.diff.pages import match_pages
-from pipeline.corpus.ledger import MEMORY_LIMIT, Ledger, LedgerError
-from pipeline.manifest_changes import changed_settings
-from pipeline.sizes import Size, sizes_by_stage
+from pipeline.corpus.ledger import MEMORY_LIMIT, Ledger, LedgerError, Size, sizes_by_stage
+from pipeline.manifest import changed_settings
 
 # Where a corpus lies and how many workers made it changes nothing in it.
 _NO_SETTINGS = ("output", "workers", "versions")

@@ -14,8 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipeline.corpus import layout
 from pipeline.corpus.columns import column_of, read_known
-from pipeline.flow import JUDGING
+from pipeline.flow import EDITING, JUDGING
 
 # Rows of a corpus that are held before they are written: some two hundred megabytes.
 _ROWS_HELD = 1_000_000
@@ -24,7 +25,7 @@ _ROWS_JOINED = 200_000
 _HEX_DIGITS = "0123456789abcdef"
 _RECORD = pa.schema([("doc_id", pa.string()), ("url", pa.string()), ("kept", pa.bool_()), ("rule", pa.string())])
 _VERDICT = pa.schema([("doc_id", pa.string()), ("kept", pa.bool_()), ("rule", pa.string())])
-_SIZES = {"n_chars": ("features", "num_letters"), "n_tokens": ("token_counts", "n_tokens")}
+_SIZES = {"n_chars": (layout.features, "num_letters"), "n_tokens": (layout.token_counts, "n_tokens")}
 _FINAL = ("n_chars", "n_tokens")
 # A row a record: where it ends, as how many stages it passed (`reached`) and in words; its sizes as extracted and in the shards.
 _PAGE = pa.schema(
@@ -74,7 +75,7 @@ def match_pages(a: Path, b: Path, folder: Path, connection: duckdb.DuckDBPyConne
 
     Columns: match, doc_id_a, doc_id_b, url, host, and, with `_a` and `_b`, fate, chars, tokens, final_chars, final_tokens.
     """
-    most = max(sum(_records(root, part) for part in _parts(root)) for root in (a, b))
+    most = max(sum(_records(root, part) for part in layout.parts(root)) for root in (a, b))
     digits = next(digits for digits in itertools.count() if most <= _ROWS_JOINED * len(_HEX_DIGITS) ** digits)
     for name, root in (("a", a), ("b", b)):
         _write_pages(root, folder / name, digits)
@@ -89,12 +90,8 @@ def match_pages(a: Path, b: Path, folder: Path, connection: duckdb.DuckDBPyConne
     connection.execute(_PAIRS)
 
 
-def _parts(root: Path) -> list[str]:
-    return sorted(path.stem for path in (root / "verdicts/extract").glob("*.parquet"))
-
-
 def _records(root: Path, part: str) -> int:
-    return int(pq.read_metadata(root / f"verdicts/extract/{part}.parquet").num_rows)
+    return int(pq.read_metadata(root / layout.verdicts(JUDGING[0], part)).num_rows)
 
 
 def _prefixes(digits: int) -> list[str]:
@@ -106,7 +103,7 @@ def _write_pages(root: Path, folder: Path, digits: int) -> None:
     folder.mkdir()
     writers = {prefix: pq.ParquetWriter(folder / f"{prefix}.parquet", _PAGE) for prefix in _prefixes(digits)}
     held: list[pa.Table] = []
-    parts = _parts(root)
+    parts = layout.parts(root)
     for number, part in enumerate(parts, start=1):
         held.append(_pages(root, part))
         if number == len(parts) or sum(table.num_rows for table in held) >= _ROWS_HELD:
@@ -126,17 +123,17 @@ def _write_pages(root: Path, folder: Path, digits: int) -> None:
 
 def _pages(root: Path, part: str) -> pa.Table:
     """The records of a part, as `_PAGE`."""
-    records = read_known(root, f"verdicts/extract/{part}.parquet", _RECORD)
+    records = read_known(root, layout.verdicts(JUDGING[0], part), _RECORD)
     dropped = records.filter(pc.invert(records["kept"]))
     nothing = {name: pa.repeat(0, dropped.num_rows) for name in _PAGE.names[2:] if name != "fate"}
-    fates = pc.binary_join_element_wise("extract", dropped["rule"], ": ")
+    fates = pc.binary_join_element_wise(JUDGING[0], dropped["rule"], ": ")
     rows = [pa.table({"doc_id": dropped["doc_id"], "url": dropped["url"], **nothing, "fate": fates}).select(_PAGE.names)]
 
     pages = records.filter(records["kept"])
     doc_ids = pages["doc_id"]
     ends = []
     for reached, stage in enumerate(JUDGING[1:], start=1):
-        verdicts = read_known(root, f"verdicts/{stage}/{part}.parquet", _VERDICT)
+        verdicts = read_known(root, layout.verdicts(stage, part), _VERDICT)
         verdicts = verdicts.filter(pc.invert(verdicts["kept"]))
         fates = pc.binary_join_element_wise(stage, verdicts["rule"], ": ")
         ends.append(pa.table({"doc_id": verdicts["doc_id"], "reached": pa.repeat(reached, verdicts.num_rows), "fate": fates}))
@@ -149,12 +146,12 @@ def _pages(root: Path, part: str) -> pa.Table:
         "reached": pc.fill_null(column_of(end, "reached", doc_ids), len(JUDGING)),
         "fate": pc.fill_null(fates, "kept"),
     }
-    for name, (folder, column) in _SIZES.items():
+    for name, (file, column) in _SIZES.items():
         schema = pa.schema([("doc_id", pa.string()), (column, pa.int64())])
-        table = read_known(root, f"{folder}/{part}.parquet", schema)
+        table = read_known(root, file(part), schema)
         columns[name] = pc.fill_null(column_of(table, column, doc_ids), 0)
     schema = pa.schema([("doc_id", pa.string()), *((name, pa.int64()) for name in _FINAL)])
-    final = read_known(root, f"verdicts/pii/{part}.parquet", schema)
+    final = read_known(root, layout.verdicts(EDITING[-1], part), schema)
     for name in _FINAL:
         columns[f"final_{name.removeprefix('n_')}"] = pc.if_else(is_kept, column_of(final, name, doc_ids), 0)
     rows.append(pa.table(columns).select(_PAGE.names))

@@ -3,9 +3,8 @@
 from typing import Any
 
 from pipeline.audit.diff.difference import Difference, Group
-from pipeline.audit.yields import aligned_text
-from pipeline.sizes import Size
-from pipeline.terminal import printable
+from pipeline.corpus.ledger import Size
+from pipeline.terminal import aligned_text, printable
 
 _UNITS = ("documents", "characters", "tokens")
 # A difference of the code can move pages between hundreds of rules; the rows are in order of weight.

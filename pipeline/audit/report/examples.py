@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from pipeline.audit.report.numbers import Sampled
+from pipeline.corpus import layout
 from pipeline.corpus.columns import rows_of
 from pipeline.corpus.ledger import Ledger
 from pipeline.pii import stage as pii
-from pipeline.pii.stage import PiiConfig
+from pipeline.pii.config import PiiConfig
 from pipeline.rules import Rule
 from pipeline.text import edits
 
@@ -97,7 +98,7 @@ def _add_texts(ledger: Ledger, chosen: Sequence[dict[str, Any]], config: PiiConf
     texts = {
         (part, row["doc_id"]): row
         for part, doc_ids in wanted.items()
-        for row in rows_of(ledger.root, f"documents/{part}.parquet", doc_ids, ["doc_id", "url", "title", "text"])
+        for row in rows_of(ledger.root, layout.documents(part), doc_ids, ["doc_id", "url", "title", "text"])
     }
     masking = config.model_copy(update={"policy": "mask"})
     for page in chosen:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pipeline.corpus.ledger import Ledger
-from pipeline.measure.stage import MEASURES
+from pipeline.measure.table import MEASURES
 from pipeline.rules import Rule
 
 SAMPLED_FROM = 200_000

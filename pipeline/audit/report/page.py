@@ -20,6 +20,7 @@ from pipeline.audit.report.numbers import histograms, read_numbers
 from pipeline.audit.report.tables import rules, tables
 from pipeline.audit.yields import yield_rows
 from pipeline.corpus.ledger import Ledger
+from pipeline.errors import UserError
 from pipeline.files import write_text
 from pipeline.manifest import Manifest
 from pipeline.quality import config as quality
@@ -27,7 +28,7 @@ from pipeline.quality import config as quality
 _SCRIPTS = ("charts.js", "comparison.js", "report.js")
 
 
-class ReportError(Exception):
+class ReportError(UserError):
     """There is nothing to report; the message says why and what to do."""
 
 

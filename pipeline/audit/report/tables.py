@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.corpus import layout
 from pipeline.corpus.columns import column_of, read_known
 from pipeline.corpus.ledger import Ledger
-from pipeline.flow import JUDGING
+from pipeline.flow import EDITING, JUDGING
 from pipeline.rules import Rule
 
 # Rows of hosts, languages and charsets that are shown; beyond them a table is a list to search, which `sql` does better.
@@ -131,7 +132,7 @@ def _sums_of_parts(ledger: Ledger) -> dict[str, pa.Table]:
     by_part = [table for table in TABLES if table.by_part]
     held: dict[str, list[pa.Table]] = {table.name: [] for table in by_part}
     # A corpus without a part has the tables too, without rows: no part has an empty name.
-    for part in sorted(path.stem for path in (ledger.root / "documents").glob("*.parquet")) or [""]:
+    for part in layout.parts(ledger.root) or [""]:
         name = "'" + part.replace("'", "''") + "'"
         ledger.connection.register("part_pages", _part_pages(ledger.root, part))
         for table in by_part:
@@ -151,11 +152,11 @@ def _added(tables: Sequence[pa.Table]) -> pa.Table:
 
 def _part_pages(root: Path, part: str) -> pa.Table:
     """Each extracted document of a part: whether it is in the shards (kept), and its tokens as extracted and there."""
-    pages = read_known(root, f"documents/{part}.parquet", _DOCUMENTS)
-    verdicts = [read_known(root, f"verdicts/{stage}/{part}.parquet", _VERDICT) for stage in JUDGING[1:]]
+    pages = read_known(root, layout.documents(part), _DOCUMENTS)
+    verdicts = [read_known(root, layout.verdicts(stage, part), _VERDICT) for stage in JUDGING[1:]]
     dropped = pa.concat_tables(each.filter(pc.invert(each["kept"])) for each in verdicts)["doc_id"]
-    tokens = read_known(root, f"token_counts/{part}.parquet", _TOKENS)
-    final = read_known(root, f"verdicts/pii/{part}.parquet", _TOKENS)
+    tokens = read_known(root, layout.token_counts(part), _TOKENS)
+    final = read_known(root, layout.verdicts(EDITING[-1], part), _TOKENS)
     columns = {
         "kept": pc.invert(pc.is_in(pages["doc_id"], value_set=dropped)),
         "n_tokens": column_of(tokens, "n_tokens", pages["doc_id"]),

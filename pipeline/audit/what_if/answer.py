@@ -18,23 +18,26 @@ import pyarrow as pa
 from pipeline.audit.what_if.columns import Pages, WhatIfError, parts_of
 from pipeline.audit.what_if.corpus_wide import judge_dedup, judge_hosts, read_places
 from pipeline.audit.what_if.quality import judge_parts
-from pipeline.corpus.ledger import Ledger
-from pipeline.dedup import stage as dedup
-from pipeline.flow import fixed_ingredients
-from pipeline.hosts import stage as hosts
-from pipeline.hosts.stage import HostLists
-from pipeline.manifest import Manifest
-from pipeline.manifest_changes import changed_settings
+from pipeline.corpus.ledger import Ledger, Size, sizes_by_stage
+from pipeline.dedup import config as dedup_config
+from pipeline.dedup.unit import STAGE as DEDUP
+from pipeline.engine.keys import fixed_ingredients
+from pipeline.flow import COUNTED, FLOW, JUDGING
+from pipeline.hosts import config as hosts_config
+from pipeline.hosts.lists import HostLists
+from pipeline.hosts.unit import STAGE as HOSTS
+from pipeline.manifest import Manifest, changed_settings
 from pipeline.quality import config as quality
+from pipeline.quality.unit import STAGE as QUALITY
 from pipeline.removals import log as removals
 from pipeline.removals.log import InForce
+from pipeline.removals.unit import STAGE as REMOVALS
 from pipeline.rules import Rule
-from pipeline.sizes import Size, sizes_by_stage
 
 # Settings that only judge what is stored; every other changes what is stored, or how tokens are cut and not how many there are.
 JUDGES_AGAIN = ("quality", "dedup.minimum_similarity", "dedup.survivor", "dedup.against", "hosts")
-# The stages that are judged again here; those behind them change texts.
-_JUDGED = ("quality", "dedup", "hosts")
+# The stages that are judged again here, the first ones after extract.
+_JUDGED = (QUALITY.name, DEDUP.name, HOSTS.name)
 # A table of more rows is read by nobody; a range of a million values is a slip of the pen.
 MOST_VALUES = 100
 
@@ -118,7 +121,12 @@ def read_present(ledger: Ledger, manifest: Manifest) -> Present:
     if not counts or last[0][0] not in ("done", "failed"):
         state = last[0][0] if last else "not begun"
         raise WhatIfError(f"the last run into {ledger.root} is {state!r} and not done; `run` its manifest to the end first")
-    stages = tuple(stage for stage in counts if stage not in ("extract", "tokenize"))
+    stages = JUDGING[1:]
+    if stages[: len(_JUDGED)] != _JUDGED:
+        raise WhatIfError(
+            f"what-if judges {', '.join(_JUDGED)} again and no stage between them, but the flow is {', '.join(stages)}; "
+            "compare two runs with `diff`"
+        )
     query = "SELECT stage, rule, sum(docs)::BIGINT, sum(chars)::BIGINT, sum(tokens)::BIGINT FROM rule_counts GROUP BY stage, rule"
     drops = {(stage, rule): Size(*(number or 0 for number in numbers)) for stage, rule, *numbers in ledger.rows(query)}
     return Present(ledger.root, manifest, stages, counts, drops)
@@ -127,8 +135,9 @@ def read_present(ledger: Ledger, manifest: Manifest) -> Present:
 def remade_stages(ledger: Ledger, manifest: Manifest) -> list[str]:
     """The stages that a run of the corpus's own `manifest` would do again, as their code, libraries, lists or models changed."""
     rows = ledger.rows("SELECT DISTINCT stage, ingredients->>'code', ingredients->'settings' FROM units WHERE status = 'done'")
-    here = manifest.model_copy(update={"output": str(ledger.root)})
-    now = {stage: (of_stage.code, of_stage.settings) for stage, of_stage in fixed_ingredients(here).items()}
+    now = {
+        stage: (of_stage.code, of_stage.settings) for stage, of_stage in fixed_ingredients(manifest, ledger.root, FLOW).items()
+    }
     return sorted({stage for stage, code, settings in rows if (code, json.loads(settings)) != now.get(stage)})
 
 
@@ -184,9 +193,9 @@ class _Alternative:
         self.signed = pages.passed > 0
         self.passes = first == len(rules)
         self.unsigned = self.passes & ~self.signed
-        self.stages = [self._figures("extract", _array(present.counts["extract"]), False)]
-        self.stages.append(self._figures("quality", dropped[-1], False))
-        self.rules = self._rules("quality", quality.rules_of(present.manifest.quality), rules, dropped[:-1])
+        self.stages = [self._figures(JUDGING[0], _array(present.counts[JUDGING[0]]), False)]
+        self.stages.append(self._figures(QUALITY.name, dropped[-1], False))
+        self.rules = self._rules(QUALITY.name, quality.rules_of(present.manifest.quality), rules, dropped[:-1])
         self.basis: list[str] = []
 
     def outcome(self) -> Outcome:
@@ -194,10 +203,10 @@ class _Alternative:
         share = self._dedup()
         by_hosts = self._hosts(share)
         self._texts(by_hosts, share)
-        self.stages.append(self._figures("tokenize", _array(self.stages[-1].then), self.stages[-1].estimated))
+        self.stages.append(self._figures(COUNTED[-1], _array(self.stages[-1].then), self.stages[-1].estimated))
         came = by_hosts & (self.pages.passed >= len(_JUDGED))
         passed = np.where(came, self.pages.passed, len(self.present.stages))
-        passed[self.taken_down] = len(self.present.stages) - 1  # removals is the last of them
+        passed[self.taken_down] = self.present.stages.index(REMOVALS.name)
         for number, kept in reversed(list(enumerate((self.passes, self.by_dedup, by_hosts)))):
             passed[~kept] = number
         return Outcome(
@@ -211,11 +220,11 @@ class _Alternative:
         kept = self.pages.passed > 1
         if after != before or not np.array_equal(known, self.signed):
             numbers = judge_dedup(self.present.root, self.pages, self.places, known, after)
-            kept = self._judged("dedup", known, numbers, dedup.rules_of(before), dedup.rules_of(after))
+            kept = self._judged(DEDUP.name, known, numbers, dedup_config.rules_of(before), dedup_config.rules_of(after))
         self.by_dedup = kept | self.unsigned
         share = _ratio(_size(self.pages, kept), _size(self.pages, known))
         new = _size(self.pages, self.unsigned)
-        self.stages.append(self._figures("dedup", _size(self.pages, kept) + share * new, bool(new[0])))
+        self.stages.append(self._figures(DEDUP.name, _size(self.pages, kept) + share * new, bool(new[0])))
         if new[0]:
             self.basis.append(
                 f"dedup: {new[0]:,} newly kept pages have no signature; taken is the share that dedup keeps of the "
@@ -231,9 +240,9 @@ class _Alternative:
         new = bool(self.unsigned.any())
         if after != before or not np.array_equal(self.by_dedup, self.pages.passed > 1):
             numbers = judge_hosts(self.pages, self.places, self.by_dedup, self.lists, after)
-            kept = self._judged("hosts", self.by_dedup, numbers, hosts.rules_of(before), hosts.rules_of(after))
+            kept = self._judged(HOSTS.name, self.by_dedup, numbers, hosts_config.rules_of(before), hosts_config.rules_of(after))
         sizes = _size(self.pages, kept & self.signed) + share * _size(self.pages, kept & self.unsigned)
-        self.stages.append(self._figures("hosts", sizes, new))
+        self.stages.append(self._figures(HOSTS.name, sizes, new))
         if new:
             self.basis.append("hosts: judged with all newly kept pages, which count in the sums with the share above")
         return kept
@@ -246,11 +255,11 @@ class _Alternative:
         self.taken_down = self._named(others)
         estimated = bool(others.any())
         sizes = _sizes(self.pages)
-        previous = "hosts"
+        previous = HOSTS.name
         for number, stage in enumerate(self.present.stages[len(_JUDGED) :], start=len(_JUDGED)):
             came &= self.pages.passed > number
             sizes = self.pages.sizes.get(stage, sizes)
-            if stage == "removals":
+            if stage == REMOVALS.name:
                 rest = rest * _ratio(self._weighted(others & ~self.taken_down, share), self._weighted(others, share))
             else:
                 rest = rest * _ratio(_array(self.present.counts[stage]), _array(self.present.counts[previous]))
@@ -258,7 +267,7 @@ class _Alternative:
             self.stages.append(self._figures(stage, known + rest, estimated))
             previous = stage
         if estimated:
-            kept = _ratio(_array(self.present.counts[previous]), _array(self.present.counts["hosts"]))
+            kept = _ratio(_array(self.present.counts[previous]), _array(self.present.counts[HOSTS.name]))
             self.basis.append(
                 f"{', '.join(self.present.stages[len(_JUDGED) :])}: {np.count_nonzero(others):,} texts did not come so far "
                 f"({np.count_nonzero(self.taken_down):,} of them are taken down, and left out); "

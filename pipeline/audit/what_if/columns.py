@@ -13,15 +13,16 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from pipeline.corpus.columns import numbers
+from pipeline.corpus import layout
+from pipeline.corpus.columns import check_ids, numbers, stored
+from pipeline.errors import UserError
 
 # What `hosts` counts of each page.
 HOST_NUMBERS = ("num_ng_letters_not_allowed", "has_dating_expression")
 
 
-class WhatIfError(Exception):
+class WhatIfError(UserError):
     """What was asked cannot be answered from this corpus; the message says why and what to do."""
 
 
@@ -102,29 +103,15 @@ class Pages:
 
 def parts_of(root: Path, stages: Sequence[str]) -> tuple[str, ...]:
     """The parts of the corpus. Raises WhatIfError when a stage lacks one of them."""
-    parts = tuple(sorted(path.stem for path in (root / "features").glob("*.parquet")))
+    parts = tuple(layout.parts(root))
     if not parts:
         raise WhatIfError(f"{root} holds no documents yet; `run` a manifest with this output first")
-    folders = ["documents", "token_counts", "signatures", *(f"verdicts/{stage}" for stage in stages)]
-    for name in (f"{folder}/{part}.parquet" for folder in folders for part in parts):
+    files = [layout.documents, layout.features, layout.token_counts, layout.signatures]
+    names = [*(file() for file in files), *(layout.verdicts(stage) for stage in stages)]
+    for name in (name.format(part=part) for name in names for part in parts):
         if not (root / name).exists():
             raise WhatIfError(f"{root} is not built to the end: {name} is missing; `run` its manifest again first")
     return parts
-
-
-def stored(root: Path, name: str, columns: Sequence[str], optional: Sequence[str] = ()) -> pa.Table:
-    """Columns of the file `name`, those of `optional` where it has them. Raises WhatIfError when it lacks one of the others.
-
-    One thread reads: for files of this size that takes a third of the processors' time that several take.
-    """
-    with pq.ParquetFile(root / name, pre_buffer=False) as parquet:
-        table = parquet.read(columns=[*columns, *optional], use_threads=False)
-    for column in columns:
-        if column not in table.column_names:
-            raise WhatIfError(
-                f"{root / name} has no column {column!r}: the corpus was made by an older version; `run` its manifest again first"
-            )
-    return table.combine_chunks()
 
 
 def read_part(root: Path, part: str, stages: Sequence[str], columns: Sequence[str]) -> Part:
@@ -133,17 +120,17 @@ def read_part(root: Path, part: str, stages: Sequence[str], columns: Sequence[st
     Raises WhatIfError when a column was never measured, or when tables do not hold the same documents.
     """
     wanted = sorted({"num_letters", *HOST_NUMBERS, *columns})
-    features = stored(root, f"features/{part}.parquet", ["doc_id", *wanted])
+    features = stored(root, layout.features(part), ["doc_id", *wanted])
     doc_id = features["doc_id"].combine_chunks()
-    counted = stored(root, f"token_counts/{part}.parquet", ["doc_id", "n_tokens"])
-    check_ids(root, f"token_counts/{part}.parquet", counted["doc_id"], doc_id)
+    counted = stored(root, layout.token_counts(part), ["doc_id", "n_tokens"])
+    check_ids(root, layout.token_counts(part), counted["doc_id"], doc_id)
 
-    failed = stored(root, f"verdicts/{stages[0]}/{part}.parquet", ["failed"])["failed"].combine_chunks()
+    failed = stored(root, layout.verdicts(stages[0], part), ["failed"])["failed"].combine_chunks()
     passed = np.zeros(len(doc_id), dtype=np.int8)
     reached = np.arange(len(doc_id))
     sizes = {}
     for number, stage in enumerate(stages):
-        name = f"verdicts/{stage}/{part}.parquet"
+        name = layout.verdicts(stage, part)
         verdicts = stored(root, name, ["doc_id", "kept"], optional=["n_chars", "n_tokens"])
         check_ids(root, name, verdicts["doc_id"], doc_id.take(pa.array(reached)) if number else doc_id)
         if "n_chars" in verdicts.column_names:
@@ -154,9 +141,3 @@ def read_part(root: Path, part: str, stages: Sequence[str], columns: Sequence[st
     measured = numbers(features, wanted)
     n_chars = measured["num_letters"].astype(np.int64)
     return Part(part, doc_id, n_chars, counted["n_tokens"].to_numpy(), measured, passed, sizes, failed)
-
-
-def check_ids(root: Path, name: str, found: pa.ChunkedArray, expected: pa.Array) -> None:
-    """Raise WhatIfError unless the ids that were `found` in the file `name` are those that must be there, in their order."""
-    if not found.combine_chunks().equals(expected):
-        raise WhatIfError(f"{root / name} does not hold the documents of the stage before it; `run` the corpus's manifest again")

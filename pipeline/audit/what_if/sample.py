@@ -14,9 +14,10 @@ import pyarrow.parquet as pq
 
 from pipeline.audit.what_if.answer import Fates, Present
 from pipeline.audit.what_if.columns import Pages
+from pipeline.corpus import layout
 from pipeline.corpus.columns import read
-from pipeline.dedup import stage as dedup
-from pipeline.hosts import stage as hosts
+from pipeline.dedup import config as dedup_config
+from pipeline.hosts import config as hosts_config
 from pipeline.manifest import Manifest
 from pipeline.quality import config as quality
 from pipeline.rules import Rule
@@ -57,8 +58,8 @@ def sample_pages(present: Present, pages: Pages, fates: Fates, manifest: Manifes
         found.append(_page(present.root, part, row, "in", stage, bool(fates.unsigned[index]), None))
     rules = {
         "quality": quality.rules_of(manifest.quality),
-        "dedup": dedup.rules_of(manifest.dedup),
-        "hosts": hosts.rules_of(manifest.hosts),
+        "dedup": dedup_config.rules_of(manifest.dedup),
+        "hosts": hosts_config.rules_of(manifest.hosts),
     }
     for index, part, row in _smallest_ids(pages, kept_now & ~kept_then, count):
         stage = present.stages[fates.passed[index]]
@@ -81,14 +82,14 @@ def _page(
     root: Path, part: str, row: int, change: Literal["in", "out"], stage: str, is_duplicate_unknown: bool, rule: Rule | None
 ) -> SamplePage:
     """One page in words; `rule` is what drops it then, None for the one that its verdict names now."""
-    document = _row(root / f"documents/{part}.parquet", row, ["doc_id", "url", "text"])
+    document = _row(root / layout.documents(part), row, ["doc_id", "url", "text"])
     name, value, threshold = "", None, None
     if rule is None:
-        verdicts = read(root, f"verdicts/{stage}/{part}.parquet", ["doc_id", "rule", "value", "threshold"])
+        verdicts = read(root, layout.verdicts(stage, part), ["doc_id", "rule", "value", "threshold"])
         verdict = verdicts.filter(pc.equal(verdicts["doc_id"], document["doc_id"])).to_pylist()[0]
         name, value, threshold = verdict["rule"], verdict["value"], verdict["threshold"]
     elif stage == "quality":
-        value = float(_row(root / f"features/{part}.parquet", row, [rule.measured])[rule.measured])
+        value = float(_row(root / layout.features(part), row, [rule.measured])[rule.measured])
         name, threshold = rule.name, float(rule.failures(np.array([value]))[1][0])
     else:
         name = rule.name

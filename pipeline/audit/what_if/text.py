@@ -6,9 +6,8 @@ from typing import Any
 
 from pipeline.audit.what_if.answer import Outcome, StageFigures
 from pipeline.audit.what_if.sample import SamplePage
-from pipeline.audit.yields import aligned_text
-from pipeline.sizes import Size
-from pipeline.terminal import printable
+from pipeline.corpus.ledger import Size
+from pipeline.terminal import aligned_text, printable
 
 _UNITS = ("documents", "characters", "tokens")
 

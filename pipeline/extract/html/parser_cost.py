@@ -40,29 +40,6 @@ from pipeline.extract.html.elements import (
 )  # fmt: skip
 from pipeline.extract.html.open_elements import innermost, outermost
 from pipeline.extract.html.tokens import after_comment, after_raw_text, name_at
-from pipeline.rules import Rule
-
-NESTING_RULE = Rule(
-    "nesting",
-    maximum=512,
-    column="depth",
-    source="Blink flattens deeper trees; 512 divs cost the extractor 10 ms, 2,000 cost 100 ms; real pages have 72 at most",
-)
-NESTING_RULES = (
-    NESTING_RULE,
-    Rule(
-        "parser_work",
-        maximum=4_000_000,
-        column="work",
-        source="resiliparse takes 0.05 to 0.25 µs a unit, so 1 s at most; of 12,473 real pages the largest has 121,000",
-    ),
-    Rule(
-        "attributes",
-        maximum=2_000,
-        column="attributes",
-        source="lexbor takes 10 ms for 2,000 and 2.5 s for 20,000; real pages have 52 at most",
-    ),
-)
 
 MAX_STACK = 1_024  # where the pass ends: beyond what the rule keeps
 

@@ -16,29 +16,16 @@ none at the start or end, no NUL, encodable as UTF-8.
 """
 
 import itertools
-import re
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.html import HTMLTree
 
+from pipeline.extract.config import TREE_BUILDING, Extractor
 from pipeline.extract.main_text.blocks import Page, read_page
+from pipeline.extract.main_text.public_extractors import by_resiliparse, by_trafilatura, normal_form
 from pipeline.extract.main_text.trees import judge_blocks
 
-Extractor = Literal["auto", "blocks", "resiliparse", "trafilatura"]
-# Those that build a tree of the page and walk it; the project's own reads 10 MB of any markup in 2 s at most.
-TREE_BUILDING: frozenset[Extractor] = frozenset(("resiliparse", "trafilatura"))
-
-# What is no main text wherever it stands. Patterns of class names ("*=related") lost more text than they removed.
-SKIPPED = [
-    # landmarks of HTML and ARIA
-    *("nav", "aside", "footer", "[role=navigation]", "[role=complementary]", "[role=contentinfo]"),
-    # readers' comments in WordPress, Movable Type and Disqus
-    *("#comments", ".comments", ".comment-respond", "#respond", ".commentlist", ".comment", "#disqus_thread", ".dsq-brlink"),
-    # line numbers and anchors beside code and headings in Pygments, Rouge, Chroma, Hexo and Sphinx
-    *(".gutter", ".rouge-gutter", ".lineno", ".linenos", ".linenodiv", ".lnt", ".ln", ".headerlink"),
-]
 # The blocks have missed the text when they have at most ENOUGH letters, and at most MIN_SHARE of those on the whole page, as on
 # 1 % of the ground truth's pages. Where they have 5 to 20 %, a second look changed 2 pages for the better and 5 for the worse.
 MIN_SHARE, ENOUGH = 0.05, 1_000
@@ -49,8 +36,6 @@ MIN_SHARE_OF_WHOLE = 0.5
 # many letters, two sentences: of 7,031 Japanese pages 5 show fewer and have no main text, which are names of tags or a field to
 # search.
 NEAR_THE_BEST, MIN_LETTERS = 1.0, 50
-
-_BLANK_LINES = re.compile(r"\n{3,}")
 
 
 class MainText(NamedTuple):
@@ -73,7 +58,7 @@ def extract_main_text(html: str, extractor: Extractor) -> MainText:
         html = html.encode("utf-8", "replace").decode("utf-8")
         tree = HTMLTree.parse(html)
         title = " ".join((tree.title or "").split())
-        return MainText(title, _by_resiliparse(tree) if extractor == "resiliparse" else _by_trafilatura(html), extractor)
+        return MainText(title, by_resiliparse(tree) if extractor == "resiliparse" else by_trafilatura(html), extractor)
     page, is_found_B, way = _by_blocks(html, looks_again=extractor == "auto")
     return MainText(page.title, normal_form("\n".join(itertools.compress(page.texts, is_found_B))), way)
 
@@ -91,39 +76,3 @@ def _by_blocks(html: str, looks_again: bool) -> tuple[Page, np.ndarray, str]:
         if letters_B.sum() >= MIN_LETTERS and scores_B.max() <= 0:
             return page, scores_B > scores_B.max() - NEAR_THE_BEST, "best_blocks"
     return page, scores_B > 0, "blocks"
-
-
-def normal_form(text: str) -> str:
-    """`text` in the normal form that the module describes."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
-    lines = "\n".join(line.rstrip() for line in text.split("\n"))
-    return _BLANK_LINES.sub("\n\n", lines).strip()
-
-
-def _by_resiliparse(tree: HTMLTree) -> str:
-    text = extract_plain_text(
-        tree,
-        main_content=True,
-        list_bullets=False,
-        alt_texts=False,
-        links=False,
-        form_fields=False,
-        skip_elements=SKIPPED,
-    )
-    return normal_form(text)
-
-
-def _by_trafilatura(html: str) -> str:
-    import trafilatura  # half a second that a worker need not wait for where the reference is not asked
-
-    text = trafilatura.extract(html, include_comments=False, include_tables=True, deduplicate=False) or ""
-    lines = (_without_bars(line) for line in text.encode("utf-8", "replace").decode("utf-8").split("\n"))
-    return normal_form("\n".join(line for line in lines if line is not None))
-
-
-def _without_bars(line: str) -> str | None:
-    """A line of a table in Markdown as its cells, None for the rule below a table's head; other lines as they are."""
-    row = line.rstrip()
-    if len(row) < 2 or not (row.startswith("|") and row.endswith("|")):
-        return line
-    return None if set(row) <= {"|", "-"} else row[1:-1].replace("|", " ").strip()

@@ -13,7 +13,10 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 from model.hugging_face import tokenizer as hugging_face_tokenizer
 from model.hugging_face.tokenizer import TokenizerExportError, read_back, write_tokenizer
 from pipeline.tokens import tokenizer as pipeline_tokenizer
-from pipeline.tokens.tokenizer import DELIMITER, Tokenizer, TokenizerConfig, byte_pair_files, load_tokenizer, tokenizer_of
+from pipeline.tokens.byte_pairs import byte_pair_files
+from pipeline.tokens.config import TokenizerConfig
+from pipeline.tokens.opening import load_tokenizer, tokenizer_of
+from pipeline.tokens.tokenizer import DELIMITER, Tokenizer
 from pipeline.tokens.training import PATTERN, train_tokenizer
 
 # Few characters in a row are alike, so that no two segmentations cost the same.

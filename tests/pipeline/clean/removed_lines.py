@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from pipeline.clean.stage import CleanConfig, Step, find_edits
+from pipeline.clean.config import CleanConfig, Step
+from pipeline.clean.stage import find_edits
 
 
 def removed_lines(lines: Sequence[str], step: Step) -> list[int]:

@@ -5,11 +5,11 @@ import re
 from collections.abc import Callable, Sequence
 
 from pipeline.clean.anchors import anchor_edits
+from pipeline.clean.config import CleanConfig
 from pipeline.clean.footers import footer_start
 from pipeline.clean.navigation import HEAD_LINES, ORNAMENTS, navigation_sections
-from pipeline.clean.stage import CleanConfig
-from pipeline.text.edits import Edit, apply, merge
-from pipeline.text.invisible import character_edits, original_spans
+from pipeline.text.edits import Edit, apply, merge, original_spans
+from pipeline.text.invisible import character_edits
 
 LONGEST_FURNITURE = 300
 _CONTENTS_BEGIN = 10

@@ -2,8 +2,9 @@
 
 import pytest
 
+from pipeline.clean.config import CleanConfig
 from pipeline.clean.footers import footer_keywords, footer_start, keyword_share
-from pipeline.clean.stage import CleanConfig, find_edits
+from pipeline.clean.stage import find_edits
 
 WINDOW, SHARE = 3, 0.3
 

@@ -7,8 +7,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.clean.config import CleanConfig
 from pipeline.clean.lines import BEFORE_MARK, COUNTED, HEADING, ORNAMENT, SPACE, meanings_of, places_of, read_lines
-from pipeline.clean.stage import CleanConfig, find_edits_batch
+from pipeline.clean.stage import find_edits_batch
 from pipeline.text.character_classes import SPACES
 from pipeline.text.utf16 import units_in, units_in_bracket
 

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.clean.config import STEPS, CleanConfig, rules_of
 from pipeline.clean.footers import footer_keywords
-from pipeline.clean.stage import STEPS, CleanConfig, find_edits, find_edits_batch, rules_of
+from pipeline.clean.stage import find_edits, find_edits_batch
 from pipeline.rules import judge
 from pipeline.text.edits import apply
 from tests.pipeline.clean import restatement as cleaning_restatement

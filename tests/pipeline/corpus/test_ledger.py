@@ -8,7 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.corpus.ledger import Ledger, UnitRow
-from pipeline.engine.runner import read_ledger
+from pipeline.corpus.views import create_views, describe_tables, read_ledger
+from pipeline.flow import FLOW, tables_of
 from pipeline.rules import VERDICT_SCHEMA
 
 
@@ -71,7 +72,8 @@ def test_files_of_more_than_one_version_are_united_by_name(tmp_path: Path, units
     with Ledger(tmp_path) as ledger:
         for part, code in units.items():
             record_unit(ledger, part, code or "old", "done" if code else "failed")
-        ledger.create_views()
+        describe_tables(ledger, tables_of(FLOW))
+        create_views(ledger)
         columns = "part, stage, doc_id, old_column, new_column, n_tokens"
         assert ledger.rows(f"SELECT {columns} FROM stage_verdicts ORDER BY part") == [
             ("part-00000", "quality", "0", 0, None, None),
@@ -89,13 +91,15 @@ def test_files_of_one_version_are_opened_when_they_are_asked_for(tmp_path: Path)
         for number in range(3):
             record_unit(ledger, f"part-0000{number}", "the same")
         (tmp_path / "verdicts" / "quality" / "part-00001.parquet").write_bytes(b"not read to make views, nor for another part")
-        ledger.create_views()
+        describe_tables(ledger, tables_of(FLOW))
+        create_views(ledger)
         assert ledger.rows("SELECT doc_id FROM stage_verdicts WHERE part = 'part-00002'") == [("2",)]
 
 
 def test_a_view_has_the_same_columns_whatever_stages_there_are(corpus: Path, tmp_path: Path) -> None:
     with read_ledger(corpus) as ledger, Ledger(tmp_path) as empty:
-        empty.create_views()
+        describe_tables(empty, tables_of(FLOW))
+        create_views(empty)
         for view in ("records", "documents", "verdicts", "stage_verdicts", "duplicates", "edits", "removals", "fates", "pages"):
             described = [row[:2] for row in ledger.rows(f"DESCRIBE {view}")]
             assert [row[:2] for row in empty.rows(f"DESCRIBE {view}")] == described, view

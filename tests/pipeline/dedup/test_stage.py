@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from pipeline import rules
+from pipeline.dedup import config as dedup_config
 from pipeline.dedup import minhash
 from pipeline.dedup import stage as dedup
 from pipeline.dedup.clusters import cluster
-from pipeline.dedup.stage import DedupConfig
+from pipeline.dedup.config import DedupConfig
 
 Survivor = Literal["newest", "oldest", "longest"]
 
@@ -107,7 +108,7 @@ def dropped_by(texts: list[str], doc_ids: list[str], earlier: list[bool], config
     verdicts = dedup.judge_duplicates(ids, np.array(earlier), clusters, config)
     assert verdicts.schema == rules.VERDICT_SCHEMA
     table = dedup.duplicates(ids, np.array(earlier), clusters)
-    assert table.schema == dedup.DUPLICATES_SCHEMA
+    assert table.schema == dedup_config.DUPLICATES_SCHEMA
     named = [row for row in verdicts.select(["doc_id", "rule", "value", "threshold"]).to_pylist() if row["rule"]]
     return [tuple(row.values()) for row in named], table
 

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipeline.engine.local import LocalExecutor, Mark, Outcome
+from pipeline.engine.executor import Outcome
+from pipeline.engine.local import LocalExecutor
+from pipeline.engine.task import Mark
 
 PATIENCE = 1.0
 

@@ -9,17 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.extract.language import (
-    FEW_LETTERS,
-    HEAD_BYTES,
-    PRECISE_RULE,
-    RAPID_RULE,
-    WINDOW_BYTES,
-    WINDOWS,
-    _survey,
-    measure_language,
-    rapid_check,
-)
+from pipeline.extract.config import PRECISE_RULE, RAPID_RULE
+from pipeline.extract.language import FEW_LETTERS, HEAD_BYTES, WINDOW_BYTES, WINDOWS, _survey, measure_language, rapid_check
 from pipeline.extract.visible_letters import VisibleLetters, visible_letters
 
 JAPANESE = "川沿いの道を歩いていると、古い水車小屋が見えてきた。屋根は苔におおわれ、水の音だけが響いていた。" * 3

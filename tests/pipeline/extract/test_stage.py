@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from pipeline.extract.main_text.extractors import TREE_BUILDING
-from pipeline.extract.stage import DOCUMENT_SCHEMA, RECORD_VERDICT_SCHEMA, RULES, ExtractConfig, document_id, extract, host_of
-from pipeline.inputs.warc import Record
+from pipeline.extract.config import DOCUMENT_SCHEMA, RECORD_VERDICT_SCHEMA, RULES, TREE_BUILDING, ExtractConfig
+from pipeline.extract.stage import document_id, extract
+from pipeline.inputs.record import Record
+from pipeline.text.urls import host_of
 
 SENTENCE = "川沿いの道を歩いていると、春の花がたくさん咲いていました。"
 PAGE = f"<!doctype html><html lang=ja><title>散歩</title><body><p>{SENTENCE}</p><p>{SENTENCE}とてもきれいでした。</p>"

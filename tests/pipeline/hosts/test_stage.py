@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from pipeline import rules
-from pipeline.hosts.stage import HostListError, HostLists, HostsConfig, judge_hosts, normal_host, registered_domain
+from pipeline.hosts.config import HostsConfig
+from pipeline.hosts.lists import HostListError, HostLists
+from pipeline.hosts.stage import judge_hosts
+from pipeline.text.urls import normal_host, registered_domain
 
 NO_LISTS = HostLists({}, {}, "")
 

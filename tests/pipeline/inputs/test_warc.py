@@ -7,7 +7,8 @@ import re
 import pytest
 import zstandard
 
-from pipeline.inputs.warc import NotWarcError, Record, read_warc, record_starts_after
+from pipeline.inputs.record import Record
+from pipeline.inputs.warc import NotWarcError, read_warc, record_starts_after
 from tests.pipeline.inputs.warc_files import GOOD_PAGE, gzipped, warc_record
 
 LIMIT = 10_000

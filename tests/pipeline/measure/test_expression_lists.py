@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.measure.expression_lists import ExpressionListError, ExpressionLists, Found, read_expressions
-from pipeline.measure.stage import MeasureConfig
+from pipeline.measure.config import MeasureConfig
+from pipeline.measure.expression_lists import ExpressionListError, ExpressionLists, Found, read_expressions, read_lists
 from tests.pipeline.measure.restatement import letters_of_matches
 
 BUNDLED = ("ng_expressions.txt", "allowed_expressions.txt", "dating_expressions.txt")
@@ -112,7 +112,7 @@ def test_bundled_lists_begin_with_their_licence_and_repeat_nothing(name: str) ->
 
 
 def test_every_bundled_allowed_expression_holds_an_ng_expression() -> None:
-    lists = MeasureConfig().read_lists()
+    lists = read_lists(MeasureConfig())
     assert [word for word in lists.allowed if not any(expression in word for expression in lists.ng)] == []
 
 
@@ -121,4 +121,4 @@ def test_every_bundled_allowed_expression_holds_an_ng_expression() -> None:
     ["黄色はイエロー", "ピエロの衣装", "ユーザーメンバーの一覧", "サセックス公爵", "画家ラファエロ", "古代のヒエログリフ"],
 )
 def test_innocent_words_are_allowed_by_the_bundled_lists(innocent: str) -> None:
-    assert MeasureConfig().read_lists().find(innocent.encode()).ng_letters_not_allowed == 0
+    assert read_lists(MeasureConfig()).find(innocent.encode()).ng_letters_not_allowed == 0

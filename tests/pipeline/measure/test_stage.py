@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.measure.expression_lists import ExpressionLists
-from pipeline.measure.stage import FEATURE_SCHEMA, MEASURES, MeasureConfig, measure
+from pipeline.measure.config import MeasureConfig
+from pipeline.measure.expression_lists import ExpressionLists, read_lists
+from pipeline.measure.stage import measure
+from pipeline.measure.table import FEATURE_SCHEMA, MEASURES
 from tests.pipeline.measure.restatement import (
     expression_numbers,
     gopher_numbers,
@@ -142,7 +144,7 @@ def test_a_text_of_a_million_letters_costs_no_more_a_letter_than_a_hundred_short
 
 
 def test_the_bundled_lists_are_read_by_default() -> None:
-    lists = MeasureConfig().read_lists()
+    lists = read_lists(MeasureConfig())
     assert len(lists.ng) > 100
     assert len(lists.dating) > 50
     measured = measure(["無修正動画とエロ漫画の出会い系サイト", "道化のピエロが笑う"], lists)

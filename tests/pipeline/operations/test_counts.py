@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pipeline.corpus.ledger import Ledger
-from pipeline.engine.runner import read_ledger
+from pipeline.corpus.views import read_ledger
 from pipeline.flow import JUDGING
 from pipeline.operations import counts
 

@@ -15,12 +15,14 @@ import pyarrow.parquet as pq
 import pytest
 from fastwarc.warc import ArchiveIterator
 
-from pipeline.engine.local import Outcome
-from pipeline.engine.runner import Listener, RunError, read_ledger, run
+from pipeline.corpus.views import read_ledger
+from pipeline.engine.executor import Outcome
+from pipeline.engine.runner import Listener
 from pipeline.engine.task import Perform, Task
 from pipeline.flow import JUDGING
-from pipeline.inputs.sources import InputError
+from pipeline.inputs.record import InputError
 from pipeline.manifest import Manifest
+from pipeline.operations.run import RunError, run
 from pipeline.tokens.dataset import TokenDataset
 from tests.conftest import ROOT, SAMPLE, sample_manifest
 
@@ -308,7 +310,7 @@ def test_an_unreadable_input_fails_alone_and_is_done_when_it_is_mended(corpus: P
 
 
 def test_two_runs_at_once_on_one_output_are_refused(copy: Path) -> None:
-    from pipeline.engine.runner import locked
+    from pipeline.operations.run import locked
 
     with locked(copy), pytest.raises(RunError, match="another run is at work"):
         run(sample_manifest(copy), Listener())

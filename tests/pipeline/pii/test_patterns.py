@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.pii.config import PiiConfig
 from pipeline.pii.kinds import KINDS
 from pipeline.pii.patterns import AT_AND_LABEL, AT_WORD_AND_LABEL, SEVEN_DIGITS, lines_with_numbers
 from pipeline.pii.shadow import shadow
-from pipeline.pii.stage import PiiConfig, find_personal_data
+from pipeline.pii.stage import find_personal_data
 from tests.pipeline.pii.cases import CASES
 
 BYTES = 100_000

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.pii.config import PiiConfig
 from pipeline.pii.kinds import KINDS, Shape
 from pipeline.pii.screen import screen
-from pipeline.pii.stage import PiiConfig, find_personal_data, find_personal_data_batch
+from pipeline.pii.stage import find_personal_data, find_personal_data_batch
 from tests.pipeline.pii.cases import CASES
 
 POLICIES = [PiiConfig(), PiiConfig(policy="mask_personal_only")]

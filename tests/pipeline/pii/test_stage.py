@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.pii.config import KIND_NAMES, PiiConfig, rules_of
 from pipeline.pii.kinds import KINDS
-from pipeline.pii.stage import KIND_NAMES, PiiConfig, find_personal_data, rules_of
+from pipeline.pii.stage import find_personal_data
 from pipeline.rules import judge
 from pipeline.text.edits import apply
 from tests.pipeline.pii.cases import CASES

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipeline.pii.stage import PiiConfig, find_personal_data
+from pipeline.pii.config import PiiConfig
+from pipeline.pii.stage import find_personal_data
 from pipeline.pii.telephone import national_groups
 
 PHONE = PiiConfig(kinds=("phone",))

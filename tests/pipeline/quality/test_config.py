@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from pipeline.measure.expression_lists import ExpressionLists
-from pipeline.measure.stage import MEASURES, measure
-from pipeline.quality.config import PROFILES, QualityConfig, rules_of
+from pipeline.measure.stage import measure
+from pipeline.measure.table import MEASURES
+from pipeline.quality.config import QualityConfig, rules_of
+from pipeline.quality.profiles import PROFILES
 from pipeline.rules import Rule, judge
 from tests.pipeline.measure.restatement import swallow_keeps
 

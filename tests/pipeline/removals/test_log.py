@@ -13,7 +13,9 @@ from click.testing import CliRunner
 
 from pipeline.cli import main
 from pipeline.corpus.ledger import Ledger
-from pipeline.engine.runner import Listener, RunError, locked, read_ledger, run
+from pipeline.corpus.views import read_ledger
+from pipeline.engine.runner import Listener
+from pipeline.operations.run import RunError, locked, run
 from pipeline.operations.takedown import RemovalError, affected, apply, read_request
 from pipeline.removals.log import Entry, add_to_log, in_force, of_entries, read_entries
 from pipeline.tokens.dataset import TokenDataset
@@ -143,7 +145,7 @@ def test_after_a_kill_between_request_and_shards_the_next_run_honours_it_under_o
     doc_id, url, _ = kept_page(copy)
     program = (
         "import os, signal, sys\nfrom pathlib import Path\nfrom pipeline.operations import takedown\n"
-        "from pipeline.removals.log import Entry\nfrom pipeline.runner import Listener\n"
+        "from pipeline.removals.log import Entry\nfrom pipeline.engine.runner import Listener\n"
         "takedown.rerun_removals = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
         "takedown.apply(Path(sys.argv[1]), [Entry('url', sys.argv[2])], 'remove', 'r', 'w', Listener())\n"
     )

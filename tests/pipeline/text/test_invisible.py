@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.text.edits import Edit, apply, merge
-from pipeline.text.invisible import character_edits, original_spans
+from pipeline.text.edits import Edit, apply, merge, original_spans
+from pipeline.text.invisible import character_edits
 
 
 def cleaned(text: str) -> str:

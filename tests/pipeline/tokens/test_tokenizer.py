@@ -12,18 +12,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from pipeline.tokens import tokenizer as module
-from pipeline.tokens.tokenizer import (
-    PATTERN_FILE,
-    RANKS_FILE,
-    SENTENCEPIECE_FILE,
-    TokenizerConfig,
-    TokenizerError,
-    byte_pair_files,
-    load_tokenizer,
-    model_digest,
-    open_tokenizer,
-    tokenizer_of,
-)
+from pipeline.tokens.byte_pairs import byte_pair_files
+from pipeline.tokens.config import TokenizerConfig
+from pipeline.tokens.opening import load_tokenizer, model_digest, open_tokenizer, tokenizer_of
+from pipeline.tokens.tokenizer import PATTERN_FILE, RANKS_FILE, SENTENCEPIECE_FILE, TokenizerError
 from pipeline.tokens.training import train_tokenizer
 
 SUBJECTS = ["猫", "犬", "先生", "東京の店", "古い本"]

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.tokens.tokenizer import TokenizerConfig, TokenizerError
+from pipeline.tokens.config import TokenizerConfig
+from pipeline.tokens.tokenizer import TokenizerError
 from pipeline.tokens.training import train_tokenizer
 
 KINDS = ["sentencepiece", "bpe"]

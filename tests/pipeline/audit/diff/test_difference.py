@@ -16,11 +16,10 @@ from click.testing import CliRunner, Result
 from pipeline.audit.diff.difference import Difference, difference
 from pipeline.audit.diff.text import diff_text
 from pipeline.cli import main
-from pipeline.corpus.ledger import Ledger
-from pipeline.engine.runner import read_ledger
+from pipeline.corpus.ledger import Ledger, Size, sizes_by_stage
+from pipeline.corpus.views import read_ledger
 from pipeline.flow import COUNTED
-from pipeline.maps import MEASURED_SCHEMA
-from pipeline.sizes import Size, sizes_by_stage
+from pipeline.measure.unit import MEASURED_SCHEMA
 
 JUDGING = ("quality", "dedup", "hosts", "clean", "pii")
 

@@ -20,10 +20,10 @@ from pipeline.audit.report.page import ReportError, report_data, report_html
 from pipeline.audit.yields import yield_rows
 from pipeline.cli import main
 from pipeline.corpus.ledger import Ledger
-from pipeline.engine.runner import read_ledger
+from pipeline.corpus.views import create_views, read_ledger
 from pipeline.manifest import read_manifest
-from pipeline.measure.stage import MEASURES
-from pipeline.quality import config as quality
+from pipeline.measure.table import MEASURES
+from pipeline.quality import profiles
 from pipeline.rules import Rule
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -79,7 +79,7 @@ def test_each_rule_has_its_first_any_and_alone_drops(corpus: Path, data: dict[st
         first = [name for stage, name, _ in verdicts if (stage, name) == (rule["stage"], rule["rule"])]
         assert (rule["first"], rule["failed"], rule["alone"]) == (len(first), len(failing), sum(len(f) == 1 for f in failing))
     of_quality = {rule["rule"]: rule["threshold"] for rule in data["rules"] if rule["stage"] == "quality"}
-    assert of_quality.keys() == {rule.name for rule in quality.PROFILES["swallow_code"]}
+    assert of_quality.keys() == {rule.name for rule in profiles.PROFILES["swallow_code"]}
     assert None not in of_quality.values()
 
 
@@ -121,7 +121,7 @@ def test_histograms_hold_every_document_of_every_measured_number(corpus: Path, d
 
 def test_sliders_stand_where_the_corpus_stands(data: dict[str, Any]) -> None:
     curves = [curve for number in data["numbers"] for curve in number["curves"]]
-    assert len(curves) == sum(len(rule.bounds()) for rule in quality.PROFILES["swallow_code"])
+    assert len(curves) == sum(len(rule.bounds()) for rule in profiles.PROFILES["swallow_code"])
     for curve in curves:
         at = curve["stops"].index(curve["threshold"])
         assert (curve["documents"][at], curve["tokens"][at]) == tuple(data["kept_by_quality"].values()), curve["key"]
@@ -207,7 +207,7 @@ def test_the_command_writes_a_page_with_these_figures(corpus: Path, data: dict[s
 
 def test_a_corpus_that_was_never_counted_is_told_in_a_line(tmp_path: Path, corpus: Path) -> None:
     with Ledger(tmp_path) as ledger:
-        ledger.create_views()
+        create_views(ledger)
         with pytest.raises(ReportError, match="nothing is counted yet"):
             report_data(ledger, read_manifest(str(corpus / "manifest.yaml")))
 

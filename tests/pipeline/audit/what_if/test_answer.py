@@ -9,17 +9,15 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
-from pipeline.audit.what_if import corpus_wide as what_if_barriers
 from pipeline.audit.what_if.answer import Outcome, StageFigures, read_present, sweep_changes, what_if
-from pipeline.audit.what_if.columns import WhatIfError
 from pipeline.audit.what_if.sample import sample_pages
 from pipeline.cli import main
-from pipeline.corpus.ledger import Ledger
-from pipeline.engine.runner import read_ledger
+from pipeline.corpus.ledger import Ledger, Size, sizes_by_stage
+from pipeline.corpus.views import read_ledger
+from pipeline.dedup.columns import EarlierCorpusError, earlier_groups
 from pipeline.flow import COUNTED
 from pipeline.manifest import read_manifest
 from pipeline.removals.log import Entry, add_to_log
-from pipeline.sizes import Size, sizes_by_stage
 from tests.pipeline.conftest import OTHER_SETTINGS
 from tests.pipeline.corpora import copy_of
 
@@ -323,8 +321,8 @@ def test_signatures_of_an_earlier_corpus_must_be_of_one_kind(corpus: Path, tmp_p
     (earlier / "signatures").mkdir(parents=True)
     pq.write_table(pa.table({"doc_id": ["x"]}), earlier / "signatures" / "part-00000.parquet")
     config = read_manifest(str(corpus / "manifest.yaml")).dedup.model_copy(update={"against": (str(earlier),)})
-    with pytest.raises(WhatIfError, match="signed with other rows, bands or shingle"):
-        list(what_if_barriers._earlier(earlier, config))
+    with pytest.raises(EarlierCorpusError, match="signed with other rows, bands or shingle"):
+        list(earlier_groups(config))
 
 
 def test_pages_that_would_come_in_and_are_taken_down_are_left_out(other_corpus: Path, tmp_path: Path) -> None:

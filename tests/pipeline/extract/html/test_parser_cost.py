@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from resiliparse.parse.html import HTMLTree
 
-from pipeline.extract.html.parser_cost import MAX_STACK, NESTING_RULES, measure_nesting, nesting_depth
+from pipeline.extract.config import NESTING_RULES
+from pipeline.extract.html.parser_cost import MAX_STACK, measure_nesting, nesting_depth
 
 
 def failed(page: str) -> list[str]:

