@@ -78,7 +78,7 @@ def test_each_ingredient_changes_the_key() -> None:
 
 def test_a_stage_over_all_parts_depends_on_each_of_them() -> None:
     stage = Stage("dedup", "corpus", FLOW[0].perform, reads=("documents/{part}",))
-    parts, first = ["part-00000", "part-00001"], {"documents/part-00000": "a"}
+    parts = ["part-00000", "part-00001"]
     made_of = [
         ingredients(
             stage, Fixed("1", None), Upstream(), {"documents/part-00000": "a", "documents/part-00001": digest}, "all", parts
