@@ -1,8 +1,8 @@
-"""The base of every configuration class, frozen, typed, and deaf to unknown keys; and its errors as sentences."""
+"""Base class of every configuration section: frozen, typed, rejects unknown keys. Also turns validation errors into sentences."""
 
 import difflib
 import typing
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -18,6 +18,12 @@ class Config(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
 
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The one of the `known` names that is most like `name`; None when none is like it."""
+    # Half of the letters in the same order: a slip of the finger or another number of words, not another word.
+    return next(iter(difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)), None)
+
+
 def explained(error: ValidationError, root: type[BaseModel]) -> str:
     """What is wrong with the content that did not make a `root`: for each fault its key, its value and the remedy."""
     return "; ".join(_explain(item, root) for item in error.errors())
@@ -27,8 +33,8 @@ def _explain(item: Any, root: type[BaseModel]) -> str:
     key = ".".join(str(part) for part in item["loc"])
     if item["type"] == "extra_forbidden":
         known = list(_model_at(item["loc"][:-1], root).model_fields)
-        close = difflib.get_close_matches(str(item["loc"][-1]), known, n=1, cutoff=0.5)
-        hint = f"did you mean {close[0]!r}?" if close else f"known keys are {', '.join(known)}"
+        close = nearest(str(item["loc"][-1]), known)
+        hint = f"did you mean {close!r}?" if close else f"known keys are {', '.join(known)}"
         return f"unknown key {key!r}; {hint}"
     if item["type"] == "missing":
         return f"the key {key!r} is missing"

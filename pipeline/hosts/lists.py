@@ -1,6 +1,5 @@
 """TODO."""
 
-import difflib
 import gzip
 import hashlib
 import re
@@ -8,6 +7,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.config import nearest
 from pipeline.errors import UserError
 from pipeline.hosts.config import HostsConfig
 from pipeline.text.urls import normal_host, registered_domain
@@ -110,8 +110,8 @@ def _chosen_files(config: HostsConfig) -> list[tuple[str, Path]]:
     known = {name for name, _ in named}
     for category in config.categories:
         if category not in known:
-            nearest = difflib.get_close_matches(category, sorted(known), n=1) or sorted(known)
-            raise HostListError(f"hosts.categories: no list {category!r} in {config.lists}; did you mean {nearest[0]!r}?")
+            close = nearest(category, known) or min(known)
+            raise HostListError(f"hosts.categories: no list {category!r} in {config.lists}; did you mean {close!r}?")
     return [(name, path) for name, path in named if name in config.categories]
 
 

@@ -5,12 +5,12 @@ next `run` or `remove` honours. Training runs are asked before anything changes;
 read, from the index of documents that is kept of replaced shards (`token_index`).
 """
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.config import nearest
 from pipeline.corpus.ledger import Ledger
 from pipeline.engine.runner import Listener
 from pipeline.errors import UserError
@@ -110,14 +110,14 @@ def affected_text(touched: Affected) -> str:
         lines.append(f"  {url}  {'in the shards' if stage == 'tokenize' else f'in none: {stage} dropped it by {rule}'}")
     if len(touched.pages) > _PAGES_SHOWN:
         lines.append(f"  and {len(touched.pages) - _PAGES_SHOWN:,} more")
-    for entry, nearest in touched.without_page:
-        lines.append(f"  no page of {entry.name} is in the crawl" + (f"; the nearest is {nearest}" if nearest else ""))
+    for entry, close in touched.without_page:
+        lines.append(f"  no page of {entry.name} is in the crawl" + (f"; the close is {close}" if close else ""))
     return "\n".join(lines)
 
 
 def _nearest(ledger: Ledger, entry: Entry, hosts: Sequence[str]) -> str | None:
     if entry.kind == "host":
-        return next(iter(difflib.get_close_matches(entry.name, hosts, n=1)), None)
+        return nearest(entry.name, hosts)
     query = "SELECT url FROM records WHERE url IS NOT NULL ORDER BY levenshtein(url, ?), url LIMIT 1"
     return next((url for (url,) in ledger.rows(query, entry.name)), None)
 

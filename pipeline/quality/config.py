@@ -6,13 +6,12 @@ Two profiles hold the rules of the Swallow corpus, version 1, whose published co
 any bound; the numbers themselves come from `measure.py`, so that no text is read here.
 """
 
-import difflib
 from dataclasses import replace
 from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from pipeline.config import Config
+from pipeline.config import Config, nearest
 from pipeline.measure.table import MEASURES
 from pipeline.quality.profiles import PROFILES
 from pipeline.rules import Rule
@@ -20,10 +19,10 @@ from pipeline.rules import Rule
 _LOWER, _UPPER = {"min", "above"}, {"max", "below"}
 
 
-def _nearest(name: str, known: list[str]) -> str:
+def _remedy(name: str, known: list[str]) -> str:
     """A remedy for the unknown `name`."""
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known)}"
+    close = nearest(name, known)
+    return f"did you mean {close!r}?" if close else f"known are {', '.join(known)}"
 
 
 class Bounds(Config):
@@ -42,7 +41,7 @@ class Bounds(Config):
             raise ValueError(f"bounds are written as {{min: 0.1}}, with the keys {', '.join(known)}; null is no rule")
         for name in bounds:
             if name not in known:
-                raise ValueError(f"unknown bound {name!r}; {_nearest(str(name), known)}")
+                raise ValueError(f"unknown bound {name!r}; {_remedy(str(name), known)}")
         for side in (_LOWER, _UPPER):
             if side <= bounds.keys():
                 raise ValueError(f"{' and '.join(sorted(side))} bound the same side; keep one of them")
@@ -76,7 +75,7 @@ class QualityConfig(Config):
         measures = [measure.name for measure in MEASURES]
         for name in section:
             if name not in cls.model_fields and name not in measures:
-                raise ValueError(f"unknown measure {name!r}; {_nearest(str(name), [*cls.model_fields, *measures])}")
+                raise ValueError(f"unknown measure {name!r}; {_remedy(str(name), [*cls.model_fields, *measures])}")
         # In the order of the table, so that sections that say the same are the same key.
         return {name: section[name] for name in (*cls.model_fields, *measures) if name in section}
 

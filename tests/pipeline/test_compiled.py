@@ -1,70 +1,97 @@
-"""What was compiled is taken again for the same sources alone, wherever in them the change is."""
+"""Compiled code is taken again for the same sources alone, wherever in them the change is, and a run never depends on keeping
+it."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from pipeline.compiled import cache_folder, keep_compiled_code
+from pipeline.compiled import SOURCES, cache_folder, state_of
 from tests.conftest import ROOT
 
-CALLED = "import numba\n\n\n@numba.njit(cache=True)\ndef called():\n    return 1\n"
-CALLER = "import numba\nfrom called import called\n\n\n@numba.njit(cache=True)\ndef caller():\n    return called()\n"
-PROGRAM = """
-import os, sys
-from pathlib import Path
-from pipeline.compiled import keep_compiled_code
+CALLED = "from pipeline.compiled import njit\n\n\n@njit\ndef called():\n    return 1\n"
+CALLER = """from pipeline.compiled import njit
+from {package}.inner.called import called
 
-del os.environ["NUMBA_CACHE_DIR"]  # where the pipeline's own code is
-keep_compiled_code(Path(sys.argv[1]))
-from caller import caller
 
-print(caller(), sum(caller.stats.cache_hits.values()))
+@njit(nogil=True)
+def caller():
+    return called()
 """
+PROGRAM = "from {package}.caller import caller\n\nprint(caller(), sum(caller.stats.cache_hits.values()))\n"
 
 
-@pytest.fixture
-def sources(tmp_path: Path) -> Path:
-    (tmp_path / "called.py").write_text(CALLED)
-    (tmp_path / "caller.py").write_text(CALLER)
-    (tmp_path / "words.py").write_text("WORDS = 1\n")
-    return tmp_path
+@pytest.fixture(params=["pipeline", "model", "trainer"])
+def package(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A package of that name, with a compiled function that calls one in a sub-folder; `pipeline.compiled` is beside it."""
+    for name in ("pipeline", "model", "trainer"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").touch()
+    shutil.copy(ROOT / "pipeline" / "compiled.py", tmp_path / "pipeline")
+    folder = tmp_path / str(request.param)
+    (folder / "inner").mkdir()
+    (folder / "inner" / "__init__.py").touch()
+    (folder / "inner" / "called.py").write_text(CALLED)
+    (folder / "caller.py").write_text(CALLER.format(package=folder.name))
+    return folder
 
 
-def answer(sources: Path) -> tuple[int, int]:
-    """What the caller gives in a new process, and how often its code was found."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(sources), str(ROOT)])}
-    command = [sys.executable, "-c", PROGRAM, str(sources)]
-    said = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
-    number, found = said.split()
-    return int(number), int(found)
+def answer(package: Path, **environment: str) -> tuple[int, int, str]:
+    """What the caller returns in a new process, how often its code was found, and what was said besides."""
+    kept = {name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"}
+    command = [sys.executable, "-c", PROGRAM.format(package=package.name)]
+    run = subprocess.run(command, cwd=package.parent, env={**kept, **environment}, capture_output=True, text=True, check=True)
+    number, found = run.stdout.split()
+    return int(number), int(found), run.stderr
 
 
-def test_code_is_compiled_once_and_anew_when_what_it_calls_in_another_file_changes(sources: Path) -> None:
-    assert answer(sources) == (1, 0)
-    assert answer(sources) == (1, 1)
-    (sources / "called.py").write_text(CALLED.replace("return 1", "return 2"))
-    assert answer(sources) == (2, 0)
+def test_code_is_compiled_once_and_anew_when_what_it_calls_in_another_file_changes(package: Path) -> None:
+    assert answer(package) == (1, 0, "")
+    assert answer(package) == (1, 1, "")
+    called = package / "inner" / "called.py"
+    stat = called.stat()
+    called.write_text(CALLED.replace("return 1", "return 2"))
+    os.utime(called, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert answer(package) == (2, 0, "")
 
 
-def test_only_files_with_compiled_code_have_a_say(sources: Path) -> None:
-    before = cache_folder(sources)
-    (sources / "words.py").write_text("WORDS = 2\n")
-    assert cache_folder(sources) == before
-    (sources / "caller.py").rename(sources / "renamed.py")
-    assert cache_folder(sources) != before
+def test_code_that_can_be_kept_nowhere_costs_a_line_and_not_the_run(package: Path) -> None:
+    (package.parent / "pipeline" / "__pycache__").write_text("a file where a folder would be")
+    (package.parent / "cache").write_text("another")
+    number, found, said = answer(package, XDG_CACHE_HOME=str(package.parent / "cache"))
+    assert (number, found) == (1, 0)
+    assert said.count("\n") == 1
+    assert "compiled code cannot be kept" in said
 
 
-def test_a_folder_that_the_user_names_stays(sources: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NUMBA_CACHE_DIR", "somewhere")
-    keep_compiled_code(sources)
-    assert os.environ["NUMBA_CACHE_DIR"] == "somewhere"
+def test_only_files_with_compiled_functions_have_a_say(package: Path) -> None:
+    before = state_of([package])
+    (package / "words.py").write_text("WORDS = 2\n")
+    assert state_of([package]) == before
+    (package / "caller.py").rename(package / "renamed.py")
+    assert state_of([package]) != before
 
 
-def test_sources_that_cannot_be_written_beside_are_left_alone(sources: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
-    (sources / "__pycache__").write_text("a file where a folder would be")
-    keep_compiled_code(sources)
-    assert "NUMBA_CACHE_DIR" not in os.environ
+def test_the_first_place_that_can_be_written_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    folder = cache_folder(SOURCES, (tmp_path / "file" / "no", tmp_path / "yes"))
+    assert folder is not None
+    assert folder.parent == tmp_path / "yes"
+    assert cache_folder(SOURCES, (tmp_path / "file" / "no",)) is None
+
+
+def test_a_folder_that_the_user_names_is_taken(package: Path, tmp_path: Path) -> None:
+    assert answer(package, NUMBA_CACHE_DIR=str(tmp_path / "named"))[0] == 1
+    assert list((tmp_path / "named").iterdir())
+
+
+def test_importing_the_package_writes_nothing_and_compiles_nothing(tmp_path: Path) -> None:
+    for name in ("pipeline", "model", "trainer"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    program = "import sys, os; before = dict(os.environ); import pipeline, model, trainer, pipeline.manifest\n"
+    program += "assert 'numba' not in sys.modules and dict(os.environ) == before"
+    subprocess.run([sys.executable, "-B", "-c", program], cwd=tmp_path, check=True)
+    assert not list(tmp_path.rglob("__pycache__"))
