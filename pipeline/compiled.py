@@ -45,7 +45,7 @@ def _is_kept() -> bool:
             places = f"{_HERE} nor in {_user_cache()}"
             sys.stderr.write(f"compiled code cannot be kept in {places}: each start takes a minute longer\n")
         return False
-    numba.config.CACHE_DIR = str(folder)
+    vars(numba.config)["CACHE_DIR"] = str(folder)
     return True
 
 

@@ -111,7 +111,7 @@ def affected_text(touched: Affected) -> str:
     if len(touched.pages) > _PAGES_SHOWN:
         lines.append(f"  and {len(touched.pages) - _PAGES_SHOWN:,} more")
     for entry, close in touched.without_page:
-        lines.append(f"  no page of {entry.name} is in the crawl" + (f"; the close is {close}" if close else ""))
+        lines.append(f"  no page of {entry.name} is in the crawl" + (f"; the nearest is {close}" if close else ""))
     return "\n".join(lines)
 
 
