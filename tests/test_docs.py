@@ -1,0 +1,147 @@
+"""What the documentation says of files, links and commands is so."""
+
+import re
+import tomllib
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.corpus.ledger import FILE_NAME
+from pipeline.removals.log import REMOVAL_SCHEMA
+from tests.conftest import ROOT
+from trainer.checkpoints.state import Progress
+from trainer.record.history import Stretch
+
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+FORMATS = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
+ARROW_NAMES = {"float64": "double", "float32": "float"}
+# Folders whose files have the columns that are documented once, for the first of them.
+ALIKE = {
+    "verdicts/quality/part-*.parquet": [f"verdicts/{stage}/part-*.parquet" for stage in ("dedup", "hosts", "removals")],
+    "verdicts/clean/part-*.parquet": ["verdicts/pii/part-*.parquet"],
+    "edits/clean/part-*.parquet": ["edits/pii/part-*.parquet"],
+    "tokens/train-*.arrow": ["tokens/val-*.arrow"],
+}
+
+
+def table_below(heading: str) -> dict[str, str]:
+    """The first two cells of each row below a heading of formats.md: name to type, or to meaning where there are but two."""
+    section = FORMATS.split(f"\n### {heading}\n")[1].split("\n#")[0]
+    rows = re.findall(r"^\| `([^`]+)` \| ([^|]*?) \|", section, re.MULTILINE)
+    assert rows, heading
+    assert len(dict(rows)) == len(rows), heading
+    return dict(rows)
+
+
+FILES = [name for name in re.findall(r"^### `([^`]+)`$", FORMATS, re.MULTILINE) if name != "removals.parquet"]
+LEDGER_TABLES = re.findall(r"^### Table `([^`]+)`$", FORMATS, re.MULTILINE)
+
+
+def schema_of(path: Path) -> pa.Schema:
+    return pq.read_schema(path) if path.suffix == ".parquet" else pa.ipc.open_file(str(path)).schema
+
+
+def assert_columns_are(documented: dict[str, str], schema: pa.Schema) -> None:
+    assert list(documented) == schema.names
+    for name, described in documented.items():
+        field = schema.field(name)
+        kind, _, null = described.partition(" or ")
+        # The names of list items say nothing.
+        assert ARROW_NAMES.get(kind, kind) == re.sub(r"<\w+: (\w+)( not null)?>", r"<\1>", str(field.type)), name
+        assert (null == "null") == field.nullable, name
+
+
+@pytest.mark.parametrize("pattern", FILES)
+def test_files_have_the_columns_that_are_documented(corpus: Path, pattern: str) -> None:
+    for alike in (pattern, *ALIKE.get(pattern, [])):
+        paths = sorted(corpus.glob(alike))
+        assert paths, alike
+        for path in paths:
+            assert_columns_are(table_below(f"`{pattern}`"), schema_of(path))
+
+
+def test_the_log_of_removals_has_the_columns_that_are_documented() -> None:
+    assert_columns_are(table_below("`removals.parquet`"), REMOVAL_SCHEMA)
+
+
+def test_every_table_of_a_corpus_is_documented(corpus: Path) -> None:
+    patterns = [*FILES, *(alike for group in ALIKE.values() for alike in group)]
+    documented = {path for pattern in patterns for path in corpus.glob(pattern)}
+    assert {path for suffix in ("parquet", "arrow") for path in corpus.rglob(f"*.{suffix}")} == documented
+
+
+@pytest.fixture(scope="module")
+def ledger(corpus: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect(str(corpus / FILE_NAME), read_only=True) as connection:
+        yield connection
+
+
+@pytest.mark.parametrize("table", LEDGER_TABLES)
+def test_tables_of_the_ledger_have_the_columns_that_are_documented(ledger: duckdb.DuckDBPyConnection, table: str) -> None:
+    columns = ledger.execute(f"SELECT column_name, column_type FROM (DESCRIBE {table})").fetchall()
+    assert list(table_below(f"Table `{table}`").items()) == columns
+
+
+def test_the_views_that_are_documented_answer(ledger: duckdb.DuckDBPyConnection) -> None:
+    for view in table_below("Views"):
+        ledger.execute(f"SELECT * FROM {view} LIMIT 1").fetchall()
+
+
+@pytest.mark.parametrize(
+    ("heading", "documented"),
+    [("Lines of `stretches.jsonl`", Stretch), ("`progress` in `training.json`", Progress)],
+)
+def test_a_runs_files_have_the_keys_that_are_documented(heading: str, documented: type[Stretch] | type[Progress]) -> None:
+    assert list(table_below(heading)) == [field.name for field in fields(documented)]
+
+
+def anchors_of(page: Path) -> set[str]:
+    """What a link may name after `#`, by GitHub's rule: lower case, without punctuation, hyphens for spaces."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
+def test_every_link_leads_to_a_place(page: Path) -> None:
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if "://" in target:
+            continue
+        name, _, anchor = target.partition("#")
+        place = page.parent / name if name else page
+        assert place.exists(), target
+        assert not anchor or anchor in anchors_of(place), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
+def test_every_file_that_a_page_names_is_there(page: Path) -> None:
+    if page.name == "CHANGELOG.md":  # which tells of files that were
+        return
+    for name in re.findall(
+        r"`((?:pipeline|trainer|model|tests|benchmarks|manifests|docs|\.ci)/[\w/.-]+\.\w+)`", page.read_text("utf-8")
+    ):
+        assert (ROOT / name).exists(), name
+
+
+def test_decisions_are_numbered_and_listed() -> None:
+    folder = ROOT / "docs" / "decisions"
+    names = sorted(page.name for page in folder.glob("[0-9]*.md"))
+    assert [int(name[:3]) for name in names] == list(range(1, len(names) + 1))
+    assert re.findall(r"\]\(([0-9][^)]+)\)", (folder / "README.md").read_text(encoding="utf-8")) == names
+
+
+def test_constraints_pin_what_the_project_asks_for() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["train"], *project["optional-dependencies"]["test"]]
+    pinned = re.findall(r"^([\w.-]+)==", (ROOT / "constraints.txt").read_text(encoding="utf-8"), re.MULTILINE)
+
+    def plain(name: str) -> str:
+        return re.sub(r"[-_.]+", "-", name).lower()
+
+    asked = {plain(re.split(r"[\[<>=,; ]", requirement)[0]) for requirement in wanted} - {"kotokura"}
+    assert asked <= {plain(name) for name in pinned}
