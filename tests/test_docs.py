@@ -87,6 +87,11 @@ def test_tables_of_the_ledger_have_the_columns_that_are_documented(ledger: duckd
     assert list(table_below(f"Table `{table}`").items()) == columns
 
 
+def test_every_table_of_the_ledger_is_documented(ledger: duckdb.DuckDBPyConnection) -> None:
+    tables = ledger.execute("SELECT table_name FROM duckdb_tables()").fetchall()
+    assert {name for (name,) in tables} == set(LEDGER_TABLES)
+
+
 def test_the_views_that_are_documented_answer(ledger: duckdb.DuckDBPyConnection) -> None:
     for view in table_below("Views"):
         ledger.execute(f"SELECT * FROM {view} LIMIT 1").fetchall()
@@ -126,6 +131,26 @@ def test_every_file_that_a_page_names_is_there(page: Path) -> None:
         r"`((?:pipeline|trainer|model|tests|benchmarks|manifests|docs|\.ci)/[\w/.-]+\.\w+)`", page.read_text("utf-8")
     ):
         assert (ROOT / name).exists(), name
+
+
+def quoted_pieces() -> list[str]:
+    """The literal pieces of the messages that troubleshooting.md quotes, without what differs from case to case."""
+    text = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    symptoms = [cell for row in re.findall(r"^\| ([^|]*`[^|]*) \|", text, re.MULTILINE) for cell in re.findall(r"`([^`]+)`", row)]
+    pieces = [piece.strip(" :,;()") for message in symptoms for piece in re.split(r"\b[A-Z]{1,9}\b|…|'\w+'|\b\d+\b", message)]
+    return [piece for piece in pieces if " " in piece]
+
+
+@pytest.fixture(scope="module")
+def messages() -> str:
+    """The source of all packages, with strings that go on in the next line as one."""
+    paths = [path for package in ("pipeline", "trainer", "model") for path in sorted((ROOT / package).rglob("*.py"))]
+    return re.sub(r'"\s*f?"', "", "\n".join(path.read_text(encoding="utf-8") for path in paths))
+
+
+@pytest.mark.parametrize("piece", quoted_pieces())
+def test_the_messages_that_troubleshooting_quotes_are_those_of_the_program(messages: str, piece: str) -> None:
+    assert piece in messages
 
 
 def test_decisions_are_numbered_and_listed() -> None:
