@@ -135,6 +135,14 @@ def test_every_file_that_a_page_names_is_there(page: Path) -> None:
         assert (ROOT / name).exists(), name
 
 
+@pytest.mark.parametrize("package", ["pipeline", "model", "trainer"])
+def test_the_map_of_the_house_shows_every_folder(package: str) -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    room = text.split(f"\n{package}/\n")[1].split("\n\n")[0].split("\n```")[0]
+    there = {path.name for path in (ROOT / package).iterdir() if (path / "__init__.py").exists()}
+    assert set(re.findall(r"^  (\w+)/", room, re.MULTILINE)) == there
+
+
 def quoted_pieces() -> list[str]:
     """The literal pieces of the messages that troubleshooting.md quotes, without what differs from case to case."""
     text = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
