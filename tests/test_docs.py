@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.corpus.ledger import FILE_NAME
+from pipeline.flow import EDITING, JUDGING
 from pipeline.removals.log import REMOVAL_SCHEMA
 from tests.conftest import ROOT
 from trainer.checkpoints.state import Progress
@@ -20,12 +21,12 @@ from trainer.record.history import Stretch
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 FORMATS = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
 ARROW_NAMES = {"float64": "double", "float32": "float"}
-# Folders whose files have the columns that are documented once, for the first of them.
+# Files that have the columns which are documented once, for one of them.
 ALIKE = {
-    "verdicts/quality/part-*.parquet": [f"verdicts/{stage}/part-*.parquet" for stage in ("dedup", "hosts", "removals")],
-    "verdicts/clean/part-*.parquet": ["verdicts/pii/part-*.parquet"],
-    "edits/clean/part-*.parquet": ["edits/pii/part-*.parquet"],
-    "tokens/train-*.arrow": ["tokens/val-*.arrow"],
+    "verdicts/quality/part-*.parquet": [f"verdicts/{stage}/part-*.parquet" for stage in JUDGING[1:] if stage not in EDITING],
+    "verdicts/clean/part-*.parquet": [f"verdicts/{stage}/part-*.parquet" for stage in EDITING],
+    "edits/clean/part-*.parquet": [f"edits/{stage}/part-*.parquet" for stage in EDITING],
+    "tokens/train-*.arrow": ["tokens/train-*.arrow", "tokens/val-*.arrow"],
 }
 
 
@@ -58,7 +59,7 @@ def assert_columns_are(documented: dict[str, str], schema: pa.Schema) -> None:
 
 @pytest.mark.parametrize("pattern", FILES)
 def test_files_have_the_columns_that_are_documented(corpus: Path, pattern: str) -> None:
-    for alike in (pattern, *ALIKE.get(pattern, [])):
+    for alike in ALIKE.get(pattern, [pattern]):
         paths = sorted(corpus.glob(alike))
         assert paths, alike
         for path in paths:
