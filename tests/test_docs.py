@@ -133,7 +133,7 @@ def test_every_file_that_a_page_names_is_there(page: Path) -> None:
     for name in re.findall(
         r"`((?:pipeline|trainer|model|tests|benchmarks|manifests|docs|\.ci)/[\w/.-]+\.\w+)`", page.read_text("utf-8")
     ):
-        assert (ROOT / name).exists(), name
+        assert (ROOT / name).exists() or "/NAME/" in name, name
 
 
 @pytest.mark.parametrize("package", ["pipeline", "model", "trainer"])
