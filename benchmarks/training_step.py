@@ -41,8 +41,9 @@ from trainer.machine.device import chosen_precision
 from trainer.machine.flops import operations_a_token
 from trainer.machine.malloc import keep_freed_memory
 from trainer.machine.parallel import Parallel
+from trainer.optimization.computation import Computation
 from trainer.optimization.optimizer import adamw
-from trainer.optimization.step import Computation, train_step
+from trainer.optimization.step import train_step
 
 CONTEXT, BATCH = 512, 8
 LEARNING_RATE, CLIP_NORM = 3e-4, 1.0

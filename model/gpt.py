@@ -20,7 +20,9 @@ from torch.nn import functional
 from model.config import ModelConfig
 from model.cross_entropy import cross_entropy
 from model.dropout import dropout, place_key
-from model.mixers.attention import Cache, Documents, attend
+from model.mixers.attention import attend
+from model.mixers.cache import Cache
+from model.mixers.documents import Documents
 
 # The places in the network that have masks of their own: the embedding, then three in each block.
 EMBEDDING, ATTENTION, ATTENTION_RESIDUAL, FEED_FORWARD_RESIDUAL = range(4)

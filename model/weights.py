@@ -16,7 +16,7 @@ from torch import Tensor
 
 from model.config import ModelConfig, ModelError
 from model.gpt import GPT
-from model.initialization import placed_like
+from model.sharding import placed_like
 
 CONFIG_FILE = "model.json"
 WEIGHTS_FILE = "model.safetensors"

@@ -4,23 +4,21 @@ Every field is a key of the YAML file and a flag (`batch_size` is `--batch-size`
 description is the flag's help. The whole of it is stored in each checkpoint.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self, get_args, get_origin
+from typing import Any, Literal, Self
 
-import click
 import yaml
 from pydantic import Field, ValidationError, model_validator
-from pydantic.fields import FieldInfo
 
 from model.presets import PRESETS
 from pipeline.config import Config, explained
 from trainer.errors import TrainerError
-from trainer.optimization.schedule import ScheduleConfig
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 PrecisionName = Literal["auto", "fp32", "bf16"]
 Strategy = Literal["ddp", "fsdp"]
+Kind = Literal["cosine", "linear", "inverse_square_root", "step", "constant", "wsd"]
 
 # In the folder of a run: its settings as they were when it was last started.
 CONFIGURATION_FILE = "config.yaml"
@@ -46,6 +44,37 @@ class ShardsConfig(Config):
             return {"path": path, "weight": float(weight)} if colon else {"path": value}
         except ValueError:
             return {"path": value}
+
+
+class ScheduleConfig(Config):
+    """How the learning rate goes over a run."""
+
+    kind: Kind = Field("cosine", description="course of the learning rate after the warm-up")
+    # Peak and warm-up are what nanoGPT's config/train_shakespeare_char.py takes for a model of ten million parameters; a
+    # model of GPT-2's size takes 6e-4 (Brown et al. 2020, GPT-3, arXiv 2005.14165, table 2.1) after 2,000 steps (nanoGPT).
+    peak: float = Field(1e-3, gt=0, description="highest learning rate, reached at the end of the warm-up")
+    warmup_steps: int | None = Field(
+        None, ge=0, description="steps of the linear rise to the peak; default: a tenth of the run, at most 100"
+    )
+    # GPT-3 (appendix B) and nanoGPT end at a tenth.
+    minimum_ratio: float = Field(0.1, ge=0, le=1, description="lowest learning rate after the warm-up, as a share of the peak")
+    # A fall over 10 to 20 % of the run does as well as a cosine over all of it (Hägele et al. 2024, arXiv 2405.18392).
+    decay_share: float = Field(0.2, gt=0, le=1, description="wsd: the part of all steps, at the end, in which the rate falls")
+    # The same study finds that 1 - sqrt ends lower than a straight line.
+    decay_shape: Literal["one_minus_sqrt", "linear"] = Field("one_minus_sqrt", description="wsd: the form of the fall")
+    milestones: tuple[float, ...] = Field(
+        (0.8, 0.9), description="step: the parts of the run after which the rate falls, each time by the same factor"
+    )
+
+    @model_validator(mode="after")
+    def _check_milestones(self) -> Self:
+        if not self.milestones or list(self.milestones) != sorted({*self.milestones}):
+            raise ValueError(f"milestones must rise, not {list(self.milestones)}")
+        if self.milestones[0] <= 0 or self.milestones[-1] >= 1:
+            raise ValueError(f"milestones are parts of the run, between 0 and 1, not {list(self.milestones)}")
+        if self.kind == "step" and self.minimum_ratio == 0:
+            raise ValueError("the kind step falls by equal factors, which never reach a minimum_ratio of 0; set it above 0")
+        return self
 
 
 class PretrainConfig(Config):
@@ -181,36 +210,3 @@ def _nested(flags: Mapping[str, Any]) -> dict[str, Any]:
         else:
             content[name] = value
     return content
-
-
-def options(command: Callable[..., None]) -> Callable[..., None]:
-    """A decorator: one flag for each field of `PretrainConfig`, all of them None (or empty) when not given."""
-    fields = [(name, field) for name, field in PretrainConfig.model_fields.items() if name != "schedule"]
-    fields += [(f"schedule_{name}", field) for name, field in ScheduleConfig.model_fields.items()]
-    for name, field in reversed(fields):
-        command = _option(name, field)(command)
-    return command
-
-
-def _option(name: str, field: FieldInfo) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    flag = "--" + name.replace("_", "-")
-    kind, many = _kind(field.annotation)
-    text = field.description or ""
-    if field.default is not None and field.default not in ((), ("",)) and not field.is_required():
-        shown = " ".join(map(str, field.default)) if isinstance(field.default, tuple) else field.default
-        text = f"{text} [default: {shown}]".strip()
-    if kind is bool:
-        return click.option(f"{flag}/--no-{flag[2:]}", name, default=None, help=text)
-    metavar = {"shards": "DIR[:WEIGHT]", "output": "DIR"}.get(name)
-    return click.option(flag, name, type=kind, multiple=many, default=None, help=text, metavar=metavar)
-
-
-def _kind(annotation: Any) -> tuple[Any, bool]:
-    """The type of a flag, and whether it may be repeated."""
-    arguments = [argument for argument in get_args(annotation) if argument not in (type(None), Ellipsis)]
-    if get_origin(annotation) is tuple:
-        inner = arguments[0]
-        return (str if inner is ShardsConfig else inner), True
-    if get_origin(annotation) is Literal:
-        return click.Choice(list(get_args(annotation))), False
-    return _kind(arguments[0]) if arguments else (annotation, False)

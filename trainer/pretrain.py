@@ -17,8 +17,9 @@ from rich.console import Console
 
 from model.config import ModelError
 from trainer.checkpoints.folder import checkpoints, newest
-from trainer.config import options, output_folder, read_begun, read_configuration
+from trainer.config import output_folder, read_begun, read_configuration
 from trainer.errors import TrainerError
+from trainer.flags import options
 
 
 def start(config_path: str | None, resume: bool, flags: dict[str, Any], console: Console) -> None:

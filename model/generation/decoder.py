@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from model.gpt import GPT, Block, rotary_angles, rotate
-from model.mixers.attention import Cache
+from model.mixers.cache import Cache
 
 Step = Callable[[Tensor], Tensor]
 # Makes of a matrix and a bias what multiplies by them.

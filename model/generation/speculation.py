@@ -19,7 +19,7 @@ from torch import Tensor
 from model.generation.decoder import Decoder
 from model.generation.skinny_matmul import MOST_ROWS, EightBits, FewRows, Threads
 from model.gpt import GPT
-from model.mixers.attention import Cache
+from model.mixers.cache import Cache
 
 # What a token is chosen by: logits (T, V) of that many steps in a row, and how many steps the first lies ahead.
 Choice = Callable[[Tensor, int], Tensor]

@@ -22,7 +22,7 @@ from tests.model.checkpoint_folders import files_of_at_most, small_tokenizer, wr
 from tests.model.hugging_face.test_tokenizer import sentencepiece_files
 from tests.model.test_gpt import TINY, TINY_GPT2
 from tests.trainer.checkpoint_files import in_child
-from trainer.generate import prompt_ids
+from trainer.run.texts import prompt_ids
 
 CONFIG = TINY.model_copy(update={"vocabulary_size": 500, "context_length": 64})
 

@@ -7,7 +7,7 @@ from model.config import ModelConfig
 from model.dropout import keep_mask
 from model.gpt import GPT, parameter_count, rotary_angles, rotate
 from model.initialization import initialize
-from model.mixers.attention import Documents
+from model.mixers.documents import Documents
 from model.presets import PRESETS, preset
 
 TINY = ModelConfig(

@@ -18,8 +18,9 @@ from tests.trainer.optimization.test_step import PARALLEL
 from trainer.checkpoints.folder import commit, writing
 from trainer.config import ShardsConfig
 from trainer.data.sources import Sources, TextSize
-from trainer.evaluate import Evaluation, evaluate, main
-from trainer.optimization.step import Computation
+from trainer.evaluate import main
+from trainer.optimization.computation import Computation
+from trainer.run.evaluation import Evaluation, evaluate
 
 SHAPE = ModelConfig(vocabulary_size=64, context_length=10, width=16, layers=1, heads=2, key_value_heads=2, feed_forward_width=16)
 PLAIN = Computation("loop", torch.float32, dropout_seed=None)

@@ -13,13 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.export import export_checkpoint
-from model.generation.generate import beam_search, generate
+from model.generation.beam_search import beam_search
+from model.generation.generate import generate
 from model.generation.sampling import Sampling
 from model.gpt import GPT
 from pipeline.tokens.tokenizer import Tokenizer
 from tests.model.checkpoint_folders import TOKENIZERS, small_tokenizer, write_checkpoint
 from tests.model.test_gpt import TINY
-from trainer.generate import TEMPERATURE, TextStream, main, prompt_ids, sample_text
+from trainer.generate import main
+from trainer.run.texts import TEMPERATURE, TextStream, prompt_ids, sample_text
 
 # More ids than any of the tokenizers has: those may never be generated.
 CONFIG = TINY.model_copy(update={"vocabulary_size": 600, "context_length": 64})

@@ -24,7 +24,7 @@ from torch import Tensor
 from torch.distributed.checkpoint.api import CheckpointException
 
 from model.gpt import GPT
-from model.initialization import placed_like
+from model.sharding import placed_like
 from trainer.checkpoints.folder import Checkpoint
 from trainer.errors import TrainerError
 

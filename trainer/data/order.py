@@ -33,7 +33,7 @@ from trainer.errors import TrainerError
 
 
 @dataclass(frozen=True)
-class Source:
+class Dataset:
     """A set of windows to train on. `weight` counts relative to the other sources' and is exact for a number of windows;
     `max_epochs` is how often, at most, each window may be trained on, None for no limit."""
 
@@ -61,7 +61,7 @@ class Order:
     small that a block has no place for it.
     """
 
-    def __init__(self, sources: Sequence[Source], seed: int, block: int = 4096) -> None:
+    def __init__(self, sources: Sequence[Dataset], seed: int, block: int = 4096) -> None:
         _check_sources(sources)
         self.sources = tuple(sources)
         self.seed = seed
@@ -202,7 +202,7 @@ def rank_slice(consumed: int, global_batch: int, rank: int, world_size: int) -> 
     return range(consumed + rank * each, consumed + (rank + 1) * each)
 
 
-def _check_sources(sources: Sequence[Source]) -> None:
+def _check_sources(sources: Sequence[Dataset]) -> None:
     if not sources:
         raise TrainerError("there is no source to train on; name at least one folder of token shards")
     for source in sources:
@@ -212,7 +212,7 @@ def _check_sources(sources: Sequence[Source]) -> None:
             raise TrainerError(f"source {source.name}: weight {source.weight} is not a positive number; leave it out or set one")
 
 
-def _apportioned(sources: Sequence[Source], block: int) -> np.ndarray:
+def _apportioned(sources: Sequence[Dataset], block: int) -> np.ndarray:
     """Places of each source in a block, int64 (sources,): shares by Hamilton's method, in exact fractions, so that no
     rounding of floats decides; equal remainders go to the earlier source."""
     total = sum(Fraction(source.weight) for source in sources)

@@ -10,7 +10,7 @@ from pipeline.tokens.opening import load_tokenizer
 from pipeline.tokens.store import DATASET_FILE, TokenMeta, TokenStoreError
 from pipeline.tokens.tokenizer import Tokenizer, TokenizerError
 from trainer.config import ShardsConfig
-from trainer.data.order import Order, Source
+from trainer.data.order import Dataset, Order
 from trainer.data.windows import Windows
 from trainer.errors import TrainerError
 
@@ -105,7 +105,7 @@ class Sources:
         """The order of training; sources without weights are one set of windows."""
         return Order(
             [
-                Source(config.path, len(own), len(own) if config.weight is None else config.weight, config.max_epochs)
+                Dataset(config.path, len(own), len(own) if config.weight is None else config.weight, config.max_epochs)
                 for config, own in zip(self.configs, windows, strict=True)
             ],
             seed,

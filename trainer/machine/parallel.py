@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from model.gpt import GPT
-from model.initialization import whole
+from model.sharding import whole
 from trainer.config import Strategy
 from trainer.errors import TrainerError
 

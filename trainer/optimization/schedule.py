@@ -20,50 +20,14 @@ last two do not depend on the length of the run, once its warm-up is a number. N
 """
 
 import math
-from typing import Literal, assert_never
+from typing import assert_never
 
-from pydantic import Field, model_validator
-
-from pipeline.config import Config
+from trainer.config import ScheduleConfig
 from trainer.errors import TrainerError
-
-Kind = Literal["cosine", "linear", "inverse_square_root", "step", "constant", "wsd"]
-
 
 # The default warm-up: nanoGPT's hundred steps (config/train_shakespeare_char.py), in a short run no more than a tenth of it.
 DEFAULT_WARMUP_STEPS = 100
 DEFAULT_WARMUP_DIVISOR = 10
-
-
-class ScheduleConfig(Config):
-    """How the learning rate goes over a run."""
-
-    kind: Kind = Field("cosine", description="course of the learning rate after the warm-up")
-    # Peak and warm-up are what nanoGPT's config/train_shakespeare_char.py takes for a model of ten million parameters; a
-    # model of GPT-2's size takes 6e-4 (Brown et al. 2020, GPT-3, arXiv 2005.14165, table 2.1) after 2,000 steps (nanoGPT).
-    peak: float = Field(1e-3, gt=0, description="highest learning rate, reached at the end of the warm-up")
-    warmup_steps: int | None = Field(
-        None, ge=0, description="steps of the linear rise to the peak; default: a tenth of the run, at most 100"
-    )
-    # GPT-3 (appendix B) and nanoGPT end at a tenth.
-    minimum_ratio: float = Field(0.1, ge=0, le=1, description="lowest learning rate after the warm-up, as a share of the peak")
-    # A fall over 10 to 20 % of the run does as well as a cosine over all of it (Hägele et al. 2024, arXiv 2405.18392).
-    decay_share: float = Field(0.2, gt=0, le=1, description="wsd: the part of all steps, at the end, in which the rate falls")
-    # The same study finds that 1 - sqrt ends lower than a straight line.
-    decay_shape: Literal["one_minus_sqrt", "linear"] = Field("one_minus_sqrt", description="wsd: the form of the fall")
-    milestones: tuple[float, ...] = Field(
-        (0.8, 0.9), description="step: the parts of the run after which the rate falls, each time by the same factor"
-    )
-
-    @model_validator(mode="after")
-    def _check_milestones(self) -> "ScheduleConfig":
-        if not self.milestones or list(self.milestones) != sorted({*self.milestones}):
-            raise ValueError(f"milestones must rise, not {list(self.milestones)}")
-        if self.milestones[0] <= 0 or self.milestones[-1] >= 1:
-            raise ValueError(f"milestones are parts of the run, between 0 and 1, not {list(self.milestones)}")
-        if self.kind == "step" and self.minimum_ratio == 0:
-            raise ValueError("the kind step falls by equal factors, which never reach a minimum_ratio of 0; set it above 0")
-        return self
 
 
 def warmup_of(schedule: ScheduleConfig, total_steps: int) -> int:

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from trainer.data.order import Order, Source
+from trainer.data.order import Dataset, Order
 from trainer.errors import TrainerError
 
 STRETCHES_FILE = "stretches.jsonl"
@@ -30,7 +30,7 @@ _REMEDY = "copy the file again, or remove it: the record then begins where the r
 
 @dataclass(frozen=True)
 class TrainedSource:
-    """A source as it was trained on. folder: of its token shards. windows, weight: as in `order.Source`."""
+    """A source as it was trained on. folder: of its token shards. windows, weight: as in `order.Dataset`."""
 
     folder: str
     fingerprint: str
@@ -53,7 +53,7 @@ class Stretch:
 
     def order(self) -> Order:
         """The order of the data in this stretch."""
-        return Order([Source(source.folder, source.windows, source.weight) for source in self.sources], self.seed)
+        return Order([Dataset(source.folder, source.windows, source.weight) for source in self.sources], self.seed)
 
 
 def record_stretch(run: Path, stretch: Stretch) -> None:

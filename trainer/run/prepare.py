@@ -19,7 +19,7 @@ from model.config import ModelConfig
 from model.gpt import GPT
 from model.hugging_face.folder import read_hugging_face
 from model.initialization import initialize
-from model.mixers.attention import attention_method
+from model.mixers.documents import attention_method
 from model.presets import PRESETS, preset
 from model.weights import CONFIG_FILE, assign, load_model, load_weights, read_config
 from pipeline.config import explained
@@ -34,9 +34,9 @@ from trainer.data.windows import Windows
 from trainer.errors import TrainerError
 from trainer.machine.device import chosen_precision
 from trainer.machine.parallel import Parallel
+from trainer.optimization.computation import Computation
 from trainer.optimization.optimizer import adamw
 from trainer.optimization.schedule import warmup_of
-from trainer.optimization.step import Computation
 
 # When no length is given: some ten minutes of the default model on two CPU cores, and no more passes over a small corpus than
 # still teach something (Muennighoff et al. 2023, arXiv 2305.16264, find little beyond four and next to nothing beyond 16).

@@ -11,8 +11,6 @@ from rich.console import Console
 from model.gpt import parameter_count
 from trainer.config import CONFIGURATION_FILE
 from trainer.errors import TrainerError
-from trainer.evaluate import evaluate
-from trainer.generate import sample_text
 from trainer.machine.flops import measured_peak, operations_a_token
 from trainer.machine.parallel import Parallel
 from trainer.optimization.optimizer import describe, parameter_groups
@@ -21,7 +19,9 @@ from trainer.record.history import Stretch, TrainedSource, record_stretch
 from trainer.record.live_line import LiveLine
 from trainer.record.metrics import Metrics, Speed
 from trainer.record.window_losses import WindowLosses
+from trainer.run.evaluation import evaluate
 from trainer.run.prepare import Run
+from trainer.run.texts import sample_text
 
 
 class Reporter:

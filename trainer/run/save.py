@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch.distributed.checkpoint.api import CheckpointException
 
-from model.initialization import whole
+from model.sharding import whole
 from model.weights import TOKENIZER_FOLDER, save_weights
 from trainer.checkpoints.folder import commit, temporary_folder, writing
 from trainer.checkpoints.state import MOMENTS_FILE, MOMENTS_FOLDER, TRAINING_FILE, moments

@@ -12,7 +12,8 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
 
 from model.config import ModelConfig, ModelError
-from model.generation.generate import beam_search, generate
+from model.generation.beam_search import beam_search
+from model.generation.generate import generate
 from model.generation.sampling import Sampling, draw_keys, waiting_times
 from model.gpt import GPT
 from model.hugging_face.folder import write_hugging_face

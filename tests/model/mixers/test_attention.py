@@ -7,7 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.mixers.attention import Documents, Method, attend, attention_method
+from model.mixers.attention import attend
+from model.mixers.documents import Documents, Method, attention_method
 
 
 def starts_of(lengths: list[list[int]]) -> torch.Tensor:

@@ -18,7 +18,7 @@ from pipeline.tokens.store import TokenMeta, write_dataset, write_shard
 from tests.trainer.conftest import WriteTokens, random_documents
 from trainer.data import loader as loader_module
 from trainer.data.loader import AHEAD, Batch, Loader, validation_batches
-from trainer.data.order import Order, Source
+from trainer.data.order import Dataset, Order
 from trainer.data.windows import Windows
 from trainer.errors import TrainerError
 
@@ -35,7 +35,7 @@ def split(write_tokens: WriteTokens) -> TokenSplit:
 def order_of(windows: Sequence[Windows], *weights: float, seed: int = 7, block: int = 64) -> Order:
     """An order over `windows`, each weighted by its size unless `weights` are given."""
     weighted = zip(windows, weights or [float(len(source)) for source in windows], strict=True)
-    return Order([Source(f"s{i}", len(source), weight) for i, (source, weight) in enumerate(weighted)], seed, block)
+    return Order([Dataset(f"s{i}", len(source), weight) for i, (source, weight) in enumerate(weighted)], seed, block)
 
 
 def loader_of(

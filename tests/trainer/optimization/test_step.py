@@ -13,8 +13,9 @@ from model.gpt import GPT
 from model.initialization import initialize
 from trainer.data.loader import Batch
 from trainer.machine.parallel import Parallel
+from trainer.optimization.computation import Computation, dropout_keys
 from trainer.optimization.optimizer import adamw
-from trainer.optimization.step import Computation, dropout_keys, train_step
+from trainer.optimization.step import train_step
 
 CONFIG = ModelConfig(
     vocabulary_size=40,

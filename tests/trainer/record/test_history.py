@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainer.data.order import Order, Source
+from trainer.data.order import Dataset, Order
 from trainer.errors import TrainerError
 from trainer.record.history import STRETCHES_FILE, History, Stretch, TrainedSource, record_stretch
 
@@ -61,7 +61,7 @@ def test_windows_are_found_wherever_a_look_at_every_step_finds_them(run: tuple[l
     stretches, steps = run
     history = History(stretches)
     told = []
-    orders = [Order([Source(one.folder, one.windows, one.weight) for one in stretch.sources], 5) for stretch in stretches]
+    orders = [Order([Dataset(one.folder, one.windows, one.weight) for one in stretch.sources], 5) for stretch in stretches]
     for step, sequences in enumerate(steps, start=1):
         sources_N, windows_N, _ = history.windows(step)
         told += list(zip(sequences, sources_N.tolist(), windows_N.tolist(), strict=True))

@@ -15,11 +15,11 @@ from tests.trainer.optimization.test_step import PARALLEL
 from tests.trainer.test_pretrain import write_tokenized
 from trainer.checkpoints.state import Progress
 from trainer.config import PretrainConfig
-from trainer.data.order import Order, Source
+from trainer.data.order import Dataset, Order
 from trainer.errors import TrainerError
 from trainer.run.prepare import held, length, prepare
 
-ORDER = Order([Source("a", 90, 90), Source("b", 10, 10)], seed=0)
+ORDER = Order([Dataset("a", 90, 90), Dataset("b", 10, 10)], seed=0)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_the_length_of_a_run_in_sequences_and_steps(
 
 
 def test_without_a_length_a_large_corpus_gets_two_million_tokens() -> None:
-    order = Order([Source("a", 10**6, 10**6)], seed=0)
+    order = Order([Dataset("a", 10**6, 10**6)], seed=0)
     assert length(PretrainConfig.model_validate({"shards": ["x"]}), Progress(), order, 1000) == (2000, 125)
 
 
