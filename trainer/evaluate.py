@@ -1,10 +1,6 @@
-"""How well a model predicts text that it has not seen: loss, perplexity, bits per byte and bits per character.
+"""Score a model on text that it was not trained on; `trainer.run.evaluation` says how.
 
-    python -m trainer.evaluate runs/default --shards data/tokens
-
-Windows are always the same ones, and every target counts the same, whatever the batch size or the number of ranks. Bits
-per byte is the loss of all tokens, delimiters included, over the bytes of the text: of the four it alone can be compared
-between tokenizers. Documents do not see each other.
+python -m trainer.evaluate runs/default --shards data/tokens
 """
 
 import json
@@ -30,7 +26,7 @@ from trainer.run.evaluation import Evaluation, evaluate
 
 
 def table(scores: list[Evaluation]) -> Table:
-    """The scores as they are shown."""
+    """Return the scores as a table for people."""
     shown = Table("source", "tokens", "loss", "perplexity", "bits/byte", "bits/character")
     for score in scores:
         figures = (
@@ -46,12 +42,12 @@ def table(scores: list[Evaluation]) -> Table:
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @click.option("--shards", multiple=True, required=True, metavar="DIR", help="Folder of token shards; may be repeated.")
-@click.option("--split", default="val", show_default=True, help="Which split of the shards.")
+@click.option("--split", default="val", show_default=True, help="Split of the shards.")
 @click.option("--batch-size", default=16, show_default=True, type=click.IntRange(min=1), help="Windows computed at once.")
-@click.option("--windows", "limit", type=click.IntRange(min=1), help="Score so many windows, spread evenly; default: all.")
+@click.option("--windows", "limit", type=click.IntRange(min=1), help="Number of windows to score, spread evenly; default: all.")
 @click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda", "mps"]))
 @click.option("--precision", default="auto", show_default=True, type=click.Choice(["auto", "fp32", "bf16"]))
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a source.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per source.")
 def main(
     checkpoint: Path,
     shards: tuple[str, ...],
@@ -62,7 +58,7 @@ def main(
     precision: PrecisionName,
     as_json: bool,
 ) -> None:
-    """Score CHECKPOINT, a folder of a checkpoint or of a run (its newest), on the validation text of token shards."""
+    """Score CHECKPOINT, the folder of a checkpoint or of a run (its newest one), on the validation text of token shards."""
     try:
         place = chosen_device(device)
         dtype = chosen_precision(precision, place)
@@ -78,7 +74,7 @@ def main(
     except (TrainerError, ModelError) as error:
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:
-        sys.exit(130)  # as a shell reports a program ended by Ctrl-C
+        sys.exit(130)  # as shells report a program ended by Ctrl-C
     if not parallel.first:
         return
     if as_json:

@@ -10,7 +10,7 @@ from trainer.config import PretrainConfig, ScheduleConfig, ShardsConfig
 
 
 def options(command: Callable[..., None]) -> Callable[..., None]:
-    """A decorator: one flag for each field of `PretrainConfig`, all of them None (or empty) when not given."""
+    """Decorate `command` with one flag per field of `PretrainConfig`. Flags that are not given are None, or empty."""
     fields = [(name, field) for name, field in PretrainConfig.model_fields.items() if name != "schedule"]
     fields += [(f"schedule_{name}", field) for name, field in ScheduleConfig.model_fields.items()]
     for name, field in reversed(fields):
@@ -32,7 +32,7 @@ def _option(name: str, field: FieldInfo) -> Callable[[Callable[..., None]], Call
 
 
 def _kind(annotation: Any) -> tuple[Any, bool]:
-    """The type of a flag, and whether it may be repeated."""
+    """Return the type of a flag, and whether it may be repeated."""
     arguments = [argument for argument in get_args(annotation) if argument not in (type(None), Ellipsis)]
     if get_origin(annotation) is tuple:
         inner = arguments[0]

@@ -1,7 +1,7 @@
-"""`python -m trainer.generate CHECKPOINT --prompt TEXT`: text that goes on where the prompt ends.
+"""`python -m trainer.generate CHECKPOINT --prompt TEXT`: continue a prompt.
 
-What the model reads begins with the delimiter, as each document that it was trained on does; so an empty prompt asks for a
-document from its start. A text ends where the model chooses the delimiter again.
+The model reads the delimiter before the prompt, as before each document that it was trained on; so an empty prompt asks for a
+document from its start. A text ends when the model chooses the delimiter again.
 """
 
 import sys
@@ -18,13 +18,13 @@ from pipeline.tokens.tokenizer import Tokenizer, TokenizerError
 from trainer.errors import TrainerError
 from trainer.run.texts import TEMPERATURE, TextStream, load, prompt_ids
 
-INTERRUPTED = 130  # as a shell reports a program ended by Ctrl-C
+INTERRUPTED = 130  # as shells report a program ended by Ctrl-C
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.argument("checkpoint", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--prompt", default="", help="Text to go on from; - reads it from standard input, less one last line end.")
-@click.option("--tokens", type=click.IntRange(min=1), default=200, help="Tokens to add at most; a document's end ends earlier.")
+@click.option("--prompt", default="", help="Text to continue; - reads it from standard input, without a final newline.")
+@click.option("--tokens", type=click.IntRange(min=1), default=200, help="Tokens to add at most; the text may end earlier.")
 @click.option("--temperature", type=click.FloatRange(min=0), help=f"0: the likeliest token each time.  [default: {TEMPERATURE}]")
 @click.option("--top-k", type=click.IntRange(min=1), help="Choose among the k likeliest tokens.")
 @click.option(
@@ -32,7 +32,7 @@ INTERRUPTED = 130  # as a shell reports a program ended by Ctrl-C
     type=click.FloatRange(min=0, max=1, min_open=True),
     help="Choose among the fewest tokens whose probability reaches p.",
 )
-@click.option("--beams", type=click.IntRange(min=1), help="Search for likely texts, so many at a time, instead of drawing.")
+@click.option("--beams", type=click.IntRange(min=1), help="Beam search with this many texts, instead of drawing.")
 @click.option("--seed", type=int, help="The same seed gives the same texts.  [default: 0]")
 @click.option("--samples", type=click.IntRange(min=1), default=1, help="Texts to write; with beams, the best ones.")
 def main(
@@ -46,7 +46,7 @@ def main(
     seed: int | None,
     samples: int,
 ) -> None:
-    """Write what the model in CHECKPOINT makes of a prompt: a checkpoint's folder, a run's, or an exported one."""
+    """Continue a prompt with the model in CHECKPOINT, the folder of a checkpoint or a run, or an exported one."""
     given = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
     chosen = {key: value for key, value in given.items() if value is not None}
     if beams is not None and chosen:
@@ -77,11 +77,11 @@ def _standard_input() -> str:
     try:
         return sys.stdin.buffer.read().decode("utf-8").removesuffix("\n")
     except UnicodeDecodeError as error:
-        raise TrainerError(f"standard input is no UTF-8 ({error}); convert the prompt") from error
+        raise TrainerError(f"standard input is not UTF-8 ({error}); convert the prompt") from error
 
 
 def _write_samples(model: GPT, tokenizer: Tokenizer, start: list[int], tokens: int, sampling: Sampling, samples: int) -> None:
-    """All texts are made at once; the first is written as it comes, the others when it is done."""
+    """Write all texts, which are generated together: the first as it comes, the others after it."""
     streams = [TextStream(tokenizer) for _ in range(samples)]
     texts = [stream.push(start) for stream in streams]
     click.echo(texts[0], nl=False)

@@ -3,6 +3,8 @@
 Shapes: B sequences, T tokens of a window, H query heads, G key-value heads, D numbers of a head.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -24,7 +26,8 @@ def attend(
     if documents.method == "loop":
         if torch.compiler.is_compiling():
             # The loop's shapes depend on the data: the compiler would build a program for each batch.
-            return torch.compiler.disable(_attend_in_loop)(q_BTHD, k_BTGD, v_BTGD, documents.lengths)
+            eager: Callable[[Tensor, Tensor, Tensor, tuple[int, ...]], Tensor] = torch.compiler.disable(_attend_in_loop)
+            return eager(q_BTHD, k_BTGD, v_BTGD, documents.lengths)
         return _attend_in_loop(q_BTHD, k_BTGD, v_BTGD, documents.lengths)
     if documents.method in ("varlen", "flex"):
         # The compiler behind these takes seconds to import, which no CPU run should wait for.
@@ -64,4 +67,5 @@ def _attend_with_dropout(
     scores_BHTT = (q_BHTD @ k_BHTD.transpose(2, 3)).float() * q_BHTD.shape[3] ** -0.5
     weights_BHTT = scores_BHTT.masked_fill(~documents.mask_B1TT, -torch.inf).softmax(-1)
     weights_BHTT = weights_BHTT * keep_mask(key_B, (heads, time, time), dropout) * (1 / (1 - dropout))
-    return (weights_BHTT.to(v_BHTD.dtype) @ v_BHTD).transpose(1, 2)
+    o_BHTD: Tensor = weights_BHTT.to(v_BHTD.dtype) @ v_BHTD
+    return o_BHTD.transpose(1, 2)

@@ -1,13 +1,14 @@
 """The hash against a restatement in numpy, and what dropout promises."""
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 
 from model.dropout import dropout, keep_mask, place_key
 
 
-def lowbias32(x: np.ndarray) -> np.ndarray:
+def lowbias32(x: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
     """The published function, in uint32, which wraps."""
     x = (x ^ (x >> np.uint32(16))) * np.uint32(0x7FEB352D)
     x = (x ^ (x >> np.uint32(15))) * np.uint32(0x846CA68B)

@@ -7,7 +7,7 @@ from model.config import ModelConfig
 from model.dropout import keep_mask
 from model.gpt import GPT, parameter_count, rotary_angles, rotate
 from model.initialization import initialize
-from model.mixers.documents import Documents
+from model.mixers.documents import Documents, Method
 from model.presets import PRESETS, preset
 
 TINY = ModelConfig(
@@ -87,7 +87,7 @@ def test_a_token_never_sees_a_later_one(config: ModelConfig) -> None:
 
 @pytest.mark.parametrize("method", ["loop", "mask"])
 @pytest.mark.parametrize("config", [TINY, TINY_GPT2], ids=["modern", "gpt2"])
-def test_one_documents_loss_has_no_gradient_in_another(config: ModelConfig, method: str) -> None:
+def test_one_documents_loss_has_no_gradient_in_another(config: ModelConfig, method: Method) -> None:
     model = initialized(config)
     tokens_BT = torch.randint(1, 50, (2, 16), generator=torch.Generator().manual_seed(1))
     starts_BT = torch.tensor([[0] * 7 + [7] * 9, [0] * 2 + [2] * 10 + [12] * 4])

@@ -92,7 +92,7 @@ def test_the_prompt_may_come_from_standard_input(run: Path) -> None:
     assert invoke(run, "--prompt", "-", "--tokens", 10, standard_input=f"{PROMPT}\n\n").output != expected
     wrong = invoke(run, "--prompt", "-", standard_input=PROMPT.encode("cp932"))
     assert wrong.exit_code == 1
-    assert "standard input is no UTF-8" in wrong.output
+    assert "standard input is not UTF-8" in wrong.output
 
 
 def test_several_samples_differ_and_the_first_is_the_one_alone(run: Path, model: GPT, tokenizer: Tokenizer) -> None:
@@ -185,7 +185,7 @@ def test_what_cannot_be_loaded_is_one_line(run: Path, tmp_path: Path, model: GPT
     (tmp_path / "empty").mkdir()
     for folder, named in (
         ("untold", "sentencepiece.model"),
-        ("small", "the tokenizer has 257 ids, the model knows 64"),
+        ("small", "the tokenizer has 257 ids, the model 64"),
         ("damaged", "model.safetensors"),
         ("empty", "neither a checkpoint nor a run"),
     ):

@@ -264,19 +264,26 @@ def test_a_run_does_not_go_on_with_other_data_or_another_model(whole: Path, tmp_
     assert "--start-from" in message
 
 
+def warmup_steps(run: Path) -> object:
+    """The warm-up in the settings that a run recorded."""
+    settings = read_begun(run)
+    assert settings is not None
+    return settings["schedule"]["warmup_steps"]
+
+
 @pytest.mark.parametrize("length", [["--steps", "20"], ["--epochs", "1"], ["--steps", "2"], ["--tokens", "500"]])
 def test_a_short_run_needs_no_word_about_its_warm_up(shards: Path, tmp_path: Path, length: list[str]) -> None:
     model = str(shards.parent / "shape.yaml")
     pretrain("--shards", str(shards), "--model", model, "--output", str(tmp_path / "run"), *length)
     steps = len(losses(tmp_path / "run"))
-    assert read_begun(tmp_path / "run")["schedule"]["warmup_steps"] == steps // 10
+    assert warmup_steps(tmp_path / "run") == steps // 10
 
 
 def test_a_run_that_is_made_longer_does_not_warm_up_again(shards: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     pretrain("--shards", str(shards), "--model", str(shards.parent / "shape.yaml"), "--output", str(run), "--steps", "10")
     pretrain("--output", str(run), "--resume", "--steps", "40")
-    assert read_begun(run)["schedule"]["warmup_steps"] == 1
+    assert warmup_steps(run) == 1
     rates = [row["learning_rate"] for row in read_metrics(run) if row["kind"] == "train"]
     assert max(rates[10:]) < max(rates[:10])
 
@@ -289,7 +296,7 @@ def test_wrong_use_is_one_line_that_names_the_remedy(shards: Path, tmp_path: Pat
     assert "modern-1m" in refused(*arguments(shards, run, "--model", "modern-2m"))
     assert "warmup_steps" in refused(*arguments(shards, run, "--schedule-warmup-steps", "50"))
     assert "both given" in refused(*arguments(shards, run, "--tokens", "50"))
-    assert "take a larger vocabulary_size" in refused(*arguments(shards, run, "--vocabulary-size", "100"))
+    assert "use a larger vocabulary_size" in refused(*arguments(shards, run, "--vocabulary-size", "100"))
     (tmp_path / "run.yaml").write_text("bach_size: 3\n")
     assert "did you mean 'batch_size'" in refused("--config", str(tmp_path / "run.yaml"), "--shards", str(shards))
     assert not (run / "metrics.jsonl").exists()

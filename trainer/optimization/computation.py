@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -12,24 +13,25 @@ from trainer.data.loader import Batch
 
 @dataclass(frozen=True)
 class Computation:
-    """How passes are computed, the same for all of a run. precision: of matrix products. dropout_seed: None without dropout."""
+    """The settings of all passes of a run. precision: of matrix products. dropout_seed: None for no dropout."""
 
     method: Method
     precision: torch.dtype
     dropout_seed: int | None
 
     def loss(self, model: nn.Module, batch: Batch, device: torch.device, *, training: bool) -> tuple[Tensor, Tensor]:
-        """The summed loss of `batch` in nats, and each target's own, (B, T)."""
+        """Return the summed loss of `batch` in nats, and each target's loss, (B, T)."""
         key_B = None
         if training and self.dropout_seed is not None:
             key_B = torch.from_numpy(dropout_keys(self.dropout_seed, batch.sequences_B)).to(device)
         documents = Documents.of(batch.starts_BT.to(device), self.method)
         with torch.autocast(device.type, self.precision, enabled=self.precision != torch.float32):
-            return model(batch.inputs_BT.to(device), batch.targets_BT.to(device), documents, key_B)
+            total, losses_BT = model(batch.inputs_BT.to(device), batch.targets_BT.to(device), documents, key_B)
+        return total, losses_BT
 
 
-def dropout_keys(seed: int, sequences_B: np.ndarray) -> np.ndarray:
-    """Keys of the sequences with these global numbers, int32 (B,), by the finaliser of SplitMix64 (Steele et al. 2014)."""
+def dropout_keys(seed: int, sequences_B: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
+    """Return the keys of the sequences with these global numbers, int32 (B,): SplitMix64's finalizer (Steele et al. 2014)."""
     x = sequences_B.astype(np.uint64) + np.uint64((seed * 0x9E3779B97F4A7C15) % 2**64)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

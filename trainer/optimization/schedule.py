@@ -1,22 +1,22 @@
-"""The learning rate as a pure function of the step: nothing to save, nothing to restore, and a table of values is a test.
+"""The learning rate as a pure function of the step: there is no state to save or restore.
 
-Every kind rises linearly to the peak and then goes its own way. Steps count from 0, as the training loop counts them, and
-the n-th step of a warm-up of W steps, n counting from 1, has the rate `peak * n / W`: the first step already trains, and
-step W - 1 has the peak. A text that counts steps from 1 and says "step 500 of a warm-up of 1,000 steps to 0.001 has
-0.0005" speaks of the step that is 499 here. A warm-up of 0 steps is one of 1: the first step has the peak.
+Every kind rises linearly to the peak and then follows its own curve. Steps count from 0, as in the training loop, and the n-th
+step of a warm-up of W steps, n counting from 1, has the rate `peak * n / W`: the first step already trains, and step W - 1 has
+the peak. A text that counts steps from 1 and says "step 500 of a warm-up of 1,000 steps to 0.001 has 0.0005" refers to step 499
+here. A warm-up of 0 steps is the same as one of 1 step: the first step has the peak.
 
     cosine               half a cosine from the peak to the minimum (Loshchilov & Hutter 2017, SGDR, arXiv 1608.03983,
                          eq. 5, one cycle without restarts)
     linear               a straight line from the peak to the minimum
-    wsd                  the peak until the last `decay_share` of the run, then a fall to the minimum: warm-up, stable, decay
+    wsd                  the peak until the last `decay_share` of the run, then a decay to the minimum: warm-up, stable, decay
                          (Hu et al. 2024, MiniCPM, arXiv 2404.06395, section 4)
     step                 equal factors down to the minimum, at `milestones`; with the defaults 31.6 % of the peak after 80 %
                          of the run and 10 % after 90 % (DeepSeek-AI 2024, DeepSeek LLM, arXiv 2401.02954, section 2.3)
     inverse_square_root  peak * sqrt(W / n), never below the minimum (Vaswani et al. 2017, arXiv 1706.03762, section 5.3)
     constant             the peak
 
-The first four know the end of the run and reach the minimum exactly, at the last step (`step`: at the last milestone). The
-last two do not depend on the length of the run, once its warm-up is a number. No kind rises after its warm-up.
+The first four depend on the length of the run and reach the minimum exactly at the last step (`step`: at the last milestone).
+The last two depend on it only for a default warm-up. No kind rises after its warm-up.
 """
 
 import math
@@ -25,13 +25,13 @@ from typing import assert_never
 from trainer.config import ScheduleConfig
 from trainer.errors import TrainerError
 
-# The default warm-up: nanoGPT's hundred steps (config/train_shakespeare_char.py), in a short run no more than a tenth of it.
+# The default warm-up: nanoGPT's hundred steps (config/train_shakespeare_char.py), but at most a tenth of a short run.
 DEFAULT_WARMUP_STEPS = 100
 DEFAULT_WARMUP_DIVISOR = 10
 
 
 def warmup_of(schedule: ScheduleConfig, total_steps: int) -> int:
-    """Steps of the warm-up in a run of `total_steps`. Raises TrainerError when a longer one than the run was asked for."""
+    """Return the steps of the warm-up in a run of `total_steps`. Raises TrainerError for a warm-up longer than the run."""
     if schedule.warmup_steps is None:
         return min(DEFAULT_WARMUP_STEPS, total_steps // DEFAULT_WARMUP_DIVISOR)
     if total_steps < schedule.warmup_steps:
@@ -43,10 +43,10 @@ def warmup_of(schedule: ScheduleConfig, total_steps: int) -> int:
 
 
 def learning_rate(schedule: ScheduleConfig, step: int, total_steps: int) -> float:
-    """The learning rate of `step`, which counts from 0, in a run of `total_steps` steps; after the run it stays as it was
-    at the last step. A run that ends with its warm-up ends at the peak.
+    """Return the learning rate of `step`, which counts from 0, in a run of `total_steps` steps.
 
-    Raises TrainerError when the run is shorter than the warm-up.
+    After the run it stays at the rate of the last step. A run that ends with its warm-up ends at the peak. Raises TrainerError
+    if the run is shorter than the warm-up.
     """
     warmup = max(warmup_of(schedule, total_steps), 1)
     number = min(step + 1, total_steps)  # counts from 1
@@ -56,8 +56,8 @@ def learning_rate(schedule: ScheduleConfig, step: int, total_steps: int) -> floa
 
 
 def _share_of_peak(schedule: ScheduleConfig, number: int, warmup: int, total_steps: int) -> float:
-    """The rate of step `number`, which counts from 1 and lies behind the warm-up, as a share of the peak."""
-    minimum = schedule.minimum_ratio
+    """Return the rate of step `number`, which counts from 1 and is after the warm-up, as a share of the peak."""
+    minimum: float = schedule.minimum_ratio
     progress = (number - warmup) / (total_steps - warmup)
     match schedule.kind:
         case "cosine":
@@ -71,7 +71,7 @@ def _share_of_peak(schedule: ScheduleConfig, number: int, warmup: int, total_ste
         case "step":
             # Rounded to whole steps, so that 0.29 of 100 steps, 28.999999999999996 in floating point, is 29 steps.
             passed = sum(number > min(round(milestone * total_steps), total_steps - 1) for milestone in schedule.milestones)
-            return minimum ** (passed / len(schedule.milestones))
+            return float(minimum ** (passed / len(schedule.milestones)))
         case "inverse_square_root":
             return max(minimum, math.sqrt(warmup / number))
         case "constant":

@@ -1,7 +1,7 @@
 """One optimizer step: many micro-batches on many ranks, as if they were one batch.
 
-Losses are summed and divided by the number of targets in the whole step, over micro-batches and ranks, known before the
-first backward pass. A mean of micro-batches' means would weigh a target of a padded or masked window more than another's.
+Losses are summed and divided by the number of targets in the whole step, over all micro-batches and ranks, which is known before
+the first backward pass. A mean of the micro-batches' means would give targets of padded or masked windows more weight.
 """
 
 import math
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 
@@ -20,15 +21,18 @@ from trainer.optimization.computation import Computation
 
 @dataclass(frozen=True)
 class StepResult:
-    """What a step did. loss: nats a target, over all ranks. tokens: targets, over all ranks. gradient_norm: before clipping.
-    skipped: whether the parameters were left alone, as loss or gradient was not finite. losses_G: float32, nats a target of
-    each of the step's sequences, over all ranks in their order; NaN for one without targets."""
+    """The figures of a step, over all ranks.
+
+    loss: nats per target. tokens: targets. gradient_norm: before clipping. skipped: whether the step changed nothing, because the
+    loss or gradient was not finite. losses_G: float32, nats per target of each of the step's G sequences, in the order of the
+    ranks; NaN for one without targets.
+    """
 
     loss: float
     tokens: int
     gradient_norm: float
     skipped: bool
-    losses_G: np.ndarray
+    losses_G: npt.NDArray[np.float32]
 
 
 def train_step(
@@ -40,8 +44,10 @@ def train_step(
     computation: Computation,
     parallel: Parallel,
 ) -> StepResult:
-    """One step over this rank's micro-batches. A step with a non-finite loss or gradient on any rank changes no parameter
-    and no moment on any rank."""
+    """Take one step over this rank's micro-batches.
+
+    If the loss or gradient is not finite on any rank, no rank changes its parameters or moments.
+    """
     valid_N = torch.cat([(batch.targets_BT != IGNORE).sum(1) for batch in batches]).to(parallel.device)
     tokens = int(parallel.sum(valid_N.sum()))
     total = torch.zeros(1, device=parallel.device)
@@ -53,12 +59,12 @@ def train_step(
         total += summed.detach()
         sums.append(losses_BT.detach().sum(1))
     gradient_norm = float(parallel.clip(model, clip_norm))
-    # The loss and the rows' own losses travel together: each rank has zeros in place of the others' rows.
+    # One reduction for the loss and the rows' losses: each rank has zeros for the rows of the others.
     losses_G = torch.zeros(parallel.world_size, len(valid_N), device=parallel.device)
     losses_G[parallel.rank] = torch.cat(sums) / valid_N
     figures = parallel.sum(torch.cat([total, losses_G.flatten()])).cpu().numpy()
     loss = float(figures[0]) / tokens
-    # Both numbers are the same on every rank, so that all skip or none does.
+    # Both numbers are equal on all ranks, so all skip or none does.
     skipped = not (math.isfinite(loss) and math.isfinite(gradient_norm))
     if not skipped:
         for group in optimizer.param_groups:

@@ -22,7 +22,7 @@ from trainer.optimization.computation import Computation
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The scores of a split. loss: nats a token. tokens: targets that were scored."""
+    """The scores of a split. loss: nats per token. tokens: targets that were scored."""
 
     source: str
     tokens: int
@@ -33,16 +33,16 @@ class Evaluation:
 
     @classmethod
     def of(cls, source: str, loss: float, tokens: int, size: TextSize) -> "Evaluation":
-        """From the mean loss in nats over `tokens` targets of a split that is `size` large."""
+        """Return the scores for a mean loss in nats over `tokens` targets of a split of the given size."""
         bits = loss / math.log(2) * size.tokens
-        # exp(709) is the largest that fits a float64.
+        # exp(709) is about the largest float64.
         perplexity = math.exp(min(loss, 709))
         return cls(source, tokens, loss, perplexity, bits / size.n_bytes, bits / size.n_characters)
 
 
 @torch.no_grad()
 def mean_loss(model: nn.Module, batches: Iterator[Batch], computation: Computation, parallel: Parallel) -> tuple[float, int]:
-    """The loss in nats a target over the batches of all ranks, and the number of targets. Sums are kept in float64."""
+    """Return the loss in nats per target over the batches of all ranks, and the number of targets. Sums are float64."""
     sums = torch.zeros(2, dtype=torch.float64, device="cpu" if parallel.device.type == "mps" else parallel.device)
     for batch in batches:
         _, losses_BT = computation.loss(model, batch, parallel.device, training=False)
@@ -63,7 +63,7 @@ def evaluate(
     batch_size: int,
     limit: int | None = None,
 ) -> list[Evaluation]:
-    """The scores of each source's `split`, on the same `limit` windows each time (None: all)."""
+    """Return the scores of each source's `split`, on the same `limit` windows each time (None: all)."""
     scores = []
     for name, dataset, own in zip(sources.names, sources.datasets, windows, strict=True):
         batches = validation_batches(own, batch_size, parallel.rank, parallel.world_size, limit)

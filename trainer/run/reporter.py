@@ -11,7 +11,7 @@ from rich.console import Console
 from model.gpt import parameter_count
 from trainer.config import CONFIGURATION_FILE
 from trainer.errors import TrainerError
-from trainer.machine.flops import measured_peak, operations_a_token
+from trainer.machine.flops import measured_peak, operations_per_token
 from trainer.machine.parallel import Parallel
 from trainer.optimization.optimizer import describe, parameter_groups
 from trainer.optimization.step import StepResult
@@ -32,9 +32,9 @@ class Reporter:
         self._run, self._parallel, self._output = run, parallel, Path(run.config.output)
         self._speed = Speed()
         order = run.loader.order
-        self._bytes_a_token = run.sources.bytes_a_token(order)
+        self._bytes_per_token = run.sources.bytes_per_token(order)
         context = min(run.model.config.context_length, run.sources.mean_context())
-        self._operations_a_token = operations_a_token(run.model, context / 2)
+        self._operations_per_token = operations_per_token(run.model, context / 2)
         self._peak = self._measured_peak()
         self._metrics: Metrics | None = None
         self._losses: WindowLosses | None = None
@@ -95,11 +95,11 @@ class Reporter:
         row = {
             **self._row("train"),
             "loss": result.loss,
-            "bits_per_byte": result.loss / math.log(2) / self._bytes_a_token,
+            "bits_per_byte": result.loss / math.log(2) / self._bytes_per_token,
             "learning_rate": rate,
             "gradient_norm": result.gradient_norm,
             "tokens_per_second": speed,
-            "peak_share": speed * self._operations_a_token / (self._peak * self._parallel.world_size),
+            "peak_share": speed * self._operations_per_token / (self._peak * self._parallel.world_size),
             "seconds": seconds,
             "skipped": int(result.skipped),
         }

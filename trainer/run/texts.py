@@ -18,15 +18,15 @@ from trainer.checkpoints.folder import open_checkpoint
 from trainer.errors import TrainerError
 from trainer.machine.device import chosen_device
 
-# Between the loops of the likeliest tokens and the rambling of the whole distribution.
+# Between the repetitions of greedy choice and the incoherence of the whole distribution.
 TEMPERATURE = 0.8
 _REPLACEMENT = "\ufffd"
 
 
 def load(path: Path) -> tuple[GPT, Tokenizer]:
-    """Model and tokenizer of a checkpoint, of a run's newest checkpoint, or of an exported folder.
+    """Load the model and tokenizer of a checkpoint, of a run's newest checkpoint, or of an exported folder.
 
-    Raises TrainerError, ModelError or TokenizerError.
+    Raises TrainerError, ModelError or TokenizerError for folders that are missing, damaged or do not fit together.
     """
     device = chosen_device("auto")
     if (path / CONFIG_FILE).exists():
@@ -36,20 +36,20 @@ def load(path: Path) -> tuple[GPT, Tokenizer]:
         model, tokenizer = load_model(checkpoint, device), load_tokenizer(checkpoint / TOKENIZER_FOLDER)
     if tokenizer.vocabulary_size > model.config.vocabulary_size:
         raise TrainerError(
-            f"{path}: the tokenizer has {tokenizer.vocabulary_size} ids, the model knows {model.config.vocabulary_size}; "
+            f"{path}: the tokenizer has {tokenizer.vocabulary_size} ids, the model {model.config.vocabulary_size}; "
             "they do not belong together, copy the folder again"
         )
     return model, tokenizer
 
 
 def prompt_ids(tokenizer: Tokenizer, prompt: str) -> list[int]:
-    """What the model is given to read. Raises TokenizerError for a text that UTF-8 cannot write."""
+    """Return the ids of the delimiter and the prompt. Raises TokenizerError for text that UTF-8 cannot encode."""
     ids: list[int] = tokenizer.encode_batch([prompt])[0].tolist()
     return [tokenizer.delimiter_id, *ids]
 
 
 def sample_text(model: GPT, tokenizer: Tokenizer, prompt: str, tokens: int, *, seed: int) -> str:
-    """What follows the prompt: up to `tokens` tokens, drawn at the usual temperature."""
+    """Return the text after the prompt: up to `tokens` tokens, drawn at the default temperature."""
     start = prompt_ids(tokenizer, prompt)
     sampling = Sampling(temperature=TEMPERATURE, seed=seed)
     steps = generate(model, [start], tokens, sampling, tokenizer.delimiter_id, tokenizer.vocabulary_size)
@@ -58,26 +58,26 @@ def sample_text(model: GPT, tokenizer: Tokenizer, prompt: str, tokens: int, *, s
 
 
 class TextStream:
-    """Text from ids as they come, in pieces that later ids do not change.
+    """Decodes ids as they come, in pieces of text that later ids do not change.
 
-    A character may be spelled by several tokens of a byte each. While it is unfinished, decoding shows U+FFFD at the end, and
-    nothing is handed out until something else follows.
+    A character may consist of several tokens of a byte each. Until it is complete, decoding gives U+FFFD at the end, and the
+    piece is held back.
     """
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
-        self._told: list[int] = []  # the last ids whose text was handed out: some tokenizers drop a space at a text's start
+        self._returned: list[int] = []  # ids of the last piece: some tokenizers drop a space at the start of a text
         self._held: list[int] = []
 
     def push(self, ids: Sequence[int]) -> str:
-        """What `ids` add to the text."""
+        """Return the text that `ids` add and complete."""
         self._held.extend(ids)
         piece = self.finish()
         if not piece or piece.endswith(_REPLACEMENT):
             return ""
-        self._told, self._held = self._held, []
+        self._returned, self._held = self._held, []
         return piece
 
     def finish(self) -> str:
-        """What is held back."""
-        return self._tokenizer.decode(self._told + self._held)[len(self._tokenizer.decode(self._told)) :]
+        """Return the text that was held back."""
+        return self._tokenizer.decode(self._returned + self._held)[len(self._tokenizer.decode(self._returned)) :]

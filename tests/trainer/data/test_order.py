@@ -1,4 +1,4 @@
-"""The order of the data: which source, which window, which epoch; whatever the number of ranks."""
+"""The order of the data: source, window and epoch of each sequence, whatever the number of ranks."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ def hamilton(weights: Sequence[float], block: int) -> list[int]:
 
 
 def restated(sources: Sequence[Dataset], seed: int, block: int, stop: int) -> list[Place]:
-    """The mixture told from its beginning: each source hands out its shuffled epochs, one window after the other."""
+    """The mixture from its beginning: each source hands out its shuffled epochs, one window after the other."""
     counts = hamilton([source.weight for source in sources], block)
     owners = [index for index, count in enumerate(counts) for _ in range(count)]
     handed_out = [0] * len(sources)
@@ -47,7 +47,7 @@ def restated(sources: Sequence[Dataset], seed: int, block: int, stop: int) -> li
 
 @st.composite
 def mixtures(draw: st.DrawFn) -> list[Dataset]:
-    """Two to four sources whose weights leave a place for each in a block of 32."""
+    """Two to four sources whose weights leave a position for each in a block of 32."""
     count = draw(st.integers(2, 4))
     windows = draw(st.lists(st.integers(1, 40), min_size=count, max_size=count))
     weights = draw(st.lists(st.floats(1, 8), min_size=count, max_size=count))
@@ -131,7 +131,7 @@ def test_a_stretch_does_not_depend_on_where_it_is_begun() -> None:
 
 
 def test_seeds_sources_and_epochs_do_not_collide() -> None:
-    """Neither seed 1, epoch 2 = seed 2, epoch 1 nor source 0 = source 1: 12 shuffles of the same size, all different."""
+    """12 shuffles of the same size are all different, also for seed 1, epoch 2 and seed 2, epoch 1, or two sources."""
     seen: set[tuple[int, ...]] = set()
     for seed in range(3):
         order = Order([Dataset("a", 50, 1), Dataset("b", 50, 1)], seed, block=50)
@@ -148,7 +148,7 @@ def test_the_order_does_not_depend_on_the_names_of_the_sources() -> None:
 
 
 def test_the_order_never_changes() -> None:
-    """A run that was begun with another version of the program must go on in the same order."""
+    """A run started with another version of the program must resume in the same order."""
     one = Order([Dataset("a", 1000, 1)], seed=42)
     assert one.many(2998, 3004)[1].tolist() == [528, 758, 399, 639, 693, 287]
     mixed = Order([Dataset("a", 1000, 3), Dataset("b", 10, 1)], seed=42)
@@ -163,7 +163,7 @@ def test_the_order_never_changes() -> None:
 
 
 def enumerated(order: Order, source: int, windows: Sequence[int], start: int, stop: int) -> list[tuple[int, int]]:
-    """(row, sequence) of every sequence in the range that is one of `windows`, by looking at each."""
+    """(row, sequence) of every sequence in the range that is one of `windows`, by enumeration."""
     told = zip(range(start, stop), places(order, start, stop), strict=True)
     return [(windows.index(p.window), g) for g, p in told if p.source == source and p.window in windows]
 
@@ -173,7 +173,7 @@ def enumerated(order: Order, source: int, windows: Sequence[int], start: int, st
 def test_the_places_of_windows_are_those_that_a_look_at_every_sequence_finds(
     sources: list[Dataset], shuffled: bool, seed: int, start: int, length: int
 ) -> None:
-    """Over several epochs, of one set or of a mixture, from anywhere to anywhere, also within a block."""
+    """Over several epochs, of one set or of a mixture, for any range, also within a block."""
     if shuffled:
         sources = [Dataset(source.name, source.windows, float(source.windows)) for source in sources]
     order = Order(sources, seed, block=32)

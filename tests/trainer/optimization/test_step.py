@@ -15,7 +15,7 @@ from trainer.data.loader import Batch
 from trainer.machine.parallel import Parallel
 from trainer.optimization.computation import Computation, dropout_keys
 from trainer.optimization.optimizer import adamw
-from trainer.optimization.step import train_step
+from trainer.optimization.step import StepResult, train_step
 
 CONFIG = ModelConfig(
     vocabulary_size=40,
@@ -41,8 +41,8 @@ def batch_of(sequences: range) -> Batch:
         targets = np.where(generator.random(12) < 0.2 * (g % 4), IGNORE, tokens[1:])
         starts = np.where(np.arange(12) < 1 + g % 11, 0, 1 + g % 11)
         rows.append((tokens[:-1], targets, starts))
-    inputs, targets, starts = (torch.from_numpy(np.stack(column)) for column in zip(*rows, strict=True))
-    return Batch(inputs, targets, starts.int(), np.array(sequences), np.zeros(len(sequences), np.int64))
+    inputs_BT, targets_BT, starts_BT = (torch.from_numpy(np.stack(column)) for column in zip(*rows, strict=True))
+    return Batch(inputs_BT, targets_BT, starts_BT.int(), np.array(sequences), np.zeros(len(sequences), np.int64))
 
 
 def new_model() -> GPT:
@@ -51,25 +51,26 @@ def new_model() -> GPT:
     return model
 
 
-def gradients_of_step(model: GPT, micro_batch: int) -> tuple[dict[str, torch.Tensor], float]:
-    """The gradients with which a step of sequences 0 to 7 meets its optimizer, and its loss."""
+def gradients_of_step(model: GPT, micro_batch: int) -> tuple[dict[str, torch.Tensor], StepResult]:
+    """The gradients of a step over sequences 0 to 7, as its optimizer gets them, and the step's result."""
     batches = [batch_of(range(start, start + micro_batch)) for start in range(0, 8, micro_batch)]
     seen: dict[str, torch.Tensor] = {}
 
-    class Recorder(torch.optim.SGD):
-        def step(self, closure: object = None) -> None:
-            seen.update({name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None})
+    def record(*_: object) -> None:
+        seen.update({name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None})
 
-    result = train_step(model, batches, Recorder(model.parameters()), 0.1, 1e9, COMPUTATION, PARALLEL)
-    return seen, result.loss
+    optimizer = torch.optim.SGD(model.parameters())
+    optimizer.register_step_pre_hook(record)
+    result = train_step(model, batches, optimizer, 0.1, 1e9, COMPUTATION, PARALLEL)
+    return seen, result
 
 
 def test_accumulation_changes_no_gradient_and_no_loss() -> None:
-    whole, loss = gradients_of_step(new_model(), 8)
+    whole, result = gradients_of_step(new_model(), 8)
     assert len(whole) == len(list(new_model().parameters()))
     for micro_batch in (4, 1):
-        parts, partial_loss = gradients_of_step(new_model(), micro_batch)
-        assert partial_loss == pytest.approx(loss, abs=1e-6)
+        parts, partial = gradients_of_step(new_model(), micro_batch)
+        assert partial.loss == pytest.approx(result.loss, abs=1e-6)
         for name, gradient in whole.items():
             assert float((parts[name] - gradient).abs().max()) < 1e-6, name
 
