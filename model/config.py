@@ -30,15 +30,11 @@ class ModelConfig(BaseModel):
     positions: Literal["learned", "rotary"] = "rotary"
     rotary_base: float = Field(10_000.0, gt=1, description="the longest rotary wave is 2 pi times this (RoFormer, 3.2.2)")
     feed_forward: Literal["gelu", "swiglu"] = "swiglu"
-    query_key_norm: bool = Field(
-        False, description="normalize each head's queries and keys, so that logits do not grow"
-    )
+    query_key_norm: bool = Field(False, description="normalize each head's queries and keys, so that logits do not grow")
     query_key_value_bias: bool = False
     projection_bias: bool = Field(False, description="a bias in attention's output and in the feed-forward network")
     tie_embeddings: bool = Field(True, description="the output matrix is the token embedding")
-    dropout: float = Field(
-        0.0, ge=0, lt=1, description="dropout of embeddings, attention weights and residual branches"
-    )
+    dropout: float = Field(0.0, ge=0, lt=1, description="dropout of embeddings, attention weights and residual branches")
 
     @model_validator(mode="after")
     def _heads_divide(self) -> Self:

@@ -31,9 +31,7 @@ class ShardsConfig(Config):
     """A folder of token shards to train on: `DIR` or `DIR:WEIGHT` on the command line."""
 
     path: str = Field(min_length=1)
-    weight: float | None = Field(
-        None, gt=0, description="share of the training tokens, relative to the other weights"
-    )
+    weight: float | None = Field(None, gt=0, description="share of the training tokens, relative to the other weights")
     max_epochs: float | None = Field(None, gt=0, description="refuse runs that would pass over the folder more often")
 
     @model_validator(mode="before")
@@ -88,9 +86,7 @@ class PretrainConfig(Config):
     )
     output: str = Field("runs/default", description="folder of the run, for checkpoints, metrics, loss curve and samples")
 
-    model: str = Field(
-        "modern-1m", description=f"preset, or YAML file of a model configuration; presets: {', '.join(PRESETS)}"
-    )
+    model: str = Field("modern-1m", description=f"preset, or YAML file of a model configuration; presets: {', '.join(PRESETS)}")
     start_from: str | None = Field(
         None, description="checkpoint, run or Hugging Face folder whose weights the run starts from, instead of a preset"
     )
@@ -121,12 +117,8 @@ class PretrainConfig(Config):
     precision: PrecisionName = Field(
         "auto", description="precision of matrix products; auto: bf16 on GPUs that support it and CPUs with AMX, else fp32"
     )
-    compile: bool | None = Field(
-        None, description="torch.compile the blocks, which takes a minute; default: on GPUs only"
-    )
-    strategy: Strategy = Field(
-        "ddp", description="under torchrun: the whole model on each rank, or sharded over ranks"
-    )
+    compile: bool | None = Field(None, description="torch.compile the blocks, which takes a minute; default: on GPUs only")
+    strategy: Strategy = Field("ddp", description="under torchrun: the whole model on each rank, or sharded over ranks")
 
     log_every: int = Field(1, ge=1, description="steps between rows of metrics.jsonl")
     validate_every: int = Field(100, ge=0, description="steps between validations, with one more at the end; 0: none")
@@ -140,9 +132,7 @@ class PretrainConfig(Config):
     keep_last: int = Field(2, ge=1, description="newest checkpoints to keep, besides the best by validation")
     keep_every: int | None = Field(None, ge=1, description="also keep every checkpoint whose step is a multiple of this")
     early_stopping: int | None = Field(None, ge=1, description="stop after this many validations without a new best")
-    skipped_steps: int = Field(
-        10, ge=1, description="stop after this many steps in a row without a finite loss and gradient"
-    )
+    skipped_steps: int = Field(10, ge=1, description="stop after this many steps in a row without a finite loss and gradient")
     tensorboard: bool = Field(False, description="write TensorBoard files to the run's folder")
     wandb_project: str | None = Field(None, description="project of Weights & Biases to report to")
 

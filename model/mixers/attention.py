@@ -3,8 +3,6 @@
 Shapes: B sequences, T tokens of a window, H query heads, G key-value heads, D numbers of a head.
 """
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -26,8 +24,8 @@ def attend(
     if documents.method == "loop":
         if torch.compiler.is_compiling():
             # The loop's shapes depend on the data: the compiler would build a program for each batch.
-            eager: Callable[[Tensor, Tensor, Tensor, tuple[int, ...]], Tensor] = torch.compiler.disable(_attend_in_loop)
-            return eager(q_BTHD, k_BTGD, v_BTGD, documents.lengths)
+            o_BTHD: Tensor = torch.compiler.disable(_attend_in_loop)(q_BTHD, k_BTGD, v_BTGD, documents.lengths)
+            return o_BTHD
         return _attend_in_loop(q_BTHD, k_BTGD, v_BTGD, documents.lengths)
     if documents.method in ("varlen", "flex"):
         # The compiler behind these takes seconds to import, which no CPU run should wait for.

@@ -178,7 +178,7 @@ def test_a_full_disk_leaves_the_earlier_export_and_nothing_else(run: Path, tmp_p
 def test_a_killed_export_leaves_nothing_that_looks_like_one(run: Path, tmp_path: Path) -> None:
     target = tmp_path / "exported"
 
-    def kill(*arguments: object) -> None:
+    def kill(*_: object) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
     with pytest.MonkeyPatch.context() as patched:

@@ -1,4 +1,4 @@
-"""Scores that do not depend on how they are computed, against a plain restatement."""
+"""The command that scores a checkpoint."""
 
 import itertools
 import json

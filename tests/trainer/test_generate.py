@@ -1,4 +1,4 @@
-"""The command that writes text, and the pieces in which text is handed out."""
+"""The command that continues a prompt."""
 
 import itertools
 import os
@@ -23,7 +23,7 @@ from tests.model.test_gpt import TINY
 from trainer.generate import main
 from trainer.run.texts import TEMPERATURE, TextStream, prompt_ids, sample_text
 
-# More ids than any of the tokenizers has: those may never be generated.
+# More ids than any of the tokenizers has; the others must never be generated.
 CONFIG = TINY.model_copy(update={"vocabulary_size": 600, "context_length": 64})
 PROMPT = "吾輩は猫"
 
@@ -35,14 +35,14 @@ def tokenizer() -> Tokenizer:
 
 @pytest.fixture(scope="module")
 def model() -> GPT:
-    """Its output matrix is its own: an untrained model with a tied one repeats what it reads."""
+    """A model with a separate output matrix: untrained models with a tied one repeat what they read."""
     torch.manual_seed(0)
     return GPT(CONFIG.model_copy(update={"tie_embeddings": False}))
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory, model: GPT, tokenizer: Tokenizer) -> Path:
-    """A run with one checkpoint; tests must not change it."""
+    """A run with one checkpoint, which tests must not change."""
     run = tmp_path_factory.mktemp("runs") / "small"
     write_checkpoint(run, model, tokenizer)
     return run
@@ -53,7 +53,7 @@ def invoke(*arguments: object, standard_input: str | bytes | None = None) -> Res
 
 
 def continued(model: GPT, tokenizer: Tokenizer, prompt: str, tokens: int, sampling: Sampling, rows: int = 1) -> list[str]:
-    """Prompt and what follows, of each row, decoded at once."""
+    """The prompt and its continuation, for each row, decoded at once."""
     start = prompt_ids(tokenizer, prompt)
     texts = [list(start) for _ in range(rows)]
     for step in generate(model, [start] * rows, tokens, sampling, tokenizer.delimiter_id, tokenizer.vocabulary_size):
@@ -152,7 +152,7 @@ def test_a_character_of_several_bytes_is_shown_when_its_last_byte_has_come() -> 
 def test_an_interrupt_ends_quietly_after_what_was_written(run: Path) -> None:
     timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
-    # Greedy choice goes round in a circle, so the text does not end before the interrupt.
+    # Greedy choice loops, so the text does not end before the interrupt.
     result = invoke(run, "--prompt", PROMPT, "--tokens", 1_000_000, "--temperature", 0)
     timer.join()
     assert result.exit_code == 130

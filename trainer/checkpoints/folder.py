@@ -156,7 +156,7 @@ def retain(run: Path, keep_last: int, report: Callable[[str], None]) -> list[Pat
         report(f"{damage}; no older checkpoint is deleted while the newest is damaged")
         return []
     except OSError as error:
-        raise TrainerError(f"{run / _FOLDER}: old checkpoints cannot be deleted ({error}); check the folder's permissions") from error
+        raise TrainerError(f"{run / _FOLDER}: old checkpoints cannot be deleted ({error}); check permissions") from error
     return doomed
 
 

@@ -7,7 +7,6 @@ import time
 
 import torch
 
-from model.config import ModelConfig
 from model.gpt import GPT, parameter_count
 
 
@@ -17,7 +16,7 @@ def operations_per_token(model: GPT, mean_context: float) -> float:
     Six per multiplied parameter (two forward, four backward: Kaplan et al. 2020, 2.1), which includes the output matrix but not
     the embedding, which is looked up; and 12 x layers x width for each of the `mean_context` tokens attended to on average.
     """
-    config: ModelConfig = model.config
+    config = model.config
     matrices = parameter_count(model, embeddings=False) + config.vocabulary_size * config.width
     return 6 * matrices + 12 * config.layers * config.width * mean_context
 

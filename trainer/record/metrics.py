@@ -67,7 +67,7 @@ class Metrics:
         self.path = run / METRICS_FILE
         kept = self.path.stat().st_size if self.path.exists() else 0
         if resumed_step is None and kept:
-            raise TrainerError(f"{self.path} belongs to another run; choose another --output, or use --resume to continue that run")
+            raise TrainerError(f"{self.path} belongs to another run; choose another --output, or --resume to continue it")
         # Before the file is changed, so that a missing package loses nothing.
         self._tensorboard = _open_tensorboard(run, resumed_step) if tensorboard else None
         self._wandb = _open_wandb(run, wandb_project) if wandb_project is not None else None

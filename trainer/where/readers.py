@@ -1,4 +1,4 @@
-"""Which training runs have read documents, for people who take those documents down."""
+"""Which training runs have read documents that are being taken down."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +8,7 @@ from trainer.where.trained_run import runs_that_saw
 
 
 def training_text(runs: Sequence[Path], doc_ids: Sequence[str]) -> str:
-    """Which of the training runs have read any of the documents, a line a run."""
+    """Return one line per training run: whether it has read any of the documents, and in which steps."""
     lines = []
     for folder in runs:
         try:
@@ -22,4 +22,4 @@ def training_text(runs: Sequence[Path], doc_ids: Sequence[str]) -> str:
             lines.append(f"training run {folder}: has read {len(read):,} of them, in steps {first:,} to {last:,}")
         else:
             lines.append(f"training run {folder}: has read none of them" + (f", and would read {len(seen):,}" if seen else ""))
-    return "\n".join(lines) or "no training run was asked whether it has read them; name the runs with --runs"
+    return "\n".join(lines) or "no training run was checked; give the runs that may have read them with --runs"

@@ -1,4 +1,4 @@
-"""Generation against plain restatements that compute everything anew for each token."""
+"""Generation, compared with plain restatements that compute everything anew for each token."""
 
 import itertools
 from collections import Counter
@@ -26,7 +26,7 @@ FAMILIES = pytest.mark.parametrize("config", [TINY, TINY_GPT2], ids=["modern", "
 
 
 def lively(config: ModelConfig) -> GPT:
-    """A model whose next token depends visibly on all before it; initial values give nearly uniform guesses."""
+    """A model whose next token depends clearly on all earlier ones; initial values give nearly uniform probabilities."""
     model = GPT(config)
     generator = torch.Generator().manual_seed(3)
     with torch.no_grad():
@@ -37,7 +37,7 @@ def lively(config: ModelConfig) -> GPT:
 
 
 def rows_of(steps: list[list[int | None]]) -> list[list[int]]:
-    """The ids of each row, after a check that nothing follows an end."""
+    """The ids of each row, after a check that nothing follows its end."""
     rows = []
     for row in zip(*steps, strict=True):
         ids = [token for token in row if token is not None]
@@ -72,7 +72,7 @@ def generated_plainly(model: GPT, prompt: list[int], row: int, count: int, sampl
 def test_a_batch_with_a_cache_equals_single_rows_computed_anew(
     config: ModelConfig, sampling: Sampling, stop_id: int | None
 ) -> None:
-    # The context of 16 is full twice on the way: what happens then is tested with the rest.
+    # The context of 16 fills up twice, which is tested along.
     model = lively(config)
     rows = rows_of(list(generate(model, PROMPTS, 26, sampling, stop_id)))
     for row, prompt in enumerate(PROMPTS):
@@ -130,7 +130,7 @@ def test_ids_beyond_the_vocabulary_are_never_generated(config: ModelConfig) -> N
 
 
 def every_text(model: GPT, prompt: list[int], count: int, stop_id: int, penalty: float) -> list[tuple[list[int], float]]:
-    """All continuations of up to `count` tokens with their scores, the best first."""
+    """All continuations of up to `count` tokens with their scores, best first."""
     found = []
 
     def extend(ids: list[int], total: float) -> None:

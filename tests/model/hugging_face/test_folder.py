@@ -1,7 +1,7 @@
 """Hugging Face folders in both directions, compared with transformers itself."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +96,7 @@ def test_a_tied_head_is_a_flag_and_no_tensor(tied: bool, tmp_path: Path) -> None
 
 SMALL: dict[str, Any] = {"vocab_size": 50, "bos_token_id": 0, "eos_token_id": 0}
 SMALL_LLAMA = SMALL | {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4}
-THEIRS = {
+THEIRS: dict[str, Callable[[], transformers.PretrainedConfig]] = {
     "gpt2": lambda: transformers.GPT2Config(**SMALL, n_positions=16, n_embd=32, n_layer=2, n_head=4, attn_pdrop=0.0),
     "llama": lambda: transformers.LlamaConfig(
         **SMALL_LLAMA,

@@ -1,4 +1,4 @@
-"""The ways of attention against the plainest one."""
+"""The methods of attention, compared with the plain mask."""
 
 import itertools
 
@@ -86,7 +86,7 @@ def test_with_dropout_weights_are_those_without_masked_and_scaled() -> None:
     q, k, v = (torch.randn(1, 24, heads, 8, generator=generator) for heads in (4, 2, 2))
     documents = Documents.of(starts_BT, "loop")
     key_B = torch.tensor([5], dtype=torch.int32)
-    # Averaged over many masks, dropout changes nothing.
+    # On average over many masks, dropout changes nothing.
     mean = torch.stack([attend(q, k, v, documents, 0.2, key_B + i) for i in range(400)]).mean(0)
     plain = attend(q, k, v, documents)
     torch.testing.assert_close(mean, plain, rtol=0, atol=0.25)

@@ -166,7 +166,7 @@ def test_when_no_checkpoint_is_whole_the_error_names_what_is_wrong_with_each(tmp
     truncate(save(tmp_path, 1).path / "model")
     flip(save(tmp_path, 2).path / "model")
     lines: list[str] = []
-    with pytest.raises(TrainerError, match=r"all .* are damaged: .*2/model: has changed.*; .*1/model: 7 bytes, not 8; restore one"):
+    with pytest.raises(TrainerError, match=r"all .* are damaged: .*2/model: has changed.*1/model: 7 bytes, not 8; restore one"):
         newest(tmp_path, lines.append)
     assert len(lines) == 2
 

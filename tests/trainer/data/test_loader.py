@@ -192,7 +192,7 @@ class Watched(Windows):
         super().__init__(split, length)
         self.enough = threading.Event()
 
-    def fill(self, *arguments: np.ndarray) -> None:
+    def fill(self, *arguments: npt.NDArray[Any]) -> None:
         self.reads += 1
         if self.reads == self.breaks_at:
             raise OSError("the disk is gone")

@@ -27,5 +27,5 @@ def test_a_cpu_computes_in_bf16_where_it_has_tiles_for_it(tiles: bool, monkeypat
 
 @pytest.mark.parametrize("supported", [True, False])
 def test_a_gpu_computes_in_bf16_where_it_has_it(supported: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: supported)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: supported)
     assert chosen_precision("auto", torch.device("cuda")) == (torch.bfloat16 if supported else torch.float32)

@@ -137,7 +137,7 @@ def adamw_written_out(value: float, gradients: list[float], rates: list[float], 
 
 
 def test_without_a_gradient_a_matrix_shrinks_by_rate_times_decay_and_a_vector_stays() -> None:
-    # Decay that went through the moments would be rescaled by them, to a step of about the learning rate.
+    # Decay through the moments would be rescaled by them to a step of about the learning rate.
     model = Tied().double()
     before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
     optimizer = adamw(model, 0.01, weight_decay=0.5)

@@ -1,4 +1,4 @@
-"""One step against the whole batch at once, and what a broken number does to it."""
+"""One step, compared with the whole batch at once, and steps with numbers that are not finite."""
 
 import copy
 import math
@@ -33,7 +33,7 @@ PARALLEL = Parallel("ddp", "cpu")
 
 
 def batch_of(sequences: range) -> Batch:
-    """Windows that differ, with documents, and with targets missing in an uneven way."""
+    """Different windows, with documents and an uneven number of missing targets."""
     rows = []
     for g in sequences:
         generator = np.random.default_rng(g)
@@ -87,7 +87,7 @@ def test_the_loss_is_the_mean_over_all_targets_of_the_step() -> None:
 
 
 def test_each_sequence_has_its_own_loss_whatever_the_way_that_the_step_is_cut() -> None:
-    """In the order of the sequences, and NaN for a row beyond the end of the run, which has no targets."""
+    """In the order of the sequences, with NaN for a row beyond the end of the run, which has no targets."""
     batches = [batch_of(range(0, 3)), batch_of(range(3, 8))]
     batches[1].targets_BT[4] = IGNORE
     expected = []

@@ -1,4 +1,4 @@
-"""Real signals ask for a stop, a run of skipped steps ends with advice, and patience is counted as it says."""
+"""Real signals request a stop, consecutive skipped steps end with advice, and patience counts validations."""
 
 import json
 import os
@@ -38,7 +38,7 @@ def test_only_a_second_sigint_interrupts_at_once(others: list[signal.Signals]) -
 def test_signals_do_again_what_they_did_before_when_the_block_ends_or_fails() -> None:
     heard: list[int] = []
     former = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    signal.signal(signal.SIGTERM, lambda number, frame: heard.append(number))
+    signal.signal(signal.SIGTERM, lambda number, _: heard.append(number))
     try:
         with pytest.raises(KeyboardInterrupt), StopSignal():
             raise KeyboardInterrupt

@@ -120,7 +120,7 @@ def test_a_killed_run_leaves_whole_lines_and_at_most_one_torn(tmp_path: Path) ->
 def test_another_run_is_not_written_over(tmp_path: Path) -> None:
     with opened(tmp_path) as metrics:
         metrics.write(train_row(1))
-    with pytest.raises(TrainerError, match=r"metrics\.jsonl belongs to another run; choose another --output, or use --resume"):
+    with pytest.raises(TrainerError, match=r"metrics\.jsonl belongs to another run; choose another --output, or --resume"):
         opened(tmp_path)
     assert read_metrics(tmp_path) == [train_row(1)]
 
