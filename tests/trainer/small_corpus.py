@@ -54,7 +54,7 @@ def doc_id_of(url: str) -> str:
 
 
 def write_corpus(folder: Path, host: str, pages: int, shards: int, validation: int) -> SmallCorpus:
-    """Write a corpus of `pages` pages of different lengths, `validation` of them for validation, the others in `shards` shards."""
+    """Write a corpus of `pages` pages of different lengths, `validation` of them held out, the others in `shards` shards."""
     urls = {doc_id_of(f"https://{host}/{page}"): f"https://{host}/{page}" for page in range(pages)}
     texts = {
         doc_id_of(f"https://{host}/{page}"): "猫" * (page % 5) + f"{host}の{page}。" * (1 + page % 7) for page in range(pages)
@@ -87,7 +87,7 @@ def _write_shard(path: Path, corpus: SmallCorpus, doc_ids: Sequence[str], meta: 
 
 
 def _write_ledger(folder: Path, urls: Mapping[str, str], twin: str, of: str) -> None:
-    """Write the ledger and its tables: all pages passed the first stage; dedup dropped `twin` for `of`, quality dropped `short`."""
+    """Write the ledger and its tables: all pages passed the first stage, dedup dropped `twin` for `of`, quality `short`."""
     ids = list(urls)
     places: Columns = {
         "doc_id": ids,

@@ -1,31 +1,22 @@
 """The command that continues a prompt."""
 
-import itertools
 import os
 import signal
 import threading
 from pathlib import Path
 
 import pytest
-import torch
 from click.testing import CliRunner, Result
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from model.export import export_checkpoint
 from model.generation.beam_search import beam_search
-from model.generation.generate import generate
 from model.generation.sampling import Sampling
 from model.gpt import GPT
 from pipeline.tokens.tokenizer import Tokenizer
-from tests.model.checkpoint_folders import TOKENIZERS, small_tokenizer, write_checkpoint
-from tests.model.test_gpt import TINY
+from tests.model.checkpoint_folders import small_tokenizer, write_checkpoint
+from tests.trainer.run.test_texts import CONFIG, PROMPT, STREAMED, continued, untrained_model
 from trainer.generate import main
-from trainer.run.texts import TEMPERATURE, TextStream, prompt_ids, sample_text
-
-# More ids than any of the tokenizers has; the others must never be generated.
-CONFIG = TINY.model_copy(update={"vocabulary_size": 600, "context_length": 64})
-PROMPT = "吾輩は猫"
+from trainer.run.texts import TEMPERATURE, prompt_ids
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +26,7 @@ def tokenizer() -> Tokenizer:
 
 @pytest.fixture(scope="module")
 def model() -> GPT:
-    """A model with a separate output matrix: untrained models with a tied one repeat what they read."""
-    torch.manual_seed(0)
-    return GPT(CONFIG.model_copy(update={"tie_embeddings": False}))
+    return untrained_model()
 
 
 @pytest.fixture(scope="module")
@@ -50,16 +39,6 @@ def run(tmp_path_factory: pytest.TempPathFactory, model: GPT, tokenizer: Tokeniz
 
 def invoke(*arguments: object, standard_input: str | bytes | None = None) -> Result:
     return CliRunner().invoke(main, [str(argument) for argument in arguments], input=standard_input)
-
-
-def continued(model: GPT, tokenizer: Tokenizer, prompt: str, tokens: int, sampling: Sampling, rows: int = 1) -> list[str]:
-    """The prompt and its continuation, for each row, decoded at once."""
-    start = prompt_ids(tokenizer, prompt)
-    texts = [list(start) for _ in range(rows)]
-    for step in generate(model, [start] * rows, tokens, sampling, tokenizer.delimiter_id, tokenizer.vocabulary_size):
-        for text, token in zip(texts, step, strict=True):
-            text.extend([] if token is None else [token])
-    return [tokenizer.decode(text) for text in texts]
 
 
 def test_the_text_is_the_prompt_and_what_the_model_says_next(run: Path, model: GPT, tokenizer: Tokenizer) -> None:
@@ -109,41 +88,6 @@ def test_beams_give_the_best_texts_first(run: Path, model: GPT, tokenizer: Token
     expected = [tokenizer.decode([*start, *ids]) for ids, _ in found[:2]]
     result = invoke(run, "--prompt", PROMPT, "--tokens", 10, "--beams", 4, "--samples", 2)
     assert result.output == "\n\n".join(expected) + "\n"
-
-
-def test_a_sample_for_a_training_run_is_what_follows_the_prompt(model: GPT, tokenizer: Tokenizer) -> None:
-    whole = continued(model, tokenizer, PROMPT, 25, Sampling(temperature=TEMPERATURE, seed=7))[0]
-    assert PROMPT + sample_text(model, tokenizer, PROMPT, 25, seed=7) == whole
-    assert model.head_VE.requires_grad
-    assert model.head_VE.grad is None
-
-
-# Streaming
-
-STREAMED = {kind: small_tokenizer(kind) for kind in TOKENIZERS}
-
-
-@settings(max_examples=100, deadline=None)
-@given(st.sampled_from(TOKENIZERS), st.data())
-def test_streamed_text_is_the_whole_text_and_nothing_shown_ever_changes(kind: str, data: st.DataObject) -> None:
-    tokenizer = STREAMED[kind]
-    any_ids = st.lists(st.integers(0, tokenizer.vocabulary_size - 1), max_size=12)
-    of_a_text = st.text("猫 a\ufffd😀é\n", max_size=6).map(lambda text: tokenizer.encode_batch([text])[0].tolist())
-    ids = list(itertools.chain(*data.draw(st.lists(any_ids | of_a_text, max_size=4))))
-    start = data.draw(st.integers(0, len(ids)))
-    stream, shown = TextStream(tokenizer), ""
-    for piece in (ids[:start], *([token] for token in ids[start:])):
-        shown += stream.push(piece)
-        assert tokenizer.decode(ids).startswith(shown)
-    assert shown + stream.finish() == tokenizer.decode(ids)
-
-
-def test_a_character_of_several_bytes_is_shown_when_its_last_byte_has_come() -> None:
-    tokenizer = STREAMED["bytes"]
-    stream = TextStream(tokenizer)
-    assert [stream.push([byte]) for byte in "a猫b".encode()] == ["a", "", "", "猫", "b"]
-    assert stream.push([0xE7]) == ""
-    assert stream.finish() == "\ufffd"
 
 
 # Ends and errors

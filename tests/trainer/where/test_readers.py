@@ -1,6 +1,7 @@
 """After take-downs, a run's answers are those of before, with the pages taken down since marked."""
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from tests.trainer.test_pretrain import SHAPE
 from tests.trainer.where.test_answers import ask, objects, refused
 from trainer import pretrain
 from trainer.record.metrics import METRICS_FILE, read_metrics
+from trainer.where.readers import training_text
 from trainer.where.trained_run import runs_that_saw
 
 QUIET = ("--validate-every", "0", "--sample-every", "0")
@@ -103,6 +105,8 @@ def test_a_run_is_told_as_before_after_two_take_downs_and_after_one_was_taken_ba
     first, second = case.pages
     before = TokenDataset.open(case.corpus / "tokens").fingerprint
     seen = runs_that_saw([case.run], [first["doc_id"], second["doc_id"]])
+    text = training_text([case.run], [first["doc_id"], second["doc_id"]])
+    assert re.fullmatch(rf"training run {case.run}: has read 2 of them, in steps \d to \d", text)
     windows = [window for answer in case.answers.values() for window in answer]
     documents = [document for window in windows for document in window.get("documents", [window])]
     of_host = {document["doc_id"] for document in documents if document.get("host") == second["host"]}
@@ -117,9 +121,16 @@ def test_a_run_is_told_as_before_after_two_take_downs_and_after_one_was_taken_ba
         assert not taken & doc_ids_in_shards(case.corpus)
         assert without_time(answers_of(case.run, case.pages)) == expected(case.answers, taken)
     assert runs_that_saw([case.run], [first["doc_id"], second["doc_id"]]) == seen
+    assert training_text([case.run], [first["doc_id"], second["doc_id"]]) == text
     # The text for people has no control characters.
     requested = objects(case.run, "--doc", second["doc_id"])[0]["taken_down"]["requested"][:10]
     told = f", taken down since ({requested}: asked by [2J its author)"
     assert told in ask(case.run, "--doc", second["doc_id"]).stdout
     (case.corpus / "tokens/earlier").rename(case.corpus / "away")
     assert "has other tokens now" in refused(case.run, "--doc", second["doc_id"])
+
+
+def test_runs_that_read_nothing_or_cannot_be_asked_have_a_line_too(case: Case, tmp_path: Path) -> None:
+    assert training_text([case.run], ["0" * 32]) == f"training run {case.run}: has read none of them"
+    assert training_text([tmp_path], ["0" * 32]).startswith(f"training run {tmp_path}: cannot tell: ")
+    assert "give the runs that may have read them with --runs" in training_text([], ["0" * 32])
