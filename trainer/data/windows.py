@@ -127,6 +127,35 @@ class Windows:
 
 
 @numba.njit(cache=True, nogil=True)
+def _read(
+    descriptors_S: npt.NDArray[np.int32],
+    first_bytes_S: npt.NDArray[np.int64],
+    first_tokens_S: npt.NDArray[np.int64],
+    position: int,
+    tokens: npt.NDArray[Any],
+) -> bool:
+    """Read the tokens from `position` on into `tokens`, across shards; return whether all could be read."""
+    size = tokens.itemsize
+    shard, after = 0, len(descriptors_S)
+    while after - shard > 1:
+        middle = (shard + after) // 2
+        if first_tokens_S[middle] <= position:
+            shard = middle
+        else:
+            after = middle
+    found = 0
+    while found < len(tokens):
+        low = position + found
+        count = min(len(tokens) - found, first_tokens_S[shard + 1] - low)
+        offset = first_bytes_S[shard] + (low - first_tokens_S[shard]) * size
+        if _pread(descriptors_S[shard], tokens[found:].ctypes, count * size, offset) != count * size:
+            return False
+        found += count
+        shard += 1
+    return True
+
+
+@numba.njit(cache=True, nogil=True)
 def _fill(
     rows_N: npt.NDArray[np.int64],
     indices_N: npt.NDArray[np.int64],
@@ -148,7 +177,6 @@ def _fill(
     padding and ignore are arguments because compiled code is reused when a constant of another file changes.
     """
     length = inputs_RT.shape[1]
-    size = tokens.itemsize
     end = first_tokens_S[-1]
     windows = (end - 2) // length + 1
     for n in range(done, len(indices_N)):
@@ -156,22 +184,8 @@ def _fill(
             return n
         position = indices_N[n] * length
         wanted = min(length + 1, end - position)
-        found = 0
-        shard, behind = 0, len(descriptors_S)
-        while behind - shard > 1:
-            middle = (shard + behind) // 2
-            if first_tokens_S[middle] <= position:
-                shard = middle
-            else:
-                behind = middle
-        while found < wanted:
-            low = position + found
-            count = min(wanted - found, first_tokens_S[shard + 1] - low)
-            offset = first_bytes_S[shard] + (low - first_tokens_S[shard]) * size
-            if _pread(descriptors_S[shard], tokens[found:].ctypes, count * size, offset) != count * size:
-                return n
-            found += count
-            shard += 1
+        if not _read(descriptors_S, first_bytes_S, first_tokens_S, position, tokens[:wanted]):
+            return n
         inputs_T, targets_T, starts_T = inputs_RT[rows_N[n]], targets_RT[rows_N[n]], starts_RT[rows_N[n]]
         targets = wanted - 1
         for t in range(targets):

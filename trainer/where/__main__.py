@@ -95,10 +95,10 @@ def _document_text(document: dict[str, Any]) -> str:
 def _spike_text(spike: dict[str, Any]) -> str:
     name = spike["measure"].replace("_", " ")
     if spike["value"] is None:
-        told = f"{name} is not finite"
+        text = f"{name} is not finite"
     else:
-        told = f"{name} {spike['value']:.4g}, more than {spike['limit']:.4g}; the median before it is {spike['median']:.4g}"
-    return "\n".join([f"step {spike['step']:,}: {told}", *(_window_text(window) for window in spike["windows"])])
+        text = f"{name} {spike['value']:.4g}, more than {spike['limit']:.4g}; the median before it is {spike['median']:.4g}"
+    return "\n".join([f"step {spike['step']:,}: {text}", *(_window_text(window) for window in spike["windows"])])
 
 
 def _place(place: dict[str, Any]) -> str:

@@ -158,7 +158,7 @@ def test_a_shard_that_is_cut_while_it_is_in_use_is_named(write_tokens: WriteToke
     os.truncate(last.path, last.first_byte + 100)
     windows.read(0)
     with pytest.raises(
-        TrainerError, match=rf"{last.path}: ends before byte {last.first_byte + 2 * len(last.tokens)}, .*copy it again"
+        TrainerError, match=rf"{last.path}: ends before byte {last.first_byte + 2 * len(last.tokens)}; .*copy it again"
     ):
         windows.read_many([0, len(windows) - 1])
 
