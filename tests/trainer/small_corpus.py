@@ -10,6 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.corpus.ledger import Ledger
+from pipeline.corpus.views import describe_tables
+from pipeline.flow import FLOW, tables_of
 from pipeline.tokens.store import ShardInfo, TokenMeta, write_dataset, write_shard
 from tests.trainer.tokenizers import byte_tokenizer
 
@@ -117,8 +119,8 @@ def _write_ledger(folder: Path, urls: Mapping[str, str], twin: str, of: str) -> 
         _write(folder / "verdicts" / stage, {**verdict, "failed": [[rule]]}, part)
     duplicates = {"doc_id": [twin], "cluster_id": [of], "survivor_id": [of], "similarity": [0.9], "cluster_size": [2]}
     pq.write_table(pa.table(duplicates), folder / "duplicates.parquet")
-    with Ledger(folder):
-        pass
+    with Ledger(folder) as ledger:
+        describe_tables(ledger, tables_of(FLOW))
 
 
 def _write(folder: Path, columns: Columns, part: str = PART) -> None:

@@ -107,6 +107,7 @@ def test_a_run_is_told_as_before_after_two_take_downs_and_after_one_was_taken_ba
     seen = runs_that_saw([case.run], [first["doc_id"], second["doc_id"]])
     text = training_text([case.run], [first["doc_id"], second["doc_id"]])
     assert re.fullmatch(rf"training run {case.run}: has read 2 of them, in steps \d to \d", text)
+    assert training_text([case.run], ["0" * 32]) == f"training run {case.run}: has read none of them"
     windows = [window for answer in case.answers.values() for window in answer]
     documents = [document for window in windows for document in window.get("documents", [window])]
     of_host = {document["doc_id"] for document in documents if document.get("host") == second["host"]}
@@ -130,7 +131,6 @@ def test_a_run_is_told_as_before_after_two_take_downs_and_after_one_was_taken_ba
     assert "has other tokens now" in refused(case.run, "--doc", second["doc_id"])
 
 
-def test_runs_that_read_nothing_or_cannot_be_asked_have_a_line_too(case: Case, tmp_path: Path) -> None:
-    assert training_text([case.run], ["0" * 32]) == f"training run {case.run}: has read none of them"
+def test_a_folder_that_is_no_run_has_a_line_too_and_without_runs_a_line_says_so(tmp_path: Path) -> None:
     assert training_text([tmp_path], ["0" * 32]).startswith(f"training run {tmp_path}: cannot tell: ")
     assert "give the runs that may have read them with --runs" in training_text([], ["0" * 32])
