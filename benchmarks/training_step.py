@@ -38,11 +38,12 @@ from model.hugging_face.folder import read_hugging_face, write_hugging_face
 from model.initialization import initialize
 from trainer.data.loader import Batch
 from trainer.machine.device import chosen_precision
-from trainer.machine.flops import operations_a_token
+from trainer.machine.flops import operations_per_token
 from trainer.machine.malloc import keep_freed_memory
 from trainer.machine.parallel import Parallel
+from trainer.optimization.computation import Computation
 from trainer.optimization.optimizer import adamw
-from trainer.optimization.step import Computation, train_step
+from trainer.optimization.step import train_step
 
 CONTEXT, BATCH = 512, 8
 LEARNING_RATE, CLIP_NORM = 3e-4, 1.0
@@ -199,7 +200,7 @@ def show(turns: dict[str, list[Turn]], threads: int) -> None:
     with torch.device("meta"):
         model = GPT(small_gpt2())
     # A causal row of T tokens is attended to by (T + 1) / 2 on average.
-    operations = BATCH * CONTEXT * operations_a_token(model, (CONTEXT + 1) / 2)
+    operations = BATCH * CONTEXT * operations_per_token(model, (CONTEXT + 1) / 2)
     columns = ("s a step", "CPU s a step", "dearer", "share of the peak", "peak GFLOP/s a core", "memory MiB")
     table = Table(f"{threads} thread{'s' * (threads > 1)}", *columns, title=f"{operations / 1e9:,.0f} GFLOP a step")
     own = _median(turns["this project"], "cpu_seconds")

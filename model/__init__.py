@@ -1,1 +1,1 @@
-"""The language model: a GPT, its presets, generation, and its exchange with Hugging Face folders."""
+"""The language model: a GPT with presets, generation, and exchange with Hugging Face folders."""

@@ -1,4 +1,4 @@
-"""The shape of a model: one flat, frozen object, stored beside the weights."""
+"""The configuration of a model: one flat, frozen object, stored beside the weights."""
 
 from typing import Literal, Self
 
@@ -6,11 +6,11 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class ModelError(Exception):
-    """A model that cannot be built, read or exchanged; the message names the file or key and what to do."""
+    """A model that cannot be built, read or converted. The message names the file or key and the remedy."""
 
 
 class ModelConfig(BaseModel):
-    """Everything that decides a GPT's parameters and arithmetic. The defaults are those of a modern small model.
+    """All that determines a GPT's parameters and arithmetic. The defaults are those of a modern small model.
 
     GPT-2 is layer_norm, learned positions, gelu and a projection bias; LLaMA is rms_norm, rotary, swiglu and no bias;
     Qwen3 is LLaMA with query_key_norm.
@@ -18,23 +18,23 @@ class ModelConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    vocabulary_size: int = Field(ge=1, description="ids, the rows of the token embedding")
-    context_length: int = Field(ge=1, description="tokens that the model sees at once")
-    width: int = Field(ge=1, description="numbers that describe a token between blocks")
+    vocabulary_size: int = Field(ge=1, description="ids, which are rows of the token embedding")
+    context_length: int = Field(ge=1, description="tokens that the model can attend to")
+    width: int = Field(ge=1, description="numbers per token between blocks")
     layers: int = Field(ge=1, description="blocks")
-    heads: int = Field(ge=1, description="query heads of each attention")
+    heads: int = Field(ge=1, description="query heads per block")
     key_value_heads: int = Field(ge=1, description="key and value heads, each shared by heads/key_value_heads query heads")
-    feed_forward_width: int = Field(ge=1, description="hidden numbers of each feed-forward network")
+    feed_forward_width: int = Field(ge=1, description="hidden numbers per token in each feed-forward network")
     normalization: Literal["layer_norm", "rms_norm"] = "rms_norm"
     normalization_epsilon: float = Field(1e-5, gt=0, description="added to the variance before its root")
     positions: Literal["learned", "rotary"] = "rotary"
     rotary_base: float = Field(10_000.0, gt=1, description="the longest rotary wave is 2 pi times this (RoFormer, 3.2.2)")
     feed_forward: Literal["gelu", "swiglu"] = "swiglu"
-    query_key_norm: bool = Field(False, description="normalise each head's queries and keys, which keeps logits from growing")
+    query_key_norm: bool = Field(False, description="normalize each head's queries and keys, so that logits do not grow")
     query_key_value_bias: bool = False
     projection_bias: bool = Field(False, description="a bias in attention's output and in the feed-forward network")
     tie_embeddings: bool = Field(True, description="the output matrix is the token embedding")
-    dropout: float = Field(0.0, ge=0, lt=1, description="share dropped of embeddings, attention weights and residual branches")
+    dropout: float = Field(0.0, ge=0, lt=1, description="dropout of embeddings, attention weights and residual branches")
 
     @model_validator(mode="after")
     def _heads_divide(self) -> Self:
@@ -43,10 +43,10 @@ class ModelConfig(BaseModel):
         if self.heads % self.key_value_heads:
             raise ValueError(f"heads {self.heads} is not divisible by key_value_heads {self.key_value_heads}")
         if self.positions == "rotary" and self.head_width % 2:
-            raise ValueError(f"rotary positions turn pairs: width / heads must be even, it is {self.head_width}")
+            raise ValueError(f"rotary positions rotate pairs, so width / heads must be even; it is {self.head_width}")
         return self
 
     @property
     def head_width(self) -> int:
-        """Numbers of one head's query."""
+        """Numbers per head of a query, key or value."""
         return self.width // self.heads

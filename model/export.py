@@ -1,7 +1,7 @@
-"""`python -m model.export CHECKPOINT DIR`: a checkpoint as a Hugging Face folder, model and tokenizer.
+"""`python -m model.export CHECKPOINT DIR`: write a checkpoint's model and tokenizer as a Hugging Face folder.
 
-`AutoModelForCausalLM.from_pretrained(DIR)` and `AutoTokenizer.from_pretrained(DIR)` load it. DIR appears whole or not at all:
-it is written under another name beside and renamed. An earlier export is replaced, anything else in the way is left alone.
+`AutoModelForCausalLM.from_pretrained(DIR)` and `AutoTokenizer.from_pretrained(DIR)` load it. DIR is complete or absent: it is
+written beside its final name and then renamed. An earlier export is replaced; anything else at DIR is left alone.
 """
 
 import hashlib
@@ -25,25 +25,24 @@ _WRITTEN = {
     *(CONFIG_FILE, GENERATION_FILE, WEIGHTS_FILE, _TOKENIZER_FILE, _TOKENIZER_CONFIG, "special_tokens_map.json"),
     *(SENTENCEPIECE_FILE, RANKS_FILE, PATTERN_FILE),
 }
-# Of a training run, restated because this package imports nothing of the project; the tests hold the two sides together.
+# Names of a training run's files, repeated here because this package does not import the trainer; tests compare both sides.
 _CHECKPOINTS = "checkpoints"
 _STEP = re.compile(r"step-(\d+)")
 _HASHES_FILE = "checkpoint.json"  # "files": name to {"sha256": …}
 
 
 def export_checkpoint(checkpoint: Path, target: Path, *, tokenizer: bool = True) -> str:
-    """Write the model, and its tokenizer, of a checkpoint or of a run's newest one into `target`; returns a line that says
-    what was written.
+    """Write the model and tokenizer of a checkpoint, or of a run's newest one, into `target`; return a line that says so.
 
-    Raises ModelError or TokenizerExportError for a checkpoint that is damaged or that cannot be expressed, and for a `target`
-    that holds something else than an earlier export; OSError where there is no room. Then `target` is as it was.
+    Raises ModelError or TokenizerExportError for a checkpoint that is damaged or that transformers has no class for, and for a
+    `target` that holds anything but an earlier export; OSError if the disk is full. After an error `target` is unchanged.
     """
     source = _model_folder(checkpoint)
     _refuse_others(target)
     _verify(source)
     temporary, old = (target.with_name(f".{target.name}.{kind}") for kind in ("exporting", "old"))
     target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(temporary, ignore_errors=True)  # what a killed export left
+    shutil.rmtree(temporary, ignore_errors=True)  # left by a killed export
     try:
         temporary.mkdir()
         if tokenizer:
@@ -68,20 +67,20 @@ def _model_folder(checkpoint: Path) -> Path:
     steps = [path for path in (checkpoint / _CHECKPOINTS).glob("step-*") if _STEP.fullmatch(path.name)]
     if not steps:
         raise ModelError(
-            f"{checkpoint}: neither a checkpoint, which has a {SHAPE_FILE}, nor a run that has one; "
+            f"{checkpoint}: neither a checkpoint (it has no {SHAPE_FILE}) nor a run with one; "
             f"name a folder such as runs/NAME or runs/NAME/{_CHECKPOINTS}/step-00001000"
         )
     return max(steps, key=lambda path: int(path.name.removeprefix("step-")))
 
 
 def _verify(source: Path) -> None:
-    """Hold the files against the hashes that the run wrote beside them, where it did."""
+    """Compare the files with the hashes that the run wrote beside them, if it did."""
     try:
         files = json.loads((source / _HASHES_FILE).read_text(encoding="utf-8"))["files"]
         for name, stored in files.items():
             with (source / name).open("rb") as stream:
                 if hashlib.file_digest(stream, "sha256").hexdigest() != stored["sha256"]:
-                    raise ModelError(f"{source / name}: its bytes have changed since it was written; export another checkpoint")
+                    raise ModelError(f"{source / name}: has changed since it was written; export another checkpoint")
     except FileNotFoundError as error:
         if Path(error.filename).name != _HASHES_FILE:
             raise ModelError(f"{error.filename}: is missing; export another checkpoint") from error
@@ -90,11 +89,11 @@ def _verify(source: Path) -> None:
 
 
 def _refuse_others(target: Path) -> None:
-    """Raise ModelError when `target` is there and holds anything that an export does not write."""
+    """Raise ModelError if `target` exists and holds anything that an export does not write."""
     if not target.exists():
         return
     if not target.is_dir():
-        raise ModelError(f"{target}: is a file; name a folder that is to be made")
+        raise ModelError(f"{target}: is a file; name a folder for the export")
     present = {path.name for path in target.iterdir()}
     foreign = sorted(present - _WRITTEN)
     if not present:
@@ -104,15 +103,15 @@ def _refuse_others(target: Path) -> None:
     except (OSError, ValueError, TypeError):
         own = False
     if foreign or not own:
-        found = f"{foreign[0]}, which no export writes" if foreign else "no export of this program"
-        raise ModelError(f"{target}: holds {found}; name a new or empty folder, or an earlier export")
+        found = f"{foreign[0]}, which no export writes" if foreign else "files that no export wrote"
+        raise ModelError(f"{target}: holds {found}; name a new or empty folder, or an earlier export to replace")
 
 
 def _delimiter_id(folder: Path) -> int:
-    """The id of the token that begins and ends texts."""
+    """Return the id of the token that begins and ends texts."""
     name = json.loads((folder / _TOKENIZER_CONFIG).read_text(encoding="utf-8"))["eos_token"]
     added = json.loads((folder / _TOKENIZER_FILE).read_text(encoding="utf-8"))["added_tokens"]
-    return next(token["id"] for token in added if token["content"] == name)
+    return int(next(token["id"] for token in added if token["content"] == name))
 
 
 def _sync(path: Path) -> None:
@@ -126,15 +125,15 @@ def _sync(path: Path) -> None:
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("checkpoint", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.argument("target", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--no-tokenizer", is_flag=True, help="Write the model alone, where tokenizer.json cannot express its tokenizer.")
+@click.option("--no-tokenizer", is_flag=True, help="Write only the model, for a tokenizer that tokenizer.json cannot express.")
 def main(checkpoint: Path, target: Path, no_tokenizer: bool) -> None:
-    """Write the model and the tokenizer of CHECKPOINT, a checkpoint's folder or a run's, into DIR for transformers to load."""
+    """Write the model and tokenizer of CHECKPOINT, the folder of a checkpoint or a run, into DIR for transformers to load."""
     try:
         click.echo(export_checkpoint(checkpoint, target.absolute(), tokenizer=not no_tokenizer))
     except (ModelError, TokenizerExportError) as error:
         raise click.ClickException(str(error)) from error
     except OSError as error:
-        raise click.ClickException(f"{target}: cannot be written ({error}); make room or choose another folder") from error
+        raise click.ClickException(f"{target}: cannot be written ({error}); free disk space or choose another folder") from error
 
 
 if __name__ == "__main__":

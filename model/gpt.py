@@ -1,13 +1,13 @@
 """The GPT: a decoder-only transformer, from GPT-2's form to a modern one.
 
     x = token embedding (+ position embedding)
-    each block:  x = x + attention(norm(x));  x = x + feed_forward(norm(x))        (Radford et al. 2019, 2.3: norms come first)
+    each block:  x = x + attention(norm(x));  x = x + feed_forward(norm(x))        (norms first: Radford et al. 2019, 2.3)
     logits = head(norm(x))
 
-Modules are made in the order of the book "Build a Large Language Model (From Scratch)" (Raschka 2024, chapter 4), with
-torch's own initial values, so that its printed figures are this model's under the same seed; `initialization` has those that
-training begins with. The model has no state besides its parameters: no mode of training, no generator, no buffer. Dropout
-happens when keys are given (see `dropout`), and the same arguments give the same numbers.
+Modules are created in the order of the book "Build a Large Language Model (From Scratch)" (Raschka 2024, chapter 4), with
+torch's own initial values, so that this model gives the figures printed there under the same seed; `initialization` sets the
+values that training starts from. The model has no state besides its parameters: no training mode, no generator, no buffer.
+Dropout is applied if keys are given (see `dropout`), and equal arguments give equal results.
 
 Shapes: B sequences, T tokens, E width, H query heads, G key-value heads, D numbers of a head, F feed-forward width,
 V vocabulary.
@@ -20,9 +20,11 @@ from torch.nn import functional
 from model.config import ModelConfig
 from model.cross_entropy import cross_entropy
 from model.dropout import dropout, place_key
-from model.mixers.attention import Cache, Documents, attend
+from model.mixers.attention import attend
+from model.mixers.cache import Cache
+from model.mixers.documents import Documents
 
-# The places in the network that have masks of their own: the embedding, then three in each block.
+# The places in the network with dropout masks of their own: the embedding, then three per block.
 EMBEDDING, ATTENTION, ATTENTION_RESIDUAL, FEED_FORWARD_RESIDUAL = range(4)
 
 
@@ -36,20 +38,22 @@ def _norm(width: int, config: ModelConfig) -> nn.Module:
 
 
 def rotary_angles(positions_BT: Tensor, config: ModelConfig) -> tuple[Tensor, Tensor]:
-    """Cosines and sines, fp32 (B, T, 1, D/2), by which the pairs of queries and keys at `positions_BT` are turned."""
+    """Return the cosines and sines, fp32 (B, T, 1, D/2), that rotate queries and keys at `positions_BT`."""
     exponents = torch.arange(0, config.head_width, 2, device=positions_BT.device) / config.head_width
     angles_BT1D = positions_BT[:, :, None, None] * config.rotary_base**-exponents
     return angles_BT1D.cos(), angles_BT1D.sin()
 
 
 def rotate(x_BTHD: Tensor, angles: tuple[Tensor, Tensor]) -> Tensor:
-    """Turn the pair (i, i + D/2) of each head by its angle (Su et al. 2021, 3.2.2, in the pairing of GPT-NeoX and LLaMA)."""
+    """Rotate the pair (i, i + D/2) of each head by its angle (Su et al. 2021, 3.2.2, paired as in GPT-NeoX and LLaMA)."""
     cosine, sine = angles
     first, second = x_BTHD.float().chunk(2, dim=-1)
     return torch.cat([first * cosine - second * sine, second * cosine + first * sine], dim=-1).to(x_BTHD.dtype)
 
 
 class Attention(nn.Module):
+    """Causal attention with grouped key-value heads, within documents or over a cache."""
+
     def __init__(self, config: ModelConfig, layer: int) -> None:
         super().__init__()
         self.config, self.layer = config, layer
@@ -70,6 +74,7 @@ class Attention(nn.Module):
         cache: Cache | None,
         key_B: Tensor | None,
     ) -> Tensor:
+        """Return the attention branch, (B, T, E). Arguments as of `Block.forward`."""
         q_BTHD = self.query(x_BTE).unflatten(-1, (-1, self.config.head_width))
         k_BTGD = self.key(x_BTE).unflatten(-1, (-1, self.config.head_width))
         v_BTGD = self.value(x_BTE).unflatten(-1, (-1, self.config.head_width))
@@ -83,11 +88,12 @@ class Attention(nn.Module):
             assert documents is not None
             weights_key_B = None if key_B is None else place_key(key_B, _place(self.layer, ATTENTION))
             o_BTHD = attend(q_BTHD, k_BTGD, v_BTGD, documents, self.config.dropout, weights_key_B)
-        return self.output(o_BTHD.flatten(2))
+        out_BTE: Tensor = self.output(o_BTHD.flatten(2))
+        return out_BTE
 
 
 class FeedForward(nn.Module):
-    """Two matrices and GPT-2's GELU in its tanh form, or three and SwiGLU (Shazeer 2020)."""
+    """Two matrices with GPT-2's GELU in its tanh form, or three with SwiGLU (Shazeer 2020)."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -100,12 +106,18 @@ class FeedForward(nn.Module):
         self.down = nn.Linear(config.feed_forward_width, config.width, bias=config.projection_bias)
 
     def forward(self, x_BTE: Tensor) -> Tensor:
+        """Return the feed-forward branch, (B, T, E)."""
+        out_BTE: Tensor
         if self.gate is None:
-            return self.down(functional.gelu(self.up(x_BTE), approximate="tanh"))
-        return self.down(functional.silu(self.gate(x_BTE)) * self.up(x_BTE))
+            out_BTE = self.down(functional.gelu(self.up(x_BTE), approximate="tanh"))
+        else:
+            out_BTE = self.down(functional.silu(self.gate(x_BTE)) * self.up(x_BTE))
+        return out_BTE
 
 
 class Block(nn.Module):
+    """Attention and a feed-forward network, each behind a norm and added to its input."""
+
     def __init__(self, config: ModelConfig, layer: int) -> None:
         super().__init__()
         self.config, self.layer = config, layer
@@ -122,6 +134,10 @@ class Block(nn.Module):
         cache: Cache | None,
         key_B: Tensor | None,
     ) -> Tensor:
+        """Return the block's output, (B, T, E).
+
+        documents: of the batch, unless a cache is given. angles: of rotary positions. key_B: dropout keys; None drops nothing.
+        """
         branch_BTE = self.attention(self.attention_norm(x_BTE), documents, angles, cache, key_B)
         x_BTE = x_BTE + self._dropped(branch_BTE, key_B, ATTENTION_RESIDUAL)
         branch_BTE = self.feed_forward(self.feed_forward_norm(x_BTE))
@@ -134,7 +150,7 @@ class Block(nn.Module):
 
 
 class GPT(nn.Module):
-    """The whole model. Parameters have torch's initial values until `initialize` or a checkpoint sets them."""
+    """The whole model. Its parameters have torch's initial values until `initialize` or a checkpoint sets them."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -147,16 +163,16 @@ class GPT(nn.Module):
 
     @property
     def head_VE(self) -> Tensor:
-        """The output matrix."""
+        """The output matrix, the token embedding if they are tied."""
         return self.token_embedding.weight if self.head is None else self.head.weight
 
     def forward(
         self, tokens_BT: Tensor, targets_BT: Tensor, documents: Documents | None = None, dropout_key_B: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """The summed loss in nats of predicting `targets_BT`, and each token's own, (B, T), detached.
+        """Return the summed loss in nats of predicting `targets_BT`, and each token's loss, (B, T), detached.
 
-        tokens_BT, targets_BT: int64; a target `cross_entropy.IGNORE` counts nothing. documents: where they lie; absent, each
-        row is one. dropout_key_B: int32, one a sequence; absent, nothing is dropped.
+        tokens_BT, targets_BT: int64; a target `cross_entropy.IGNORE` counts as 0. documents: by default each row is one.
+        dropout_key_B: int32, one per sequence; by default nothing is dropped.
         """
         hidden_BTE = self._hidden(tokens_BT, documents, None, dropout_key_B)
         total, losses_N = cross_entropy(hidden_BTE.flatten(0, 1), self.head_VE, targets_BT.flatten())
@@ -165,12 +181,12 @@ class GPT(nn.Module):
     def logits(
         self, tokens_BT: Tensor, documents: Documents | None = None, cache: Cache | None = None, last_only: bool = False
     ) -> Tensor:
-        """Logits (B, T, V), or (B, 1, V) of the last token alone. With a cache, the tokens continue what it holds."""
+        """Return the logits (B, T, V), or (B, 1, V) of the last token only. With a cache, the tokens continue its text."""
         hidden_BTE = self._hidden(tokens_BT, documents, cache, None)
         return functional.linear(hidden_BTE[:, -1:] if last_only else hidden_BTE, self.head_VE)
 
     def new_cache(self, batch: int, capacity: int) -> Cache:
-        """An empty cache for `batch` rows of up to `capacity` tokens, in the precision and on the device of the weights."""
+        """Return an empty cache for `batch` rows of up to `capacity` tokens, with the dtype and on the device of the weights."""
         config = self.config
         return Cache(config.layers, batch, capacity, config.key_value_heads, config.head_width, self.head_VE)
 
@@ -194,11 +210,12 @@ class GPT(nn.Module):
             x_BTE = block(x_BTE, documents, angles, cache, dropout_key_B)
         if cache is not None:
             cache.advance(tokens_BT.shape[1])
-        return self.norm(x_BTE)
+        out_BTE: Tensor = self.norm(x_BTE)
+        return out_BTE
 
 
 def parameter_count(model: nn.Module, *, embeddings: bool = True) -> int:
-    """Parameters, a tied matrix once; without `embeddings`, those of the blocks and norms, which scaling laws count."""
+    """Return the number of parameters, a tied matrix once; without `embeddings` only blocks and norms, as scaling laws count."""
     return sum(
         p.numel() for name, p in model.named_parameters() if embeddings or not name.startswith(("token_", "position_", "head"))
     )

@@ -1,20 +1,19 @@
-"""The values that a model's parameters begin with, on one device or sharded over many."""
+"""The initial values of a model's parameters, on one device or sharded over many."""
 
 import hashlib
 
 import torch
-import torch.distributed as dist
-from torch import Tensor
 
 from model.gpt import GPT
+from model.sharding import placed_like
 
 
 @torch.no_grad()
 def initialize(model: GPT, seed: int) -> None:
-    """GPT-2's initial values: matrices N(0, 0.02), those that end a branch N(0, 0.02 / sqrt(2 layers)), biases 0, norms 1.
+    """Set GPT-2's initial values: matrices N(0, 0.02), those that end a branch N(0, 0.02 / sqrt(2 layers)), biases 0, norms 1.
 
-    (Radford et al. 2019, 2.3; the deviation as in the released code.) Each tensor has a generator of its own, keyed by seed
-    and name: the values are the same on any number of devices, and for any other shape of the rest.
+    (Radford et al. 2019, 2.3; the deviation as in the released code.) Each tensor has its own generator, keyed by seed and
+    name: its values depend neither on the number of devices nor on the shape of the other tensors.
     """
     for name, parameter in model.named_parameters():
         if parameter.ndim == 1:
@@ -26,22 +25,3 @@ def initialize(model: GPT, seed: int) -> None:
             generator = torch.Generator().manual_seed(int.from_bytes(digest, "little", signed=True))
             values = torch.empty(parameter.shape).normal_(0, deviation, generator=generator)
         parameter.copy_(placed_like(values, parameter))
-
-
-def placed_like(tensor: Tensor, like: Tensor) -> Tensor:
-    """`tensor`, whole on every rank, sharded over devices as `like` is; itself when `like` is on one device."""
-    if not dist.is_initialized():
-        return tensor
-    # Imported where there are ranks: it takes a second.
-    from torch.distributed.tensor import DTensor, distribute_tensor
-
-    return distribute_tensor(tensor.to(like.device), like.device_mesh, like.placements) if isinstance(like, DTensor) else tensor
-
-
-def whole(tensor: Tensor) -> Tensor:
-    """`tensor` gathered from all ranks, which must all ask for it; itself when it is on one device."""
-    if not dist.is_initialized():
-        return tensor
-    from torch.distributed.tensor import DTensor
-
-    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor

@@ -1,11 +1,11 @@
-"""Named shapes of models.
+"""Named model configurations.
 
-The GPT-2 family is that of the paper (Radford et al. 2019, table 2) in the form of the book "Build a Large Language Model
-(From Scratch)" (Raschka 2024, chapter 4): no bias in queries, keys and values, an output matrix of its own, dropout 0.1.
-The others have the form of LLaMA (Touvron et al. 2023) with tied embeddings up to a billion parameters, where the embedding
-is a large share of the whole. Grouped queries and norms on queries and keys are those of Qwen3 (2025). The feed-forward width
-is about 8/3 of the width, which gives SwiGLU's three matrices the size of GPT-2's two, rounded up to a multiple of 64 for the
-tiles of matrix products.
+The GPT-2 family follows the paper (Radford et al. 2019, table 2) in the form of the book "Build a Large Language Model (From
+Scratch)" (Raschka 2024, chapter 4): no bias in queries, keys and values, a separate output matrix, dropout 0.1. The others
+follow LLaMA (Touvron et al. 2023), with tied embeddings up to a billion parameters, where the embedding is a large share of
+the model. Grouped queries and the norms on queries and keys come from Qwen3 (2025). The feed-forward width is about 8/3 of the
+width, which gives SwiGLU's three matrices the size of GPT-2's two, rounded up to a multiple of 64 for the tiles of matrix
+products.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 from model.config import ModelConfig, ModelError
 
 GPT2_VOCABULARY = 50_257
-# What the pipeline's tokenizers have unless told otherwise; a run replaces it by that of its shards.
+# The default of the pipeline's tokenizers; a run replaces it by the size of its shards' tokenizer.
 DEFAULT_VOCABULARY = 32_768
 
 
@@ -54,7 +54,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "gpt2-355m": _gpt2(1024, 24, 16),
     "gpt2-774m": _gpt2(1280, 36, 20),
     "gpt2-1558m": _gpt2(1600, 48, 25),
-    # Named by the parameters of blocks and norms, which do not depend on the vocabulary; the embedding comes on top.
+    # Named by the parameters of blocks and norms, which do not depend on the vocabulary; the embedding is not counted.
     "modern-1m": _modern(512, 128, 5, 4, 4),
     "modern-4m": _modern(512, 256, 5, 4, 4),
     "modern-10m": _modern(1024, 384, 6, 6, 6),
@@ -68,8 +68,10 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 def preset(name: str, **changes: Any) -> ModelConfig:
-    """The model called `name`, with some keys changed. Raises ModelError for a name that is none, and ValueError (pydantic's)
-    for changes that make no model."""
+    """Return the configuration called `name`, with some keys changed.
+
+    Raises ModelError for an unknown name, and pydantic's ValidationError for invalid changes.
+    """
     if name not in PRESETS:
-        raise ModelError(f"no model is called {name!r}; there are {', '.join(PRESETS)}")
+        raise ModelError(f"there is no preset {name!r}; choose one of {', '.join(PRESETS)}")
     return ModelConfig(**{**PRESETS[name], **changes})

@@ -254,7 +254,9 @@ def remove(
             touched = takedown.affected(ledger, entries)
         click.echo(takedown.affected_text(touched))
         if touched.in_shards and not undo:
-            click.echo(takedown.training_text(runs, touched.in_shards))
+            from trainer.where.readers import training_text  # only a take-down asks training runs
+
+            click.echo(training_text(runs, touched.in_shards))
         if dry_run:
             return
         with listener_for(False) as listener:

@@ -1,1 +1,1 @@
-"""From token shards to a trained model: the order of the data, the step, the loop, checkpoints, evaluation, generation."""
+"""From token shards to a trained model: data order, training, checkpoints, evaluation and generation."""

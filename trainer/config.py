@@ -1,40 +1,38 @@
-"""What a training run depends on, besides its shards and the code: one frozen object, from a YAML file and flags over it.
+"""The configuration of a training run: one frozen object, from a YAML file and from flags, which take precedence.
 
-Every field is a key of the YAML file and a flag (`batch_size` is `--batch-size`, `schedule.kind` is `--schedule-kind`), and its
-description is the flag's help. The whole of it is stored in each checkpoint.
+Every field is a key of the YAML file and a flag (`batch_size` is `--batch-size`, `schedule.kind` is `--schedule-kind`); its
+description is the flag's help. Each checkpoint stores the whole configuration.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self, get_args, get_origin
+from typing import Any, Literal, Self
 
-import click
 import yaml
 from pydantic import Field, ValidationError, model_validator
-from pydantic.fields import FieldInfo
 
 from model.presets import PRESETS
 from pipeline.config import Config, explained
 from trainer.errors import TrainerError
-from trainer.optimization.schedule import ScheduleConfig
 
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 PrecisionName = Literal["auto", "fp32", "bf16"]
 Strategy = Literal["ddp", "fsdp"]
+Kind = Literal["cosine", "linear", "inverse_square_root", "step", "constant", "wsd"]
 
-# In the folder of a run: its settings as they were when it was last started.
+# In the folder of a run: its settings when it was last started.
 CONFIGURATION_FILE = "config.yaml"
 
-# Fields that decide which sequence is trained when, or what the parameters are: a run that goes on cannot change them.
+# Fields that determine the order of the data or the parameters: a resumed run cannot change them.
 FIXED = ("model", "start_from", "context_length", "vocabulary_size", "dropout", "tie_embeddings", "seed")
 
 
 class ShardsConfig(Config):
-    """A folder of token shards to train on; on the command line `DIR` or `DIR:WEIGHT`."""
+    """A folder of token shards to train on: `DIR` or `DIR:WEIGHT` on the command line."""
 
     path: str = Field(min_length=1)
-    weight: float | None = Field(None, gt=0, description="share of the tokens trained on, relative to the other folders'")
-    max_epochs: float | None = Field(None, gt=0, description="refuse a run that would go through the folder more often")
+    weight: float | None = Field(None, gt=0, description="share of the training tokens, relative to the other weights")
+    max_epochs: float | None = Field(None, gt=0, description="refuse runs that would pass over the folder more often")
 
     @model_validator(mode="before")
     @classmethod
@@ -48,70 +46,101 @@ class ShardsConfig(Config):
             return {"path": value}
 
 
+class ScheduleConfig(Config):
+    """The learning rate over a run."""
+
+    kind: Kind = Field("cosine", description="shape of the learning rate after the warm-up")
+    # Peak and warm-up are those of nanoGPT's config/train_shakespeare_char.py for ten million parameters; a model of GPT-2's
+    # size uses 6e-4 (Brown et al. 2020, GPT-3, arXiv 2005.14165, table 2.1) after 2,000 steps (nanoGPT).
+    peak: float = Field(1e-3, gt=0, description="highest learning rate, reached at the end of the warm-up")
+    warmup_steps: int | None = Field(
+        None, ge=0, description="length of the linear rise to the peak in steps; default: a tenth of the run, at most 100"
+    )
+    # As in GPT-3 (appendix B) and nanoGPT.
+    minimum_ratio: float = Field(0.1, ge=0, le=1, description="lowest learning rate after the warm-up, as a share of the peak")
+    # A decay over 10 to 20 % of the run is as good as a cosine over all of it (Hägele et al. 2024, arXiv 2405.18392).
+    decay_share: float = Field(0.2, gt=0, le=1, description="wsd: final share of the steps in which the rate falls")
+    # The same study finds a lower final loss with 1 - sqrt than with a straight line.
+    decay_shape: Literal["one_minus_sqrt", "linear"] = Field("one_minus_sqrt", description="wsd: shape of the fall")
+    milestones: tuple[float, ...] = Field(
+        (0.8, 0.9), description="step: shares of the run after which the rate falls, each time by the same factor"
+    )
+
+    @model_validator(mode="after")
+    def _check_milestones(self) -> Self:
+        if not self.milestones or list(self.milestones) != sorted({*self.milestones}):
+            raise ValueError(f"milestones must increase; they are {list(self.milestones)}")
+        if self.milestones[0] <= 0 or self.milestones[-1] >= 1:
+            raise ValueError(f"milestones are shares of the run, between 0 and 1; they are {list(self.milestones)}")
+        if self.kind == "step" and self.minimum_ratio == 0:
+            raise ValueError("the kind step falls by equal factors and cannot reach a minimum_ratio of 0; set it above 0")
+        return self
+
+
 class PretrainConfig(Config):
-    """A training run. The defaults show something on two CPU cores in minutes."""
+    """A training run. The defaults train a small model on two CPU cores in minutes."""
 
     shards: tuple[ShardsConfig, ...] = Field(
         min_length=1,
-        description="folder that the pipeline wrote, with dataset.json in it; more than one is a mixture, by DIR:WEIGHT",
+        description="folder that the pipeline wrote, with dataset.json in it; several form a mixture, as DIR:WEIGHT",
     )
-    output: str = Field("runs/default", description="folder of the run: checkpoints, metrics, pictures, samples")
+    output: str = Field("runs/default", description="folder of the run, for checkpoints, metrics, loss curve and samples")
 
-    model: str = Field("modern-1m", description=f"preset, or a YAML file of a model's shape; presets: {', '.join(PRESETS)}")
+    model: str = Field("modern-1m", description=f"preset, or YAML file of a model configuration; presets: {', '.join(PRESETS)}")
     start_from: str | None = Field(
-        None, description="checkpoint, run or Hugging Face folder whose weights the run begins with, instead of a preset"
+        None, description="checkpoint, run or Hugging Face folder whose weights the run starts from, instead of a preset"
     )
-    context_length: int | None = Field(None, ge=1, description="tokens of a window; default: the model's")
-    vocabulary_size: int | None = Field(None, ge=1, description="ids of the model; default: the tokenizer's")
-    dropout: float | None = Field(None, ge=0, lt=1, description="default: the model's")
-    tie_embeddings: bool | None = Field(None, description="share the embedding with the output; default: the model's")
+    context_length: int | None = Field(None, ge=1, description="tokens per window; default: the model's")
+    vocabulary_size: int | None = Field(None, ge=1, description="number of ids of the model; default: the tokenizer's")
+    dropout: float | None = Field(None, ge=0, lt=1, description="dropout probability; default: the model's")
+    tie_embeddings: bool | None = Field(None, description="use the embedding as output matrix; default: the model's")
 
     steps: int | None = Field(None, ge=1, description="length of the run in steps")
     tokens: int | None = Field(
-        None, ge=1, description="length of the run in tokens; without any length: 2,000,000, at most 10 epochs"
+        None, ge=1, description="length of the run in tokens; default without any length: 2,000,000, at most 10 epochs"
     )
     epochs: float | None = Field(None, gt=0, description="length of the run in passes over the shards")
-    batch_size: int = Field(16, ge=1, description="windows of a step, over all ranks")
+    batch_size: int = Field(16, ge=1, description="windows per step, over all ranks")
     micro_batch_size: int | None = Field(
-        None, ge=1, description="windows that a rank computes at once; default: all of its own, at most 16"
+        None, ge=1, description="windows that a rank computes at once; default: its share of the step, at most 16"
     )
 
     schedule: ScheduleConfig = ScheduleConfig()
-    weight_decay: float = Field(0.1, ge=0, description="of matrices, times the learning rate, a step")
+    weight_decay: float = Field(0.1, ge=0, description="decay of matrices per step, as a multiple of the learning rate")
     # Brown et al. 2020, appendix B.
-    beta1: float = Field(0.9, ge=0, lt=1, description="AdamW's memory of gradients")
-    beta2: float = Field(0.95, ge=0, lt=1, description="AdamW's memory of their squares")
-    clip_norm: float = Field(1.0, gt=0, description="greatest norm of a step's gradient")
-    seed: int = Field(0, ge=0, description="of initial weights, order of data, dropout and samples")
+    beta1: float = Field(0.9, ge=0, lt=1, description="AdamW's decay of the first moment")
+    beta2: float = Field(0.95, ge=0, lt=1, description="AdamW's decay of the second moment")
+    clip_norm: float = Field(1.0, gt=0, description="largest norm of a step's gradient")
+    seed: int = Field(0, ge=0, description="seed of initial weights, data order, dropout and samples")
 
-    device: DeviceName = Field("auto", description="where to compute; auto: a GPU where there is one")
+    device: DeviceName = Field("auto", description="device to compute on; auto: a GPU if there is one")
     precision: PrecisionName = Field(
-        "auto", description="of matrix products; auto: bf16 on GPUs that have it and on CPUs with AMX, else fp32"
+        "auto", description="precision of matrix products; auto: bf16 on GPUs that support it and CPUs with AMX, else fp32"
     )
-    compile: bool | None = Field(None, description="torch.compile the blocks; default: on GPUs, where a minute's wait pays")
-    strategy: Strategy = Field("ddp", description="under torchrun: whole models, or parameters sharded over ranks")
+    compile: bool | None = Field(None, description="torch.compile the blocks, which takes a minute; default: on GPUs only")
+    strategy: Strategy = Field("ddp", description="under torchrun: the whole model on each rank, or sharded over ranks")
 
     log_every: int = Field(1, ge=1, description="steps between rows of metrics.jsonl")
-    validate_every: int = Field(100, ge=0, description="steps between validations, and one at the end; 0: none")
+    validate_every: int = Field(100, ge=0, description="steps between validations, with one more at the end; 0: none")
     validation_windows: int = Field(
-        256, ge=0, description="windows of each validation split that are scored while training, always the same ones; 0: all"
+        256, ge=0, description="windows of each validation split that are scored during training, always the same; 0: all"
     )
-    sample_every: int = Field(100, ge=0, description="steps between samples of text, and some at the end; 0: none")
-    sample_prompts: tuple[str, ...] = Field(("",), description="texts that samples continue; an empty one begins a document")
-    sample_tokens: int = Field(100, ge=1, description="tokens of each sample")
-    save_every: int = Field(250, ge=1, description="steps between checkpoints, and one at the end")
-    keep_last: int = Field(2, ge=1, description="checkpoints kept, besides the best by validation")
-    keep_every: int | None = Field(None, ge=1, description="keep every checkpoint whose step is a multiple of it")
-    early_stopping: int | None = Field(None, ge=1, description="stop after so many validations without a new best")
-    skipped_steps: int = Field(10, ge=1, description="stop after so many steps in a row whose loss or gradient is not finite")
-    tensorboard: bool = Field(False, description="write TensorBoard files into the run's folder")
-    wandb_project: str | None = Field(None, description="report to this project of Weights & Biases")
+    sample_every: int = Field(100, ge=0, description="steps between samples of text, with more at the end; 0: none")
+    sample_prompts: tuple[str, ...] = Field(("",), description="prompt of a sample; an empty one begins a document")
+    sample_tokens: int = Field(100, ge=1, description="tokens per sample")
+    save_every: int = Field(250, ge=1, description="steps between checkpoints, with one more at the end")
+    keep_last: int = Field(2, ge=1, description="newest checkpoints to keep, besides the best by validation")
+    keep_every: int | None = Field(None, ge=1, description="also keep every checkpoint whose step is a multiple of this")
+    early_stopping: int | None = Field(None, ge=1, description="stop after this many validations without a new best")
+    skipped_steps: int = Field(10, ge=1, description="stop after this many steps in a row without a finite loss and gradient")
+    tensorboard: bool = Field(False, description="write TensorBoard files to the run's folder")
+    wandb_project: str | None = Field(None, description="project of Weights & Biases to report to")
 
     @model_validator(mode="after")
     def _one_length(self) -> Self:
         given = [name for name in ("steps", "tokens", "epochs") if getattr(self, name) is not None]
         if len(given) > 1:
-            raise ValueError(f"{' and '.join(given)} are both given; the length of a run is one of them")
+            raise ValueError(f"{' and '.join(given)} are both given; give the length of a run by one of them")
         weights = [shards.weight is not None for shards in self.shards]
         if any(weights) and not all(weights):
             raise ValueError("some shards have a weight and some have none; give each a weight, such as DIR:0.9, or none")
@@ -119,8 +148,10 @@ class PretrainConfig(Config):
 
 
 def read_configuration(path: str | None, flags: Mapping[str, Any], base: Mapping[str, Any] | None = None) -> PretrainConfig:
-    """The configuration of `base`, that of a run which goes on, with the YAML file `path` over it and `flags`, by option name,
-    over both. A length of the run (steps, tokens or epochs) replaces one in another unit. Raises TrainerError.
+    """Combine `base`, the configuration of a run to resume, the YAML file `path`, and `flags`, by option name.
+
+    The later take precedence. A length of the run (steps, tokens or epochs) replaces one in another unit. Raises TrainerError
+    for a file that cannot be read, and for keys or values that are not valid.
     """
     content: dict[str, Any] = dict(base or {})
     for layer in _layers(path, flags):
@@ -137,14 +168,16 @@ def read_configuration(path: str | None, flags: Mapping[str, Any], base: Mapping
 
 
 def read_begun(run: Path) -> dict[str, Any] | None:
-    """The configuration, as plain data, that the run in the folder `run` was last started with; None where none was. Raises
-    TrainerError for a file that is no configuration."""
+    """Return the configuration, as plain data, with which the run in the folder `run` was last started; None for no run.
+
+    Raises TrainerError for a file that cannot be read as a configuration.
+    """
     path = run / CONFIGURATION_FILE
     return _read_yaml(str(path)) if path.exists() else None
 
 
 def output_folder(path: str | None, flags: Mapping[str, Any]) -> Path:
-    """Where the run lies that the YAML file and the flags speak of. Raises TrainerError."""
+    """Return the folder of the run that the YAML file and the flags describe. Raises TrainerError for an unreadable file."""
     content = {"output": PretrainConfig.model_fields["output"].default}
     for layer in _layers(path, flags):
         content.update(layer)
@@ -170,7 +203,7 @@ def _read_yaml(path: str) -> dict[str, Any]:
 
 
 def _nested(flags: Mapping[str, Any]) -> dict[str, Any]:
-    """Options by name as a configuration: `schedule_kind` goes to `schedule`; options that were not given are left out."""
+    """Nest options by name as in a configuration, `schedule_kind` under `schedule`, without those that were not given."""
     content: dict[str, Any] = {}
     for name, value in flags.items():
         if value is None or value == ():
@@ -181,36 +214,3 @@ def _nested(flags: Mapping[str, Any]) -> dict[str, Any]:
         else:
             content[name] = value
     return content
-
-
-def options(command: Callable[..., None]) -> Callable[..., None]:
-    """A decorator: one flag for each field of `PretrainConfig`, all of them None (or empty) when not given."""
-    fields = [(name, field) for name, field in PretrainConfig.model_fields.items() if name != "schedule"]
-    fields += [(f"schedule_{name}", field) for name, field in ScheduleConfig.model_fields.items()]
-    for name, field in reversed(fields):
-        command = _option(name, field)(command)
-    return command
-
-
-def _option(name: str, field: FieldInfo) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    flag = "--" + name.replace("_", "-")
-    kind, many = _kind(field.annotation)
-    text = field.description or ""
-    if field.default is not None and field.default not in ((), ("",)) and not field.is_required():
-        shown = " ".join(map(str, field.default)) if isinstance(field.default, tuple) else field.default
-        text = f"{text} [default: {shown}]".strip()
-    if kind is bool:
-        return click.option(f"{flag}/--no-{flag[2:]}", name, default=None, help=text)
-    metavar = {"shards": "DIR[:WEIGHT]", "output": "DIR"}.get(name)
-    return click.option(flag, name, type=kind, multiple=many, default=None, help=text, metavar=metavar)
-
-
-def _kind(annotation: Any) -> tuple[Any, bool]:
-    """The type of a flag, and whether it may be repeated."""
-    arguments = [argument for argument in get_args(annotation) if argument not in (type(None), Ellipsis)]
-    if get_origin(annotation) is tuple:
-        inner = arguments[0]
-        return (str if inner is ShardsConfig else inner), True
-    if get_origin(annotation) is Literal:
-        return click.Choice(list(get_args(annotation))), False
-    return _kind(arguments[0]) if arguments else (annotation, False)

@@ -1,8 +1,10 @@
-"""What a person can mend."""
+"""Errors that the user can fix."""
+
+from pipeline.errors import UserError
 
 
-class TrainerError(Exception):
-    """A setting, a file or a machine that training cannot go on with; the message names it and what to do.
+class TrainerError(UserError):
+    """A setting, a file or a machine with which training cannot continue. The message names it and the remedy.
 
-    The commands print it as one line, without a traceback.
+    Commands print it as one line, without a traceback.
     """

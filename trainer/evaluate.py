@@ -1,94 +1,32 @@
-"""How well a model predicts text that it has not seen: loss, perplexity, bits per byte and bits per character.
+"""Score a model on text that it was not trained on; `trainer.run.evaluation` says how.
 
-    python -m trainer.evaluate runs/default --shards data/tokens
-
-Windows are always the same ones, and every target counts the same, whatever the batch size or the number of ranks. Bits
-per byte is the loss of all tokens, delimiters included, over the bytes of the text: of the four it alone can be compared
-between tokenizers. Documents do not see each other.
+python -m trainer.evaluate runs/default --shards data/tokens
 """
 
 import json
-import math
 import sys
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import click
-import torch
 from rich.console import Console
 from rich.table import Table
-from torch import nn
 
 from model.config import ModelError
-from model.cross_entropy import IGNORE
-from model.mixers.attention import attention_method
+from model.mixers.documents import attention_method
 from model.weights import load_model, read_config
 from trainer.checkpoints.folder import open_checkpoint
 from trainer.config import DeviceName, PrecisionName, ShardsConfig
-from trainer.data.loader import Batch, validation_batches
-from trainer.data.sources import Sources, TextSize
-from trainer.data.windows import Windows
+from trainer.data.sources import Sources
 from trainer.errors import TrainerError
 from trainer.machine.device import chosen_device, chosen_precision
 from trainer.machine.parallel import Parallel
-from trainer.optimization.step import Computation
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """The scores of a split. loss: nats a token. tokens: targets that were scored."""
-
-    source: str
-    tokens: int
-    loss: float
-    perplexity: float
-    bits_per_byte: float
-    bits_per_character: float
-
-    @classmethod
-    def of(cls, source: str, loss: float, tokens: int, size: TextSize) -> "Evaluation":
-        """From the mean loss in nats over `tokens` targets of a split that is `size` large."""
-        bits = loss / math.log(2) * size.tokens
-        # exp(709) is the largest that fits a float64.
-        perplexity = math.exp(min(loss, 709))
-        return cls(source, tokens, loss, perplexity, bits / size.n_bytes, bits / size.n_characters)
-
-
-@torch.no_grad()
-def mean_loss(model: nn.Module, batches: Iterator[Batch], computation: Computation, parallel: Parallel) -> tuple[float, int]:
-    """The loss in nats a target over the batches of all ranks, and the number of targets. Sums are kept in float64."""
-    sums = torch.zeros(2, dtype=torch.float64, device="cpu" if parallel.device.type == "mps" else parallel.device)
-    for batch in batches:
-        _, losses_BT = computation.loss(model, batch, parallel.device, training=False)
-        sums[0] += losses_BT.double().sum()
-        sums[1] += (batch.targets_BT != IGNORE).sum()
-    total, tokens = parallel.sum(sums).tolist()
-    return total / tokens, int(tokens)
-
-
-def evaluate(
-    model: nn.Module,
-    sources: Sources,
-    windows: list[Windows],
-    split: str,
-    computation: Computation,
-    parallel: Parallel,
-    *,
-    batch_size: int,
-    limit: int | None = None,
-) -> list[Evaluation]:
-    """The scores of each source's `split`, on the same `limit` windows each time (None: all)."""
-    scores = []
-    for name, dataset, own in zip(sources.names, sources.datasets, windows, strict=True):
-        batches = validation_batches(own, batch_size, parallel.rank, parallel.world_size, limit)
-        loss, tokens = mean_loss(model, batches, computation, parallel)
-        scores.append(Evaluation.of(name, loss, tokens, TextSize.of(dataset, split)))
-    return scores
+from trainer.optimization.computation import Computation
+from trainer.run.evaluation import Evaluation, evaluate
 
 
 def table(scores: list[Evaluation]) -> Table:
-    """The scores as they are shown."""
+    """Return the scores as a table for people."""
     shown = Table("source", "tokens", "loss", "perplexity", "bits/byte", "bits/character")
     for score in scores:
         figures = (
@@ -104,12 +42,12 @@ def table(scores: list[Evaluation]) -> Table:
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @click.option("--shards", multiple=True, required=True, metavar="DIR", help="Folder of token shards; may be repeated.")
-@click.option("--split", default="val", show_default=True, help="Which split of the shards.")
+@click.option("--split", default="val", show_default=True, help="Split of the shards.")
 @click.option("--batch-size", default=16, show_default=True, type=click.IntRange(min=1), help="Windows computed at once.")
-@click.option("--windows", "limit", type=click.IntRange(min=1), help="Score so many windows, spread evenly; default: all.")
+@click.option("--windows", "limit", type=click.IntRange(min=1), help="Number of windows to score, spread evenly; default: all.")
 @click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda", "mps"]))
 @click.option("--precision", default="auto", show_default=True, type=click.Choice(["auto", "fp32", "bf16"]))
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a source.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per source.")
 def main(
     checkpoint: Path,
     shards: tuple[str, ...],
@@ -120,7 +58,7 @@ def main(
     precision: PrecisionName,
     as_json: bool,
 ) -> None:
-    """Score CHECKPOINT, a folder of a checkpoint or of a run (its newest), on the validation text of token shards."""
+    """Score CHECKPOINT, the folder of a checkpoint or of a run (its newest one), on the validation text of token shards."""
     try:
         place = chosen_device(device)
         dtype = chosen_precision(precision, place)
@@ -136,7 +74,7 @@ def main(
     except (TrainerError, ModelError) as error:
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:
-        sys.exit(130)  # as a shell reports a program ended by Ctrl-C
+        sys.exit(130)  # as shells report a program ended by Ctrl-C
     if not parallel.first:
         return
     if as_json:

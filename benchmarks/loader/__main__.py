@@ -32,7 +32,7 @@ from benchmarks.loader.peers import LOADERS, SEED, Data, write_litdata, write_md
 from pipeline.tokens.dataset import TokenDataset, TokenSplit
 from pipeline.tokens.store import ShardInfo, TokenShard, write_dataset, write_shard
 from trainer.data.loader import Loader
-from trainer.data.order import Order, Source
+from trainer.data.order import Dataset, Order
 from trainer.data.windows import Windows
 
 SHAPES = ((8, 512), (64, 1024))  # windows of a batch, tokens of a window
@@ -189,7 +189,7 @@ def first_batch(split: TokenSplit, weights: tuple[float, ...], batch: int, lengt
     is asked for, as the thread would take processor time for it."""
     began, cpu_began = time.perf_counter(), time.process_time()
     windows = [Windows(split, length) for _ in weights]
-    order = Order([Source("train", len(own), weight) for own, weight in zip(windows, weights, strict=True)], SEED)
+    order = Order([Dataset("train", len(own), weight) for own, weight in zip(windows, weights, strict=True)], SEED)
     stream = Loader(order, windows, global_batch=batch, micro_batch=batch, rank=0, world_size=1).steps(consumed, 1)
     next(stream)
     spent = time.perf_counter() - began, time.process_time() - cpu_began

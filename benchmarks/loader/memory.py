@@ -19,7 +19,7 @@ from pathlib import Path
 from pipeline.tokens.dataset import TokenDataset
 from pipeline.tokens.store import ShardInfo, TokenShard, write_dataset, write_shard
 from trainer.data.loader import Loader
-from trainer.data.order import Order, Source
+from trainer.data.order import Dataset, Order
 from trainer.data.windows import Windows
 
 FIGURES = ("RssAnon", "RssFile", "VmHWM")
@@ -50,7 +50,7 @@ def read_an_epoch(tokens: Path, length: int, batch: int) -> dict[str, float]:
     before = kernel_figures()
     peak = dict.fromkeys(FIGURES, 0)
     windows = Windows(TokenDataset.open(tokens).split("train"), length)
-    order = Order([Source("train", len(windows), 1.0)], seed=1)
+    order = Order([Dataset("train", len(windows), 1.0)], seed=1)
     loader = Loader(order, [windows], global_batch=batch, micro_batch=batch, rank=0, world_size=1)
     steps = -(-len(windows) // batch)
     began = time.perf_counter()

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from pipeline.tokens.dataset import TokenDataset, TokenSplit
 from trainer.data.loader import Loader
-from trainer.data.order import Order, Source
+from trainer.data.order import Dataset, Order
 from trainer.data.windows import Windows
 
 Batches = Iterator[tuple[Tensor, Tensor, Tensor]]
@@ -111,7 +111,7 @@ def borders_of(inputs_BT: np.ndarray, delimiter: int) -> Tensor:
 def this_project(data: Data, batch: int, workers: int) -> Batches:
     """The loader of the trainer, as it is used there: one thread."""
     windows = Windows(data.split(), data.length)
-    order = Order([Source("train", len(windows), 1.0)], SEED)
+    order = Order([Dataset("train", len(windows), 1.0)], SEED)
     loader = Loader(order, [windows], global_batch=batch, micro_batch=batch, rank=0, world_size=1)
     for (made,) in loader.steps(0, ENDLESS):
         yield made.inputs_BT, made.targets_BT, made.starts_BT

@@ -1,9 +1,8 @@
-"""One or a few more tokens of each row: the model's arithmetic by plain calls, for generation.
+"""The model's arithmetic by plain function calls, for generating one or a few tokens at a time.
 
-With one token at a time a product is a matrix times a vector, so a token takes as long as it takes to read all weights once,
-and what PyTorch's modules do around each call is felt beside it. Here the same functions get the same parameters
-without modules in between, and products may be computed in another way. `GPT.logits` is the oracle of the tests, and reads
-prompts.
+With one token at a time each product is a matrix times a vector, so a token takes as long as reading all weights once, and the
+overhead of PyTorch's modules around each call is noticeable. Here the same functions get the same parameters without modules in
+between, and another implementation of the products can be plugged in. `GPT.logits` reads prompts, and tests compare with it.
 
 Shapes: B rows, T tokens, E width, H query heads, G key-value heads, D numbers of a head, F feed-forward width, V vocabulary.
 """
@@ -16,20 +15,20 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from model.gpt import GPT, Block, rotary_angles, rotate
-from model.mixers.attention import Cache
+from model.mixers.cache import Cache
 
 Step = Callable[[Tensor], Tensor]
-# Makes of a matrix and a bias what multiplies by them.
+# From a matrix and a bias to a function that applies them.
 Linear = Callable[[Tensor, Tensor | None], Step]
 
 
 def plain_linear(weight: Tensor, bias: Tensor | None) -> Step:
-    """`functional.linear` by this matrix and bias."""
+    """Return `functional.linear` with this matrix and bias."""
     return partial(functional.linear, weight=weight, bias=bias)
 
 
 class Decoder:
-    """Reads the parameters of `model` where they are and sees what becomes of them, unless `linear` makes copies."""
+    """A model as plain functions of its parameters, which are not copied (unless by `linear`), so later changes take effect."""
 
     def __init__(self, model: GPT, linear: Linear = plain_linear) -> None:
         self._model = model
@@ -38,7 +37,7 @@ class Decoder:
         self._head = linear(model.head_VE, None)
 
     def logits(self, tokens_BT: Tensor, cache: Cache) -> Tensor:
-        """Logits (B, T, V) of what follows each of `tokens_BT`, int64, that continue what `cache` holds."""
+        """Return the logits (B, T, V) after each of `tokens_BT`, int64, which continue the text in `cache`."""
         model, time = self._model, tokens_BT.shape[1]
         x_BTE = functional.embedding(tokens_BT, model.token_embedding.weight)
         angles = None
@@ -71,6 +70,7 @@ class _DecoderLayer:
             self.head_norms = _step(attention.query_norm, linear), _step(attention.key_norm, linear)
 
     def forward(self, x_BTE: Tensor, angles: tuple[Tensor, Tensor] | None, cache: Cache) -> Tensor:
+        """Return the block's output, (B, T, E); its keys and values are added to `cache`."""
         h_BTE = self.attention_norm(x_BTE)
         q_BTHD, k_BTGD, v_BTGD = (
             project(h_BTE).unflatten(-1, (-1, self.head_width)) for project in (self.query, self.key, self.value)
@@ -92,7 +92,7 @@ class _DecoderLayer:
 
 
 def _step(module: nn.Module, linear: Linear) -> Step:
-    """What `module` computes, without the module."""
+    """Return what `module` computes as a function."""
     if isinstance(module, nn.Linear):
         return linear(module.weight, module.bias)
     assert isinstance(module, nn.LayerNorm | nn.RMSNorm)

@@ -1,9 +1,9 @@
-"""Several tokens for hardly more than one reading of the weights, on a CPU: the ids are those of one token at a time.
+"""Speculative decoding on a CPU: several tokens for little more than one reading of the weights, and the same ids.
 
-The weights are held a second time in 8 bits. That copy guesses the next few tokens, each in less than half of a token's time;
-then the model reads them all at once, which takes little longer than reading one, and chooses anew at each place, by the same
-random numbers (Leviathan et al. 2023, arXiv 2211.17192, with another rule of acceptance). A guess that it would not have chosen
-ends the run, and its own choice stands there instead. So the copy decides how fast a text comes, never what it says.
+A second copy of the weights, in 8 bits, guesses the next few tokens, each in less than half of a token's time. Then the model
+reads them all at once, which takes little longer than reading one, and chooses again at each position with the same random
+numbers (Leviathan et al. 2023, arXiv 2211.17192, with another acceptance rule). The first guess that differs from the model's
+choice is replaced by that choice, and later guesses are discarded. So the copy affects the speed of a text, never the text.
 
 Shapes: T tokens, V vocabulary.
 """
@@ -19,38 +19,42 @@ from torch import Tensor
 from model.generation.decoder import Decoder
 from model.generation.skinny_matmul import MOST_ROWS, EightBits, FewRows, Threads
 from model.gpt import GPT
-from model.mixers.attention import Cache
+from model.mixers.cache import Cache
 
-# What a token is chosen by: logits (T, V) of that many steps in a row, and how many steps the first lies ahead.
+# Chooses ids (T,) from the logits (T, V) of T consecutive steps; the integer is how many steps ahead the first one is.
 Choice = Callable[[Tensor, int], Tensor]
 
-# The token that is known is read with the guesses. Of a trained model 99 of 100 guesses were right.
+# The known token is read together with the guesses. With a trained model, 99 of 100 guesses were right.
 MOST_GUESSES = MOST_ROWS - 1
-# To make the copy takes as long as some ten tokens.
-_WORTH_FROM = 32
+# Fewest new tokens for which the copy pays: making it takes as long as about ten tokens.
+WORTH_FROM = 32
 
 
 @dataclass(frozen=True)
 class Speculation:
-    """The model as it guesses and as it checks."""
+    """The decoder that guesses, in 8 bits, and the one that checks, in fp32."""
 
     guessing: Decoder
     checking: Decoder
 
     @classmethod
     def of(cls, model: GPT, tokens: int) -> "Speculation | None":
-        """What speculates for texts of `tokens` new tokens; None where it would gain nothing: on a device that reads memory fast
-        beside what a call costs, in a precision that is not read in fp32, or for a few tokens."""
+        """Return the decoders for texts of `tokens` new tokens, or None if they would not pay.
+
+        That is on a device whose memory is fast compared with the cost of a call, in other precisions than fp32, and for few
+        tokens.
+        """
         weight = model.head_VE
-        if weight.device.type != "cpu" or weight.dtype != torch.float32 or tokens < _WORTH_FROM:
+        if weight.device.type != "cpu" or weight.dtype != torch.float32 or tokens < WORTH_FROM:
             return None
         threads = Threads(torch.get_num_threads())
         return cls(Decoder(model, partial(EightBits, threads=threads)), Decoder(model, partial(FewRows, threads=threads)))
 
     def continued(self, token_11: Tensor, cache: Cache, guesses: int, choice: Choice) -> tuple[Tensor, Tensor]:
-        """The ids that follow `token_11`, int64 (T,), from 1 to `guesses` + 1 of them, and the logits of all that was read.
+        """Return 1 to `guesses` + 1 ids that follow `token_11`, int64 (T,), and the logits of all tokens read.
 
-        The cache, of one row, then holds all of the text but its last token, as it does before."""
+        The cache, of one row, holds all of the text except its last token, before and after.
+        """
         start = cache.length
         tokens = [token_11]
         with _torch_on_one_thread():
@@ -67,8 +71,10 @@ class Speculation:
 
 @contextmanager
 def _torch_on_one_thread() -> Iterator[None]:
-    """What torch computes between the products is too small to share, and its other threads would wait for it by spinning, on
-    the cores that the products' threads need."""
+    """Run torch on one thread within the block.
+
+    What it computes between the products is too small to share, and its idle threads spin on the cores that the products need.
+    """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

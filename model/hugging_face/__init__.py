@@ -1,0 +1,1 @@
+"""Exchange of models and tokenizers with Hugging Face transformers."""

@@ -1,8 +1,8 @@
-"""Models as Hugging Face folders: `config.json` and `model.safetensors`, which transformers loads and others write.
+"""Models as Hugging Face folders: `config.json` and `model.safetensors`, which transformers reads and writes.
 
-A key of our own in `config.json` keeps the ModelConfig, so that an export that is read again is the same model. Weights are
-written in one file of whatever size; others' folders may have them in several files with an index. Pickled weights, which can
-run programs, are never read.
+A key of our own in `config.json` holds the ModelConfig, so that reading an export back gives the same model. Weights are
+written to one file of any size; other programs' folders may have several files with an index. Pickled weights can run programs
+and are never read.
 """
 
 import json
@@ -25,16 +25,16 @@ GENERATION_FILE = "generation_config.json"
 WEIGHTS_FILE = "model.safetensors"
 OWN_KEY = "kotokura"  # of config.json: the ModelConfig
 _INDEX_FILE = "model.safetensors.index.json"
-# Masks and frequencies that older versions stored with the weights.
+# Masks and frequencies that older versions of transformers stored with the weights.
 _BUFFERS = (".attn.bias", ".attn.masked_bias", ".rotary_emb.inv_freq")
 
 
 def write_hugging_face(model: GPT, folder: Path, delimiter_id: int | None = None) -> str:
-    """Write `config.json`, `generation_config.json` and `model.safetensors` into an existing folder, for
-    `AutoModelForCausalLM` to load; returns the name of the class. Biases that the class has and the model lacks are zeros.
+    """Write `model` into an existing folder for `AutoModelForCausalLM` to load, and return the name of its class.
 
-    delimiter_id: the token that begins and ends texts. Raises ModelError for a model that no class can express, and OSError
-    where there is no room.
+    The files are `config.json`, `generation_config.json` and `model.safetensors`. Biases that the class has and the model lacks
+    are written as zeros. delimiter_id: the token that begins and ends texts. Raises ModelError for a model that no class can
+    express, and OSError if the disk is full.
     """
     form = form_for(model.config)
     content = content_of(form, model.config)
@@ -48,8 +48,8 @@ def write_hugging_face(model: GPT, folder: Path, delimiter_id: int | None = None
     _write_json(folder / CONFIG_FILE, {**content, **tokens, "dtype": dtype, OWN_KEY: model.config.model_dump()})
     _write_json(folder / GENERATION_FILE, {**tokens, "pad_token_id": delimiter_id})
     try:
-        save_file(tensors, folder / WEIGHTS_FILE, metadata={"format": "pt"})  # transformers asks for this mark
-    except SafetensorError as error:  # it tells of a full disk in its own words
+        save_file(tensors, folder / WEIGHTS_FILE, metadata={"format": "pt"})  # transformers requires this
+    except SafetensorError as error:  # safetensors' way of reporting a full disk
         raise OSError(f"{folder / WEIGHTS_FILE}: {error}") from error
     return form.architecture
 
@@ -60,20 +60,20 @@ def _no_bias(weights: Mapping[str, Tensor], name: str) -> Tensor:
 
 
 def read_hugging_face(folder: Path) -> GPT:
-    """The model in `folder`, ours or another's, in fp32 on the CPU. An export of ours is the same model again.
+    """Return the model in `folder`, of this or another program, in fp32 on the CPU. Our own export gives the same model.
 
-    Raises ModelError for files that are missing, damaged or pickled, and for models that compute something else.
+    Raises ModelError for files that are missing, damaged or pickled, and for models that a GPT cannot express.
     """
     path = folder / CONFIG_FILE
     content = _read_json(path)
     form = FORMS.get(str(content.get("model_type")))
     if form is None:
-        raise ModelError(f"{path}: model_type is {content.get('model_type')!r}; what can be read is {', '.join(FORMS)}")
+        raise ModelError(f"{path}: model_type is {content.get('model_type')!r}; supported are {', '.join(FORMS)}")
     try:
         config = config_of(form, content)
     except ModelError as error:
         raise ModelError(f"{path}: {error}") from error
-    with torch.device("meta"):  # no time is spent on initial values that are overwritten
+    with torch.device("meta"):  # no time for initial values that are overwritten
         model = GPT(config)
     model.to_empty(device="cpu")
     _fill(model, folder, form, content)
@@ -81,8 +81,10 @@ def read_hugging_face(folder: Path) -> GPT:
 
 
 def _as_described(model: GPT, form: Form, description: Any) -> GPT:
-    """The same numbers in the shape that the ModelConfig `description` gives them, as far as it still tells the truth: other
-    programs carry it along when they change the model."""
+    """Return the same weights under the ModelConfig `description`, if it still fits them.
+
+    Other programs keep our key in `config.json` when they change the model.
+    """
     try:
         config = ModelConfig.model_validate(description)
         if form_for(config) is not form or config_of(form, content_of(form, config)) != model.config:
@@ -100,7 +102,7 @@ def _as_described(model: GPT, form: Form, description: Any) -> GPT:
 
 
 def _fill(model: GPT, folder: Path, form: Form, content: Mapping[str, Any]) -> None:
-    """Set all weights of `model` to those in `folder`; biases that their class lacks become zeros."""
+    """Set all weights of `model` to those in `folder`; biases that its class lacks become zeros."""
     weights: dict[str, Tensor] = model.state_dict()
     for name, tensor in weights.items():
         if name.endswith("bias"):
@@ -111,7 +113,7 @@ def _fill(model: GPT, folder: Path, form: Form, content: Mapping[str, Any]) -> N
     for path, stored_name, tensor in _stored(folder):
         if stored_name.endswith(_BUFFERS):
             continue
-        # What was saved without a head has names without the prefix.
+        # A model saved without a head has names without the prefix.
         name = stored_name if stored_name.startswith((form.prefix, f"{HEAD}.")) else form.prefix + stored_name
         if name == f"{HEAD}.weight" and model.head is None:
             duplicate = tensor
@@ -119,29 +121,29 @@ def _fill(model: GPT, folder: Path, form: Form, content: Mapping[str, Any]) -> N
         if name not in expected:
             raise ModelError(f"{path}: {form.architecture} as {CONFIG_FILE} describes it has no tensor {stored_name}")
         if not tensor.is_floating_point():
-            raise ModelError(f"{path}: {stored_name} is {tensor.dtype}; only weights that are not quantised can be read")
+            raise ModelError(f"{path}: {stored_name} is {tensor.dtype}; only weights that are not quantized can be read")
         ours, transposed = expected[name]
         _place(tensor, [weights[our] for our in ours], transposed, f"{path}: {stored_name}")
         missing.discard(name)
     if missing:
         raise ModelError(f"{folder}: {len(missing)} tensors are missing, such as {min(missing)}; copy the weights again")
     if duplicate is not None and not torch.equal(duplicate.float(), model.head_VE):
-        raise ModelError(f"{folder}: tie_word_embeddings is true, but {HEAD}.weight is a matrix of its own; set it to false")
+        raise ModelError(f"{folder}: tie_word_embeddings is true, but {HEAD}.weight differs from the embedding; set it to false")
 
 
 def _place(tensor: Tensor, targets: list[Tensor], transposed: bool, name: str) -> None:
-    """Copy the rows of `tensor` into `targets`, one after the other."""
+    """Copy the rows of `tensor` into `targets`, one target after the other."""
     heights = [len(target) for target in targets]
     shape = [sum(heights), *targets[0].shape[1:]]
     shape = shape[::-1] if transposed else shape
     if list(tensor.shape) != shape:
-        raise ModelError(f"{name} has the shape {list(tensor.shape)}, {CONFIG_FILE} asks for {shape}")
+        raise ModelError(f"{name} has shape {list(tensor.shape)}, but {CONFIG_FILE} implies {shape}")
     for target, rows in zip(targets, (tensor.T if transposed else tensor).split(heights), strict=True):
         target.copy_(rows)
 
 
 def _stored(folder: Path) -> Iterator[tuple[Path, str, Tensor]]:
-    """All tensors in `folder`, with their files and names."""
+    """Yield all tensors in `folder`, with their files and names."""
     pickled = sorted(path for path in folder.iterdir() if path.suffix in (".bin", ".pt", ".pth"))
     files = [WEIGHTS_FILE]
     if not (folder / WEIGHTS_FILE).exists():
@@ -149,7 +151,7 @@ def _stored(folder: Path) -> Iterator[tuple[Path, str, Tensor]]:
             files = sorted(set(_read_json(folder / _INDEX_FILE).get("weight_map", {}).values()))
         elif pickled:
             raise ModelError(
-                f"{pickled[0]}: pickled weights can run programs when they are read; on a machine that may be lost, have "
+                f"{pickled[0]}: reading pickled weights can run programs; on a machine that you can afford to lose, have "
                 "transformers write safetensors: AutoModelForCausalLM.from_pretrained(FOLDER).save_pretrained(OTHER)"
             )
     for file in files:
@@ -168,7 +170,7 @@ def _read_json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise ModelError(f"{path}: cannot be read ({error}); give the folder of a model that transformers can load") from error
     if not isinstance(content, dict):
-        raise ModelError(f"{path}: is no JSON object; give the folder of a model that transformers can load")
+        raise ModelError(f"{path}: is not a JSON object; give the folder of a model that transformers can load")
     return content
 
 

@@ -1,8 +1,8 @@
-"""What three classes of transformers call the parts of a GPT, and which models they can express.
+"""How three classes of transformers name the parts of a GPT, and which models they can express.
 
-GPT2LMHeadModel, LlamaForCausalLM, and Qwen3ForCausalLM, which is Llama with norms on queries and keys, compute what a GPT
-here can compute. Names and defaults are those of transformers 4.57 and 5 (src/transformers/models/{gpt2,llama,qwen3}); the
-library itself is not needed.
+GPT2LMHeadModel, LlamaForCausalLM and Qwen3ForCausalLM (Llama with norms on queries and keys) compute what a GPT here can
+compute. Names and defaults are those of transformers 4.57 and 5 (src/transformers/models/{gpt2,llama,qwen3}); the library
+itself is not needed.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from model.config import ModelConfig, ModelError
 
-HEAD = "lm_head"  # absent where it is tied to the embedding
-# The key of a ModelConfig that gives a module its bias, by the module's last name.
+HEAD = "lm_head"  # absent if it is tied to the embedding
+# The ModelConfig key that gives a module its bias, by the last part of the module's name.
 _BIAS_KEYS = {
     **dict.fromkeys(("query", "key", "value"), "query_key_value_bias"),
     **dict.fromkeys(("output", "gate", "up", "down"), "projection_bias"),
@@ -20,7 +20,7 @@ _BIAS_KEYS = {
 
 
 class Part(NamedTuple):
-    """A module of theirs, and ours whose rows follow one another in it; `{}` is the layer.
+    """A module of theirs, and our modules whose rows it holds one after the other; `{}` is the layer.
 
     bias: whether theirs has one, or the key of config.json that says so. transposed: its matrix is (inputs, outputs).
     """
@@ -35,9 +35,9 @@ class Part(NamedTuple):
 class Form:
     """A class of transformers.
 
-    prefix: before all names but the head's. fixed: what a ModelConfig must have to be expressed. keys: ModelConfig's to
-    theirs; of several the least counts. defaults: what it means that one is absent. only: keys with the values under which
-    the class computes what a GPT computes; the first is written.
+    prefix: of all names except the head's. fixed: what a ModelConfig must have to be expressed. keys: from ModelConfig's to
+    theirs; if there are several, the smallest value counts. defaults: values of absent keys. only: keys with the values for
+    which the class computes what a GPT computes; the first value is written.
     """
 
     architecture: str
@@ -66,7 +66,7 @@ _GPT2 = Form(
         "feed_forward_width": ("n_inner",),
         "normalization_epsilon": ("layer_norm_epsilon",),
         "tie_embeddings": ("tie_word_embeddings",),
-        # A GPT drops one share everywhere. What it computes does not depend on it.
+        # A GPT has one dropout probability for all places. It does not change what the model computes.
         "dropout": ("resid_pdrop", "embd_pdrop", "attn_pdrop"),
     },
     defaults={
@@ -149,7 +149,7 @@ FORMS = {form.model_type: form for form in (_GPT2, _LLAMA, _QWEN3)}
 
 
 def form_for(config: ModelConfig) -> Form:
-    """The class that can express `config`; raises ModelError, which names the nearest ones and what is in the way."""
+    """Return the class that can express `config`. Raises ModelError with the closest classes and what they would need."""
     obstacles = {}
     for form in FORMS.values():
         required = {"key_value_heads": config.heads} if "key_value_heads" not in form.keys else {}
@@ -168,7 +168,7 @@ def form_for(config: ModelConfig) -> Form:
 
 
 def content_of(form: Form, config: ModelConfig) -> dict[str, Any]:
-    """`config.json` for `config`: what it says of the shape."""
+    """Return the part of `config.json` that describes the model `config`."""
     content: dict[str, Any] = {"architectures": [form.architecture], "model_type": form.model_type}
     content.update({key: allowed[0] for key, allowed in form.only.items()})
     content.update({their: getattr(config, our) for our, theirs in form.keys.items() for their in theirs})
@@ -181,20 +181,20 @@ def content_of(form: Form, config: ModelConfig) -> dict[str, Any]:
 
 
 def config_of(form: Form, stored: Mapping[str, Any]) -> ModelConfig:
-    """The model that a `config.json` describes; raises ModelError for one that computes something else."""
-    # Version 5 keeps the base with the kind of scaling, version 4 beside it.
+    """Return the model that a `config.json` describes. Raises ModelError for one that a GPT cannot express."""
+    # Version 5 stores the rotary base with the kind of scaling, version 4 beside it.
     rotary = stored.get("rope_parameters") or stored.get("rope_scaling") or {}
     content = {**form.defaults, **stored, **rotary, "rope_type": rotary.get("rope_type", rotary.get("type", "default"))}
     limits = {"rope_type": ("default",), "partial_rotary_factor": (1.0,), "quantization_config": (None,), **form.only}
     for key, allowed in limits.items():
         if content.get(key, allowed[0]) not in allowed:
-            raise ModelError(f"{key} is {content[key]!r}; a GPT can only follow {allowed[0]!r}")
+            raise ModelError(f"{key} is {content[key]!r}; a GPT supports only {allowed[0]!r}")
     for key, value in rotary.items():
         if isinstance(value, dict):
             raise ModelError(f"rope_parameters differ between layers ({key}); a GPT's layers share one base")
     for kind in content.get("layer_types") or []:
         if kind != "full_attention":
-            raise ModelError(f"layer_types has {kind!r}; a GPT can only follow 'full_attention'")
+            raise ModelError(f"layer_types has {kind!r}; a GPT supports only 'full_attention'")
     biased = {key: True for part in form.parts if _has_bias(part, content) for key in _bias_keys(part)}
     try:
         values = {our: min(content[their] for their in theirs) for our, theirs in form.keys.items()}
@@ -204,9 +204,9 @@ def config_of(form: Form, stored: Mapping[str, Any]) -> ModelConfig:
             values["feed_forward_width"] = 4 * values["width"]  # GPT-2's rule
         config = ModelConfig(**{**form.fixed, **values, **biased})
     except KeyError as error:
-        raise ModelError(f"{error.args[0]} is missing; copy the file again from where the model comes from") from error
+        raise ModelError(f"{error.args[0]} is missing; download the file again") from error
     except (TypeError, ValueError) as error:
-        raise ModelError(f"describes no model ({' '.join(str(error).split())})") from error
+        raise ModelError(f"is not a valid model configuration ({' '.join(str(error).split())})") from error
     head_width = content.get("head_dim")
     if config.positions == "rotary" and head_width is not None and head_width != config.head_width:
         raise ModelError(f"head_dim is {head_width}; a GPT's is hidden_size / num_attention_heads, here {config.head_width}")
@@ -214,7 +214,7 @@ def config_of(form: Form, stored: Mapping[str, Any]) -> ModelConfig:
 
 
 def _bias_keys(part: Part) -> set[str]:
-    """The keys of a ModelConfig on which the biases of a part depend; norms have none."""
+    """Return the ModelConfig keys on which the biases of a part depend; norms have none."""
     return {_BIAS_KEYS[name] for our in part.ours if (name := our.rpartition(".")[2]) in _BIAS_KEYS}
 
 
@@ -223,7 +223,7 @@ def _has_bias(part: Part, content: Mapping[str, Any]) -> bool:
 
 
 def tensors_of(form: Form, config: ModelConfig, content: Mapping[str, Any]) -> Iterator[tuple[str, list[str], bool]]:
-    """The tensors of the class: the name, the names of ours that make it, and whether it is their transpose."""
+    """Yield each tensor of the class: its name, the names of ours that make it up, and whether it is their transpose."""
     for part in form.parts:
         if part.theirs == HEAD and config.tie_embeddings:
             continue

@@ -1,20 +1,21 @@
-"""The tokenizer's half of a Hugging Face folder: `tokenizer.json` and what belongs to it, made of the project's own files.
+"""The tokenizer's part of a Hugging Face folder: `tokenizer.json` and its companions, made from the project's own files.
 
-A model's tokenizer is a folder of one of two kinds. File names and formats are a contract with `pipeline.tokenizer`,
-restated here because this package imports nothing of the project; the tests hold the two sides together:
+A model's tokenizer is a folder of one of two kinds. File names and formats are those of `pipeline.tokens`, repeated here because
+this package does not import the pipeline; tests compare both sides:
 
 - `sentencepiece.model`: a SentencePiece model, whose end-of-sentence symbol is the delimiter of documents.
-- `ranks.tiktoken`: a line a token, its bytes in base64, a space, its id, which is its rank too; and `pattern.json`:
-  `pattern`, which cuts a text before pairs are merged, and `special_tokens`, names to ids, `<|endoftext|>` among them.
+- `ranks.tiktoken`: one line per token with its bytes in base64, a space, and its id, which is also its rank; and
+  `pattern.json`: `pattern`, which splits a text before pairs are merged, and `special_tokens`, from names to ids,
+  `<|endoftext|>` among them.
 
-What is written gives the pipeline's ids for every text, also where a special name or `<0x41>` stands in it, which is text,
-and gives the text back. Three exceptions remain. A text of more than 500,000 characters is encoded block by block in
-the pipeline and in one go here. SentencePiece adds up scores in single precision and `tokenizers` in double, so that of
-two segmentations that are equally good, or nearly so, each may take another. And a name like `<s>` is read as its token
-where some piece lies across every place at which the name could be cut.
+The written tokenizer gives the pipeline's ids for every text, and decodes them to the text; special names or `<0x41>` in a text
+are plain text. There are three exceptions. The pipeline encodes a text of more than 500,000 characters block by block, this
+tokenizer at once. SentencePiece adds scores in single precision and `tokenizers` in double, so they may choose differently
+between two segmentations that are equally good, or nearly so. And a name like `<s>` in a text is read as its token if some piece
+spans every position at which the name could be cut.
 
-The JSON is written by hand, in the form that the `tokenizers` library gives it (src/tokenizer/serialization.rs), so that
-neither it nor transformers is needed. The original files are put beside it, and `read_back` returns them.
+The JSON is written directly, in the form that the `tokenizers` library uses (src/tokenizer/serialization.rs), so that neither
+that library nor transformers is needed. The original files are copied beside it, and `read_back` restores them.
 """
 
 import base64
@@ -37,23 +38,23 @@ DELIMITER = "<|endoftext|>"
 
 # SentencePiece writes this character for a space.
 _SPACE_MARK = "\u2581"
-# Within the normaliser no mark of the text is left, and the mark escapes: before M it is itself, before C a cut.
+# Inside the normalizer the mark is an escape character: before M it means itself, before C a cut.
 _ESCAPED_MARK = f"{_SPACE_MARK}M"
 _CUT = f"{_SPACE_MARK}C"
-# The library finds byte pieces by their names in the text, which this makes use of to spell the mark.
+# The library finds byte pieces by their names in the text; their names spell the mark.
 _SPELLED_MARK = "".join(f"<0x{byte:02X}>" for byte in _SPACE_MARK.encode())
 _BYTE_NAMES = [f"<0x{byte:02X}>" for byte in range(256)]
 
 
 class TokenizerExportError(Exception):
-    """A tokenizer that `tokenizer.json` cannot express, or files that are missing; the message says what to do."""
+    """A tokenizer that `tokenizer.json` cannot express, or missing files. The message says what to do."""
 
 
 def write_tokenizer(source: Path, target: Path) -> None:
     """Write the tokenizer in the folder `source` into the folder `target`, for `transformers.AutoTokenizer` to load.
 
-    Encoding adds no token; the delimiter is the token of the beginning and of the end. The files of `source` are copied
-    beside. Raises TokenizerExportError when there is no tokenizer, a damaged one, or one that cannot be expressed.
+    Encoding adds no token; the delimiter is the beginning-of-text and end-of-text token. The files of `source` are copied too.
+    Raises TokenizerExportError for a tokenizer that is missing, damaged or cannot be expressed.
     """
     names = _present(source)
     if SENTENCEPIECE_FILE in names:
@@ -61,12 +62,12 @@ def write_tokenizer(source: Path, target: Path) -> None:
     else:
         tokenizer, special = _of_byte_pairs(source / RANKS_FILE, source / PATTERN_FILE)
     config = {
-        # Both major versions of transformers know this name; a class of its own would build another tokenizer.
+        # Both major versions of transformers have this class; a model's own class would build another tokenizer.
         "tokenizer_class": "PreTrainedTokenizerFast",
         **special,
-        # Their clean-up joins a space and a full stop: decoding would not be the inverse of encoding.
+        # The clean-up removes spaces before full stops, so decoding would not be the inverse of encoding.
         "clean_up_tokenization_spaces": False,
-        # The names of special tokens in a text are text.
+        # Names of special tokens in a text are plain text.
         "split_special_tokens": True,
     }
     files = {"tokenizer.json": tokenizer, "tokenizer_config.json": config, "special_tokens_map.json": special}
@@ -77,13 +78,13 @@ def write_tokenizer(source: Path, target: Path) -> None:
         for name in names:
             shutil.copyfile(source / name, target / name)
     except OSError as error:
-        raise TokenizerExportError(f"{target}: cannot be written ({error}); make room or choose another folder") from error
+        raise TokenizerExportError(f"{target}: cannot be written ({error}); free disk space or choose another folder") from error
 
 
 def read_back(target: Path, folder: Path) -> None:
-    """Put the files that `write_tokenizer` copied into `target` into `folder`, a tokenizer of the pipeline again.
+    """Copy the files that `write_tokenizer` copied into `target` to `folder`, which then is a tokenizer of the pipeline.
 
-    Raises TokenizerExportError when `target` holds none, as a folder of another program does, or `folder` cannot be written.
+    Raises TokenizerExportError if `target` has none, as the folder of another program, or if `folder` cannot be written.
     """
     names = _present(target)
     try:
@@ -91,16 +92,16 @@ def read_back(target: Path, folder: Path) -> None:
         for name in names:
             shutil.copyfile(target / name, folder / name)
     except OSError as error:
-        raise TokenizerExportError(f"{folder}: cannot be written ({error}); make room or choose another folder") from error
+        raise TokenizerExportError(f"{folder}: cannot be written ({error}); free disk space or choose another folder") from error
 
 
 def _present(folder: Path) -> tuple[str, ...]:
-    """The files that make the tokenizer in `folder`."""
+    """Return the names of the files that make up the tokenizer in `folder`."""
     for names in ((SENTENCEPIECE_FILE,), (RANKS_FILE, PATTERN_FILE)):
         if all((folder / name).is_file() for name in names):
             return names
     raise TokenizerExportError(
-        f"{folder}: neither {SENTENCEPIECE_FILE} nor {RANKS_FILE} with {PATTERN_FILE} is there; "
+        f"{folder}: has neither {SENTENCEPIECE_FILE} nor {RANKS_FILE} with {PATTERN_FILE}; "
         "give the folder that holds the corpus's tokenizer"
     )
 
@@ -112,7 +113,7 @@ def _assembled(
     pre_tokenizers: list[dict[str, Any]],
     decoders: list[dict[str, Any]],
 ) -> dict[str, Any]:
-    """A whole `tokenizer.json`; `added`: the special tokens and their ids."""
+    """Return a complete `tokenizer.json`. added: the special tokens and their ids."""
     flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
     return {
         "version": "1.0",
@@ -141,14 +142,14 @@ def _split(pattern: dict[str, str], behavior: str) -> dict[str, Any]:
 
 
 def _of_sentencepiece(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
-    """The tokenizer of a unigram model, and its tokens for beginning, end and what is unknown."""
+    """Return the tokenizer of a unigram model, and its beginning, end and unknown tokens."""
     model = _read_proto(path)
     normalization, kinds = model.normalizer_spec, model.SentencePiece
     normal = [piece.piece for piece in model.pieces if piece.type == kinds.NORMAL]
     added = {piece.piece: index for index, piece in enumerate(model.pieces) if piece.type in (kinds.CONTROL, kinds.UNKNOWN)}
     unknown, delimiter = model.trainer_spec.unk_piece, model.trainer_spec.eos_piece
 
-    # Only a model that adds no space is asked to keep the mark; to others it is a space, as in the library.
+    # Only a model that adds no space keeps the mark; for others it is a space, as in SentencePiece.
     keeps_mark = not normalization.add_dummy_prefix
     normalizers = [_replace({"String": _SPACE_MARK}, _ESCAPED_MARK if keeps_mark else " ")]
     if normalization.add_dummy_prefix:
@@ -158,7 +159,7 @@ def _of_sentencepiece(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
     if keeps_mark:
         normalizers.append(_replace({"String": _ESCAPED_MARK}, _SPELLED_MARK))
         pre_tokenizers.append(_split({"String": _SPELLED_MARK}, "Isolated"))
-    # Spaces become marks only here, where a mark that escapes can no longer be meant.
+    # Spaces become marks only here, after the last use of the mark as an escape.
     pre_tokenizers.append({"type": "Metaspace", "replacement": _SPACE_MARK, "prepend_scheme": "never", "split": False})
 
     decoders = [_replace({"String": _SPACE_MARK}, " "), {"type": "ByteFallback"}, {"type": "Fuse"}]
@@ -175,32 +176,32 @@ def _of_sentencepiece(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 def _read_proto(path: Path) -> Any:
-    """The model at `path` as a protocol buffer, found to be of the kind that `tokenizer.json` can express."""
+    """Return the model at `path` as a protocol buffer. Raises TokenizerExportError if `tokenizer.json` cannot express it."""
     try:
         content = path.read_bytes()
-        # The library checks the file before the protocol buffer is read.
+        # The library validates the file before it is parsed.
         sentencepiece.SentencePieceProcessor().LoadFromSerializedProto(content)
     except (OSError, RuntimeError) as error:
         raise TokenizerExportError(f"{path}: cannot be read as a SentencePiece model ({error}); copy it again") from error
     try:
-        # Imported by name, and here: SentencePiece ships it, but does not ask for the package protobuf that it needs.
+        # Imported here, and by name: SentencePiece ships the module without requiring the package protobuf that it needs.
         model = importlib.import_module("sentencepiece.sentencepiece_model_pb2").ModelProto()
     except ImportError as error:
-        raise TokenizerExportError(f"{path}: reading it needs protobuf ({error}); pip install protobuf") from error
+        raise TokenizerExportError(f"{path}: reading it requires protobuf ({error}); pip install protobuf") from error
     model.ParseFromString(content)
     training, normalization, kinds = model.trainer_spec, model.normalizer_spec, model.SentencePiece
     expressible = (kinds.NORMAL, kinds.UNKNOWN, kinds.CONTROL, kinds.BYTE)
     controls = {piece.piece for piece in model.pieces if piece.type == kinds.CONTROL}
     bytes_there = {piece.piece for piece in model.pieces if piece.type == kinds.BYTE}
     obstacles = {
-        "it is no unigram model": training.model_type != training.UNIGRAM,
+        "it is not a unigram model": training.model_type != training.UNIGRAM,
         "it has no byte fallback": not bytes_there.issuperset(_BYTE_NAMES),
-        f"it normalises text by {normalization.name!r}": bool(normalization.precompiled_charsmap),
+        f"it normalizes text by {normalization.name!r}": bool(normalization.precompiled_charsmap),
         "it changes text after decoding": bool(model.denormalizer_spec.precompiled_charsmap),
         "it removes extra spaces": normalization.remove_extra_whitespaces,
         "it keeps spaces unmarked": not normalization.escape_whitespaces,
-        "it adds a space behind a text": normalization.add_dummy_prefix and training.treat_whitespace_as_suffix,
-        "it has pieces defined by its user": any(piece.type not in expressible for piece in model.pieces),
+        "it adds a space after a text": normalization.add_dummy_prefix and training.treat_whitespace_as_suffix,
+        "it has user-defined pieces": any(piece.type not in expressible for piece in model.pieces),
         "it has no end-of-sentence symbol": training.eos_piece not in controls,
     }
     found = [obstacle for obstacle, there in obstacles.items() if there]
@@ -212,10 +213,10 @@ def _read_proto(path: Path) -> Any:
 
 
 def _cuts_of_names(names: Mapping[str, int], normal: list[str]) -> list[dict[str, Any]]:
-    """Normalisers that cut the names of special and byte pieces where they stand in a text.
+    """Return normalizers that cut the names of special and byte pieces in a text.
 
-    SentencePiece finds only normal pieces in a text, `tokenizers` all. A cut changes nothing else where no normal piece
-    has the two characters beside it in a row, since then none can lie across it.
+    SentencePiece finds only normal pieces in a text, `tokenizers` finds all. A cut between two characters changes nothing else
+    if no normal piece contains both in a row, since then no piece spans the cut.
     """
     all_pieces = "\n".join(normal)
     cuts = []
@@ -224,7 +225,7 @@ def _cuts_of_names(names: Mapping[str, int], normal: list[str]) -> list[dict[str
             if "".join(pair) not in all_pieces:
                 cuts.append(_replace({"String": name}, f"{name[:position]}{_CUT}{name[position:]}"))
                 break
-    # All byte names are cut at once, within the characters that they have in common.
+    # One rule cuts all byte names, within the characters that they share.
     for kept, rest in (("<", "0x[0-9A-F]{2}>"), ("<0", "x[0-9A-F]{2}>")):
         if kept[-1] + rest[0] not in all_pieces:
             return [*cuts, _replace({"Regex": f"{kept}(?={rest})"}, kept + _CUT)]
@@ -235,7 +236,7 @@ def _cuts_of_names(names: Mapping[str, int], normal: list[str]) -> list[dict[str
 
 
 def _of_byte_pairs(ranks_path: Path, pattern_path: Path) -> tuple[dict[str, Any], dict[str, str]]:
-    """The tokenizer of byte pairs with ranks, and its tokens for beginning and end."""
+    """Return the tokenizer of byte pairs with ranks, and its beginning and end tokens."""
     try:
         lines = [line.split() for line in ranks_path.read_bytes().splitlines()]
         ranks = {base64.b64decode(token): int(rank) for token, rank in lines}
@@ -254,12 +255,12 @@ def _of_byte_pairs(ranks_path: Path, pattern_path: Path) -> tuple[dict[str, Any]
         "type": "BPE",
         "unk_token": None,
         "byte_fallback": False,
-        # tiktoken too looks a whole cut of text up before it merges.
+        # tiktoken, too, first looks up the whole piece of text before it merges.
         "ignore_merges": True,
         "vocab": {spelled[token]: rank for token, rank in ranks.items()} | special_ids,
         "merges": [[spelled[left], spelled[right]] for left, right in _merges(ranks)],
     }
-    # The expression has already cut; of this step only the letters for bytes are wanted.
+    # The pattern has already split the text; this step only maps bytes to letters.
     byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": False, "use_regex": False}
     pre_tokenizers = [_split({"Regex": _for_oniguruma(pattern, pattern_path)}, "Isolated"), byte_level]
     special = {"bos_token": DELIMITER, "eos_token": DELIMITER}
@@ -267,18 +268,20 @@ def _of_byte_pairs(ranks_path: Path, pattern_path: Path) -> tuple[dict[str, Any]
 
 
 def _byte_letters() -> list[str]:
-    """For each byte the letter that stands for it, as in GPT-2's encoder.py: itself where it is a visible character of
-    Latin-1, else the next character from U+0100 on."""
+    """Return the letter for each byte, as in GPT-2's encoder.py.
+
+    It is the byte itself if that is a visible character of Latin-1, else the next unused character from U+0100 on.
+    """
     visible = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
     others = iter(range(0x100, 0x200))
     return [chr(byte if byte in visible else next(others)) for byte in range(256)]
 
 
 def _merges(ranks: Mapping[bytes, int]) -> list[tuple[bytes, bytes]]:
-    """The pairs that are merged, by rank: of each token the two parts that the ranks below its own leave of it.
+    """Return the pairs that are merged, by rank: for each token, the two parts that merging with lower ranks leaves of it.
 
-    Ranks say which tokens may come of any two neighbours, merges which neighbours: the same, since within a token
-    nothing from outside takes part. A token that no two parts remain of is reached by no merging, only looked up whole.
+    Ranks define which tokens may result from any two neighbours, merges define which neighbours. Both are equivalent, since
+    merging inside a token involves nothing outside it. A token that is not left in two parts is never merged, only looked up.
     """
     merges = []
     for token, rank in sorted(ranks.items(), key=lambda item: item[1]):
@@ -295,12 +298,12 @@ def _merges(ranks: Mapping[bytes, int]) -> list[tuple[bytes, bytes]]:
 
 
 def _for_oniguruma(pattern: str, path: Path) -> str:
-    """`pattern`, written for Rust's engine, as Oniguruma reads it, which `tokenizers` uses.
+    """Translate `pattern` from the regex syntax of Rust to that of Oniguruma, which `tokenizers` uses.
 
-    `{1,3}+`, which cl100k_base has, is possessive there and a repeated group here. Plain `{1,3}` is the same at the end of an
-    alternative, where nothing follows that characters could be given back to.
+    `{1,3}+`, as in cl100k_base, is possessive in Rust and a repeated group in Oniguruma. Plain `{1,3}` is equivalent at the end
+    of an alternative, where nothing follows that could make the engine backtrack.
     """
     greedy = re.sub(r"(\{\d+(?:,\d*)?\})\+(?=\||$)", r"\1", pattern)
     if re.search(r"\{\d+(?:,\d*)?\}\+", greedy):
-        raise TokenizerExportError(f"{path}: the pattern has a possessive count inside an alternative; write it without")
+        raise TokenizerExportError(f"{path}: the pattern has a possessive count inside an alternative; rewrite it without")
     return greedy

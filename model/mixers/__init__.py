@@ -1,0 +1,1 @@
+"""How the tokens of a sequence exchange information; attention is the only mixer so far."""

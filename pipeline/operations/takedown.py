@@ -141,27 +141,6 @@ def applied_text(applied: Applied, undone: bool) -> str:
     return said if undone else f"{said}\n{caches}"
 
 
-def training_text(runs: Sequence[Path], doc_ids: Sequence[str]) -> str:
-    """Which of the training runs have read any of the documents, a line a run."""
-    from trainer.errors import TrainerError
-    from trainer.where.trained_run import runs_that_saw
-
-    lines = []
-    for folder in runs:
-        try:
-            seen = runs_that_saw([folder], doc_ids)
-        except TrainerError as error:
-            lines.append(f"training run {folder}: cannot tell: {error}")
-            continue
-        read = [document for document in seen if document.first_step is not None]
-        if read:
-            first, last = min(each.first_step or 0 for each in read), max(each.last_step or 0 for each in read)
-            lines.append(f"training run {folder}: has read {len(read):,} of them, in steps {first:,} to {last:,}")
-        else:
-            lines.append(f"training run {folder}: has read none of them" + (f", and would read {len(seen):,}" if seen else ""))
-    return "\n".join(lines) or "no training run was asked whether it has read them; name the runs with --runs"
-
-
 def _is_built(ledger: Ledger) -> bool:
     """Whether the last run came to its end, so that what lies there is one corpus and not halves of two."""
     last: list[tuple[Any, ...]] = ledger.rows("SELECT status FROM runs ORDER BY started DESC LIMIT 1")

@@ -1,4 +1,4 @@
-"""Runs with a small model and a small tokenizer, written by what training writes them with; and disks that fill up."""
+"""Runs with a small model and tokenizer, written by the functions of training; and full disks."""
 
 import resource
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ def small_tokenizer(kind: str = "sentencepiece") -> Tokenizer:
 
 
 def write_checkpoint(run: Path, model: GPT, tokenizer: Tokenizer, step: int = 1) -> Path:
-    """A checkpoint of `run` that holds both; returns its folder."""
+    """Write a checkpoint of `run` with both; return its folder."""
     with writing(run, step) as temporary:
         save_weights(temporary, model.config, model.state_dict())
         tokenizer.save(temporary / TOKENIZER_FOLDER)
@@ -34,7 +34,7 @@ def write_checkpoint(run: Path, model: GPT, tokenizer: Tokenizer, step: int = 1)
 
 @contextmanager
 def files_of_at_most(size: int) -> Iterator[None]:
-    """Writing more than `size` bytes to a file fails, as it does on a full disk."""
+    """Make writing more than `size` bytes to a file fail, as on a full disk."""
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
     try:

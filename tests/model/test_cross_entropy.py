@@ -1,4 +1,4 @@
-"""The loss in chunks against the loss of whole logits."""
+"""The chunked loss, compared with the loss of whole logits."""
 
 import pytest
 import torch
@@ -19,8 +19,8 @@ def test_the_loss_of_a_known_distribution() -> None:
 def test_chunks_and_blocks_give_the_values_and_gradients_of_whole_logits(
     chunk_logits: int, block_logits: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_CPU_CHUNK_LOGITS", chunk_logits)
-    monkeypatch.setattr(module, "_CPU_BLOCK_LOGITS", block_logits)
+    monkeypatch.setattr(module, "CPU_CHUNK_LOGITS", chunk_logits)
+    monkeypatch.setattr(module, "CPU_BLOCK_LOGITS", block_logits)
     generator = torch.Generator().manual_seed(0)
     x_NE = torch.randn(20, 6, generator=generator, dtype=torch.float64)
     head_VE = torch.randn(11, 6, generator=generator, dtype=torch.float64)

@@ -1,13 +1,14 @@
-"""The hash against a restatement in numpy, and what dropout promises."""
+"""The hash, compared with a restatement in numpy, and the properties of dropout."""
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 
 from model.dropout import dropout, keep_mask, place_key
 
 
-def lowbias32(x: np.ndarray) -> np.ndarray:
+def lowbias32(x: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
     """The published function, in uint32, which wraps."""
     x = (x ^ (x >> np.uint32(16))) * np.uint32(0x7FEB352D)
     x = (x ^ (x >> np.uint32(15))) * np.uint32(0x846CA68B)
@@ -21,7 +22,7 @@ def test_masks_equal_a_restatement_in_unsigned_arithmetic() -> None:
     assert np.array_equal(place_keys.view(np.uint32), expected_keys)
     mask = keep_mask(torch.from_numpy(keys), (4, 5), 0.3).numpy()
     hashes = lowbias32(np.arange(20, dtype=np.uint32) ^ keys.view(np.uint32)[:, None])
-    # The mask compares as signed numbers: the order of uint32 is that of int32 with the sign bit turned.
+    # The mask compares signed numbers: the order of int32 is that of uint32 with the sign bit flipped.
     signed = hashes.view(np.int32).reshape(-1, 4, 5)
     assert np.array_equal(mask, signed >= round(0.3 * 2**32) - 2**31)
 

@@ -1,4 +1,4 @@
-"""Exports as transformers sees them, and what is left when one fails."""
+"""Exports as transformers loads them, and what remains after a failed one."""
 
 import os
 import shutil
@@ -22,7 +22,7 @@ from tests.model.checkpoint_folders import files_of_at_most, small_tokenizer, wr
 from tests.model.hugging_face.test_tokenizer import sentencepiece_files
 from tests.model.test_gpt import TINY, TINY_GPT2
 from tests.trainer.checkpoint_files import in_child
-from trainer.generate import prompt_ids
+from trainer.run.texts import prompt_ids
 
 CONFIG = TINY.model_copy(update={"vocabulary_size": 500, "context_length": 64})
 
@@ -34,7 +34,7 @@ def tokenizer() -> Tokenizer:
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory, tokenizer: Tokenizer) -> Path:
-    """A run with two checkpoints; tests must not change it."""
+    """A run with two checkpoints, which tests must not change."""
     run = tmp_path_factory.mktemp("runs") / "small"
     for step in (9, 10):
         torch.manual_seed(step)
@@ -54,7 +54,7 @@ def everything(folder: Path) -> dict[str, bytes]:
 def test_transformers_loads_model_and_tokenizer_and_generates_the_same_text(kind: str, tmp_path: Path) -> None:
     tokenizer = small_tokenizer(kind)
     torch.manual_seed(0)
-    # As many ids as the tokenizer has: transformers knows of no others that must not be generated.
+    # As many ids as the tokenizer has: transformers would generate any others too.
     model = GPT(CONFIG.model_copy(update={"vocabulary_size": tokenizer.vocabulary_size}))
     write_checkpoint(tmp_path / "run", model, tokenizer)
     result = invoke(tmp_path / "run", tmp_path / "new" / "exported")
@@ -94,7 +94,10 @@ def test_an_export_goes_to_a_new_or_empty_folder_or_over_an_earlier_export(run: 
 
 @pytest.mark.parametrize(
     ("name", "content", "named"),
-    [("notes.txt", "mine", "holds notes.txt, which no export writes"), ("config.json", "{}", "holds no export of this program")],
+    [
+        ("notes.txt", "mine", "holds notes.txt, which no export writes"),
+        ("config.json", "{}", "holds files that no export wrote"),
+    ],
 )
 def test_what_is_no_earlier_export_is_left_alone(run: Path, tmp_path: Path, name: str, content: str, named: str) -> None:
     target = tmp_path / "exported"
@@ -125,7 +128,7 @@ def test_a_checkpoint_with_a_changed_bit_or_a_missing_file_is_not_exported(run: 
     path.write_bytes(content)
     result = invoke(path.parents[len(Path(name).parts) - 1], tmp_path / "exported")
     assert result.exit_code == 1
-    assert f"{path}: its bytes have changed" in result.output
+    assert f"{path}: has changed since it was written" in result.output
     path.unlink()
     assert f"{path}" in invoke(copy, tmp_path / "exported").output
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
@@ -144,7 +147,7 @@ def test_a_tokenizer_that_cannot_be_expressed_can_be_left_out(tmp_path: Path) ->
     write_checkpoint(tmp_path / "run", GPT(CONFIG), normalizing)
     result = invoke(tmp_path / "run", tmp_path / "exported")
     assert result.exit_code == 1
-    assert "normalises text" in result.output
+    assert "normalizes text" in result.output
     assert not (tmp_path / "exported").exists()
     assert invoke(tmp_path / "run", tmp_path / "exported", "--no-tokenizer").exit_code == 0
     assert sorted(everything(tmp_path / "exported")) == ["config.json", "generation_config.json", "model.safetensors"]
@@ -175,11 +178,11 @@ def test_a_full_disk_leaves_the_earlier_export_and_nothing_else(run: Path, tmp_p
 def test_a_killed_export_leaves_nothing_that_looks_like_one(run: Path, tmp_path: Path) -> None:
     target = tmp_path / "exported"
 
-    def kill(*arguments: object) -> None:
+    def kill(*_: object) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
     with pytest.MonkeyPatch.context() as patched:
-        # The tokenizer is written then, and the model is not.
+        # At this point the tokenizer has been written and the model has not.
         patched.setattr(export, "write_hugging_face", kill)
         assert in_child(lambda: export_checkpoint(run, target)) == signal.SIGKILL
     assert not target.exists()

@@ -1,4 +1,4 @@
-"""The model against the figures of its source documents, and against itself computed in other ways."""
+"""The model, compared with published figures and with itself computed in other ways."""
 
 import pytest
 import torch
@@ -7,7 +7,7 @@ from model.config import ModelConfig
 from model.dropout import keep_mask
 from model.gpt import GPT, parameter_count, rotary_angles, rotate
 from model.initialization import initialize
-from model.mixers.attention import Documents
+from model.mixers.documents import Documents, Method
 from model.presets import PRESETS, preset
 
 TINY = ModelConfig(
@@ -41,7 +41,7 @@ def initialized(config: ModelConfig, seed: int = 0) -> GPT:
 
 
 def test_the_books_model_gives_the_books_figures() -> None:
-    # Raschka 2024, chapter 5.1.2: target probabilities, loss and perplexity of an untrained model, all rounded as printed.
+    # Raschka 2024, chapter 5.1.2: target probabilities, loss and perplexity of an untrained model, rounded as printed.
     torch.manual_seed(123)
     model = GPT(preset("gpt2-124m", context_length=256))
     inputs_BT = torch.tensor([[16833, 3626, 6100], [40, 1107, 588]])
@@ -50,8 +50,8 @@ def test_the_books_model_gives_the_books_figures() -> None:
         probabilities = model.logits(inputs_BT).softmax(-1).gather(-1, targets_BT[..., None]).squeeze(-1)
         total, losses_BT = model(inputs_BT, targets_BT)
     expected = torch.tensor([[7.4541e-05, 3.1061e-05, 1.1563e-05], [1.0337e-05, 5.6776e-05, 4.7559e-06]])
-    # Five printed digits are good to half a unit of the last, which is 5e-5 of a number that begins with 1. (In float64 the
-    # first is 7.454047e-05: its printed fifth digit is fp32's.)
+    # Five printed digits are accurate to half a unit of the last one, which is 5e-5 of a number that begins with 1. (In float64
+    # the first is 7.454047e-05; its printed fifth digit is that of fp32.)
     torch.testing.assert_close(probabilities, expected, rtol=5e-5, atol=0)
     assert round(float(total) / 6, 4) == 10.7940
     assert round(float((total / 6).exp()), 1) == 48725.8
@@ -87,13 +87,13 @@ def test_a_token_never_sees_a_later_one(config: ModelConfig) -> None:
 
 @pytest.mark.parametrize("method", ["loop", "mask"])
 @pytest.mark.parametrize("config", [TINY, TINY_GPT2], ids=["modern", "gpt2"])
-def test_one_documents_loss_has_no_gradient_in_another(config: ModelConfig, method: str) -> None:
+def test_one_documents_loss_has_no_gradient_in_another(config: ModelConfig, method: Method) -> None:
     model = initialized(config)
     tokens_BT = torch.randint(1, 50, (2, 16), generator=torch.Generator().manual_seed(1))
     starts_BT = torch.tensor([[0] * 7 + [7] * 9, [0] * 2 + [2] * 10 + [12] * 4])
     seen: list[torch.Tensor] = []
 
-    def keep_gradient(module: torch.nn.Module, inputs: object, output: torch.Tensor) -> None:
+    def keep_gradient(_module: torch.nn.Module, _inputs: object, output: torch.Tensor) -> None:
         output.retain_grad()
         seen.append(output)
 

@@ -1,4 +1,4 @@
-"""The values that training begins with."""
+"""The initial values of training."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ def test_an_initialized_gpt2_begins_near_the_loss_of_a_uniform_guess() -> None:
     tokens_BT = torch.from_numpy(np.random.default_rng(0).integers(0, 50257, (2, 65)))
     with torch.no_grad():
         total, _ = model(tokens_BT[:, :-1], tokens_BT[:, 1:])
-    # Logits are normal with the variance 768 * 0.02^2, which adds half of it to ln V.
+    # The logits are normal with variance 768 * 0.02^2, half of which is added to ln V.
     assert float(total) / 128 == pytest.approx(np.log(50257) + 768 * 0.02**2 / 2, abs=0.1)
 
 

@@ -1,4 +1,4 @@
-"""Models on disk: read back to the bit, and every damage named."""
+"""Models on disk: read back bit for bit, and every kind of damage reported."""
 
 from pathlib import Path
 
@@ -61,7 +61,7 @@ def test_files_that_are_missing_or_damaged_are_named(tmp_path: Path) -> None:
         load_model(tmp_path)
     for content in ("{", "[]", '{"vocabulary_size": 0}', "\x00"):
         (tmp_path / "model.json").write_text(content)
-        with pytest.raises(ModelError, match=r"model\.json: describes no model"):
+        with pytest.raises(ModelError, match=r"model\.json: is not a valid model configuration"):
             read_config(tmp_path)
     (tmp_path / "model.json").unlink()
     with pytest.raises(ModelError, match=r"model\.json is missing"):

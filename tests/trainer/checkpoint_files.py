@@ -1,4 +1,4 @@
-"""Small checkpoints, and what is asked of their folder."""
+"""Small checkpoints, and views of their folder."""
 
 import os
 from collections.abc import Callable
@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from trainer.checkpoints.folder import Checkpoint, checkpoints, commit, writing
+from trainer.checkpoints.folder import Checkpoint, checkpoints, commit, newest, writing
 
 
 def save(run: Path, step: int, content: str = "", validation: float | None = None, permanent: bool = False) -> Checkpoint:
-    """A checkpoint of two files, one of them in a folder."""
+    """Write a checkpoint of two files, one of them in a folder."""
     with writing(run, step) as temporary:
         (temporary / "state").mkdir()
         (temporary / "state" / "rank-0").write_text(f"state {step} {content}")
@@ -23,7 +23,7 @@ def steps(run: Path) -> list[int]:
 
 
 def names(run: Path) -> list[str]:
-    """Everything in the folder of checkpoints, hidden or not."""
+    """All names in the folder of checkpoints, hidden or not."""
     return sorted(path.name for path in (run / "checkpoints").iterdir())
 
 
@@ -31,8 +31,15 @@ def silent(line: str) -> None:
     pytest.fail(f"nothing is damaged, yet it was reported: {line}")
 
 
+def newest_of(run: Path) -> Checkpoint:
+    """The newest checkpoint of a run that has one and in which nothing is damaged."""
+    checkpoint = newest(run, silent)
+    assert checkpoint is not None
+    return checkpoint
+
+
 def in_child(work: Callable[[], object]) -> int:
-    """Run `work` in a forked process; its wait status: 0 when it ended well, the signal's number when one killed it."""
+    """Run `work` in a forked process and return its wait status: 0 for success, the number of the signal that killed it."""
     child = os.fork()
     if child == 0:
         code = 1

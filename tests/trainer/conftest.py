@@ -1,4 +1,4 @@
-"""Small token datasets, written by the store itself."""
+"""Small token datasets, written by the token store."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -20,8 +20,10 @@ def write_token_dataset(
     tokenizer_sha256: str = "ab" * 32,
     delimiter_id: int = 0,
 ) -> Path:
-    """Write a dataset of the given splits: of each its shards, of each shard its documents as lists of ids without the
-    delimiter. Texts have 3 bytes and 1 character a token."""
+    """Write a dataset of the given splits: lists of shards, which are lists of documents, which are lists of ids.
+
+    The ids are without the delimiter. Texts have 3 bytes and 1 character per token.
+    """
     folder.mkdir(parents=True)
     meta = TokenMeta(tokenizer_sha256, vocabulary, delimiter_id)
     first = 0
@@ -37,7 +39,7 @@ def write_token_dataset(
 
 @pytest.fixture
 def write_tokens(tmp_path: Path) -> WriteTokens:
-    """`write_token_dataset` into a folder of the test, called `name`."""
+    """`write_token_dataset` to a folder of the test, called `name`."""
 
     def write(splits: Mapping[str, Sequence[Sequence[Sequence[int]]]], name: str = "tokens", **described: Any) -> Path:
         return write_token_dataset(tmp_path / name, splits, **described)

@@ -1,4 +1,4 @@
-"""Run by torchrun in tests/trainer/machine/test_parallel.py: what each of two ranks computes, written by the first."""
+"""Run by torchrun in tests/trainer/machine/test_parallel.py: rank 0 writes what two ranks compute."""
 
 import sys
 from pathlib import Path
@@ -18,7 +18,7 @@ from trainer.optimization.step import train_step
 
 
 def main(strategy: Strategy, output: Path) -> None:
-    """Gradients of one step over sequences 0 to 7, four a rank in two micro-batches; then one with a broken number on rank 1."""
+    """Take one step over sequences 0 to 7, four per rank in two micro-batches, and one with a NaN on rank 1."""
     with Parallel(strategy, "cpu") as parallel:
         with torch.device("meta"):
             model = GPT(CONFIG)
@@ -38,7 +38,7 @@ def main(strategy: Strategy, output: Path) -> None:
         result = train_step(wrapped, batches, optimizer, 1e-3, 1e9, COMPUTATION, parallel)
         before = [value.clone() for value in model.parameters()]
         if parallel.rank == 1:
-            model.register_forward_hook(lambda module, inputs, output: (output[0] * float("nan"), output[1]))
+            model.register_forward_hook(lambda _module, _inputs, output: (output[0] * float("nan"), output[1]))
         skipped = train_step(wrapped, batches, optimizer, 1e-3, 1e9, COMPUTATION, parallel)
         same = all(
             torch.equal(old.to_local() if isinstance(old, DTensor) else old, new.to_local() if isinstance(new, DTensor) else new)
@@ -55,4 +55,4 @@ def main(strategy: Strategy, output: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(cast(Strategy, sys.argv[1]), Path(sys.argv[2]))
+    main(cast("Strategy", sys.argv[1]), Path(sys.argv[2]))

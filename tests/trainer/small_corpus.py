@@ -1,4 +1,4 @@
-"""A small corpus in a folder: token shards of Japanese texts, the ledger beside them, and pages that were dropped on the way."""
+"""A small corpus in a folder: token shards of Japanese texts, their ledger, and pages that stages dropped."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -10,6 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.corpus.ledger import Ledger
+from pipeline.corpus.views import describe_tables
+from pipeline.flow import FLOW, tables_of
 from pipeline.tokens.store import ShardInfo, TokenMeta, write_dataset, write_shard
 from tests.trainer.tokenizers import byte_tokenizer
 
@@ -26,8 +28,10 @@ PART = "part-00001"
 
 @dataclass(frozen=True)
 class SmallCorpus:
-    """The folder, the texts by doc_id in the order of the shards, and the doc_ids of each split. Pages `short` and `twin` of
-    its host were dropped by quality and by dedup, `twin` for the sake of page 0."""
+    """A corpus: its folder, the texts by doc_id in the order of the shards, and the doc_ids of each split.
+
+    Pages `short` and `twin` of its host were dropped by quality and by dedup, `twin` as a duplicate of page 0.
+    """
 
     folder: Path
     host: str
@@ -52,7 +56,7 @@ def doc_id_of(url: str) -> str:
 
 
 def write_corpus(folder: Path, host: str, pages: int, shards: int, validation: int) -> SmallCorpus:
-    """A corpus of `pages` pages of different lengths, `validation` of them set aside, the others in `shards` shards."""
+    """Write a corpus of `pages` pages of different lengths, `validation` of them held out, the others in `shards` shards."""
     urls = {doc_id_of(f"https://{host}/{page}"): f"https://{host}/{page}" for page in range(pages)}
     texts = {
         doc_id_of(f"https://{host}/{page}"): "猫" * (page % 5) + f"{host}の{page}。" * (1 + page % 7) for page in range(pages)
@@ -85,7 +89,7 @@ def _write_shard(path: Path, corpus: SmallCorpus, doc_ids: Sequence[str], meta: 
 
 
 def _write_ledger(folder: Path, urls: Mapping[str, str], twin: str, of: str) -> None:
-    """The ledger and the tables that it looks at: all pages passed the first stage, `twin` fell to `of`, `short` to quality."""
+    """Write the ledger and its tables: all pages passed the first stage, dedup dropped `twin` for `of`, quality `short`."""
     ids = list(urls)
     places: Columns = {
         "doc_id": ids,
@@ -96,7 +100,7 @@ def _write_ledger(folder: Path, urls: Mapping[str, str], twin: str, of: str) -> 
         "warc_offset": [100 * nth for nth in range(len(ids))],
     }
     _write(folder / "documents", places)
-    # Page 0 was crawled into an earlier input too, and dedup dropped that record.
+    # Page 0 is in an earlier input too, and dedup dropped that record.
     before: Columns = {**{name: values[:1] for name, values in places.items()}, "warc_file": ["earlier.warc.gz"]}
     _write(folder / "documents", before, "part-00000")
     nothing: Columns = {name: [None] * len(ids) for name in ("rule", "value", "threshold", "detail")}
@@ -115,12 +119,12 @@ def _write_ledger(folder: Path, urls: Mapping[str, str], twin: str, of: str) -> 
         _write(folder / "verdicts" / stage, {**verdict, "failed": [[rule]]}, part)
     duplicates = {"doc_id": [twin], "cluster_id": [of], "survivor_id": [of], "similarity": [0.9], "cluster_size": [2]}
     pq.write_table(pa.table(duplicates), folder / "duplicates.parquet")
-    with Ledger(folder):
-        pass
+    with Ledger(folder) as ledger:
+        describe_tables(ledger, tables_of(FLOW))
 
 
 def _write(folder: Path, columns: Columns, part: str = PART) -> None:
-    """A part of a table; columns of nulls keep the type that they have in a real one."""
+    """Write a part of a table; columns of nulls have the type of the real ones."""
     folder.mkdir(parents=True, exist_ok=True)
     table = pa.table({name: pa.array(values, TYPES.get(name)) for name, values in columns.items()})
     pq.write_table(table, folder / f"{part}.parquet")

@@ -1,4 +1,4 @@
-"""What a user may write, and what is said of what cannot be."""
+"""Configurations from files and flags, and the messages for invalid ones."""
 
 from pathlib import Path
 

@@ -1,29 +1,22 @@
-"""The command that writes text, and the pieces in which text is handed out."""
+"""The command that continues a prompt."""
 
-import itertools
 import os
 import signal
 import threading
 from pathlib import Path
 
 import pytest
-import torch
 from click.testing import CliRunner, Result
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from model.export import export_checkpoint
-from model.generation.generate import beam_search, generate
+from model.generation.beam_search import beam_search
 from model.generation.sampling import Sampling
 from model.gpt import GPT
 from pipeline.tokens.tokenizer import Tokenizer
-from tests.model.checkpoint_folders import TOKENIZERS, small_tokenizer, write_checkpoint
-from tests.model.test_gpt import TINY
-from trainer.generate import TEMPERATURE, TextStream, main, prompt_ids, sample_text
-
-# More ids than any of the tokenizers has: those may never be generated.
-CONFIG = TINY.model_copy(update={"vocabulary_size": 600, "context_length": 64})
-PROMPT = "吾輩は猫"
+from tests.model.checkpoint_folders import small_tokenizer, write_checkpoint
+from tests.trainer.run.test_texts import CONFIG, PROMPT, STREAMED, continued, untrained_model
+from trainer.generate import main
+from trainer.run.texts import TEMPERATURE, prompt_ids
 
 
 @pytest.fixture(scope="module")
@@ -33,14 +26,12 @@ def tokenizer() -> Tokenizer:
 
 @pytest.fixture(scope="module")
 def model() -> GPT:
-    """Its output matrix is its own: an untrained model with a tied one repeats what it reads."""
-    torch.manual_seed(0)
-    return GPT(CONFIG.model_copy(update={"tie_embeddings": False}))
+    return untrained_model()
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory, model: GPT, tokenizer: Tokenizer) -> Path:
-    """A run with one checkpoint; tests must not change it."""
+    """A run with one checkpoint, which tests must not change."""
     run = tmp_path_factory.mktemp("runs") / "small"
     write_checkpoint(run, model, tokenizer)
     return run
@@ -48,16 +39,6 @@ def run(tmp_path_factory: pytest.TempPathFactory, model: GPT, tokenizer: Tokeniz
 
 def invoke(*arguments: object, standard_input: str | bytes | None = None) -> Result:
     return CliRunner().invoke(main, [str(argument) for argument in arguments], input=standard_input)
-
-
-def continued(model: GPT, tokenizer: Tokenizer, prompt: str, tokens: int, sampling: Sampling, rows: int = 1) -> list[str]:
-    """Prompt and what follows, of each row, decoded at once."""
-    start = prompt_ids(tokenizer, prompt)
-    texts = [list(start) for _ in range(rows)]
-    for step in generate(model, [start] * rows, tokens, sampling, tokenizer.delimiter_id, tokenizer.vocabulary_size):
-        for text, token in zip(texts, step, strict=True):
-            text.extend([] if token is None else [token])
-    return [tokenizer.decode(text) for text in texts]
 
 
 def test_the_text_is_the_prompt_and_what_the_model_says_next(run: Path, model: GPT, tokenizer: Tokenizer) -> None:
@@ -90,7 +71,7 @@ def test_the_prompt_may_come_from_standard_input(run: Path) -> None:
     assert invoke(run, "--prompt", "-", "--tokens", 10, standard_input=f"{PROMPT}\n\n").output != expected
     wrong = invoke(run, "--prompt", "-", standard_input=PROMPT.encode("cp932"))
     assert wrong.exit_code == 1
-    assert "standard input is no UTF-8" in wrong.output
+    assert "standard input is not UTF-8" in wrong.output
 
 
 def test_several_samples_differ_and_the_first_is_the_one_alone(run: Path, model: GPT, tokenizer: Tokenizer) -> None:
@@ -109,48 +90,13 @@ def test_beams_give_the_best_texts_first(run: Path, model: GPT, tokenizer: Token
     assert result.output == "\n\n".join(expected) + "\n"
 
 
-def test_a_sample_for_a_training_run_is_what_follows_the_prompt(model: GPT, tokenizer: Tokenizer) -> None:
-    whole = continued(model, tokenizer, PROMPT, 25, Sampling(temperature=TEMPERATURE, seed=7))[0]
-    assert PROMPT + sample_text(model, tokenizer, PROMPT, 25, seed=7) == whole
-    assert model.head_VE.requires_grad
-    assert model.head_VE.grad is None
-
-
-# Streaming
-
-STREAMED = {kind: small_tokenizer(kind) for kind in TOKENIZERS}
-
-
-@settings(max_examples=100, deadline=None)
-@given(st.sampled_from(TOKENIZERS), st.data())
-def test_streamed_text_is_the_whole_text_and_nothing_shown_ever_changes(kind: str, data: st.DataObject) -> None:
-    tokenizer = STREAMED[kind]
-    any_ids = st.lists(st.integers(0, tokenizer.vocabulary_size - 1), max_size=12)
-    of_a_text = st.text("猫 a\ufffd😀é\n", max_size=6).map(lambda text: tokenizer.encode_batch([text])[0].tolist())
-    ids = list(itertools.chain(*data.draw(st.lists(any_ids | of_a_text, max_size=4))))
-    start = data.draw(st.integers(0, len(ids)))
-    stream, shown = TextStream(tokenizer), ""
-    for piece in (ids[:start], *([token] for token in ids[start:])):
-        shown += stream.push(piece)
-        assert tokenizer.decode(ids).startswith(shown)
-    assert shown + stream.finish() == tokenizer.decode(ids)
-
-
-def test_a_character_of_several_bytes_is_shown_when_its_last_byte_has_come() -> None:
-    tokenizer = STREAMED["bytes"]
-    stream = TextStream(tokenizer)
-    assert [stream.push([byte]) for byte in "a猫b".encode()] == ["a", "", "", "猫", "b"]
-    assert stream.push([0xE7]) == ""
-    assert stream.finish() == "\ufffd"
-
-
 # Ends and errors
 
 
 def test_an_interrupt_ends_quietly_after_what_was_written(run: Path) -> None:
     timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
-    # Greedy choice goes round in a circle, so the text does not end before the interrupt.
+    # Greedy choice loops, so the text does not end before the interrupt.
     result = invoke(run, "--prompt", PROMPT, "--tokens", 1_000_000, "--temperature", 0)
     timer.join()
     assert result.exit_code == 130
@@ -183,7 +129,7 @@ def test_what_cannot_be_loaded_is_one_line(run: Path, tmp_path: Path, model: GPT
     (tmp_path / "empty").mkdir()
     for folder, named in (
         ("untold", "sentencepiece.model"),
-        ("small", "the tokenizer has 257 ids, the model knows 64"),
+        ("small", "the tokenizer has 257 ids, the model 64"),
         ("damaged", "model.safetensors"),
         ("empty", "neither a checkpoint nor a run"),
     ):

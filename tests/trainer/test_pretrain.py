@@ -1,7 +1,6 @@
-"""The command as a user runs it: real processes, real kills, and what they leave behind."""
+"""The command as a user runs it, with real processes and real kills."""
 
 import json
-import re
 import shutil
 import signal
 import subprocess
@@ -38,7 +37,7 @@ dropout: 0.1
 
 
 def write_tokenized(folder: Path, documents: list[list[int]]) -> Path:
-    """A dataset of two training shards of `documents` and ten documents of validation, with its tokenizer."""
+    """Write a dataset of two training shards of `documents` and ten validation documents, with its tokenizer."""
     tokenizer = byte_tokenizer()
     half = len(documents) // 2
     write_token_dataset(
@@ -54,7 +53,7 @@ def write_tokenized(folder: Path, documents: list[list[int]]) -> Path:
 
 @pytest.fixture(scope="module")
 def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small dataset, and beside it `shape.yaml`, a small model. Tests must not change them."""
+    """A small dataset, with a small model in `shape.yaml` beside it. Tests must not change them."""
     folder = tmp_path_factory.mktemp("pretrain")
     (folder / "shape.yaml").write_text(SHAPE)
     return write_tokenized(folder / "tokens", random_documents(120, vocabulary=256))
@@ -62,14 +61,14 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def whole(shards: Path) -> Path:
-    """The run of `arguments` without more, from its first step to its last. Tests must not change it."""
+    """A complete run of the plain `arguments`. Tests must not change it."""
     run = shards.parent / "whole"
     pretrain(*arguments(shards, run))
     return run
 
 
 def arguments(shards: Path, run: Path, *more: str) -> list[str]:
-    """A run of 20 steps with dropout, validated now and then, saved every 5 steps."""
+    """The flags of a run of 20 steps with dropout, validated twice and saved every 5 steps."""
     lengths = [
         "--steps",
         "20",
@@ -87,13 +86,13 @@ def arguments(shards: Path, run: Path, *more: str) -> list[str]:
 
 
 def pretrain(*options: str) -> None:
-    """Run the command in this process; it must end well."""
+    """Run the command in this process; it must succeed."""
     result = CliRunner().invoke(main, list(options))
     assert result.exit_code == 0, result.output
 
 
 def refused(*options: str) -> str:
-    """Run the command in this process; it must end with one line, which is returned."""
+    """Run the command in this process; it must fail with one line, which is returned."""
     result = CliRunner().invoke(main, list(options))
     assert result.exit_code == 1, result.output
     assert isinstance(result.exception, SystemExit), result.exception
@@ -101,7 +100,7 @@ def refused(*options: str) -> str:
 
 
 def losses(run: Path) -> dict[int, float]:
-    """The training loss of every step, each of which must be recorded once."""
+    """The training loss of every step; each must be recorded once."""
     rows = [row for row in read_metrics(run) if row["kind"] == "train"]
     found = {row["step"]: row["loss"] for row in rows}
     assert len(found) == len(rows)
@@ -110,7 +109,7 @@ def losses(run: Path) -> dict[int, float]:
 
 def test_a_run_that_was_killed_goes_on_to_the_bit(shards: Path, whole: Path, tmp_path: Path) -> None:
     assert list(losses(whole)) == list(range(1, 21))
-    # A process of its own, killed as soon as it has written step 12: two steps after its newest checkpoint.
+    # A separate process, killed as soon as it has recorded step 12, two steps after a checkpoint.
     killed = tmp_path / "killed"
     command = [sys.executable, "-u", "-m", "trainer.pretrain", *arguments(shards, killed)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
@@ -134,16 +133,16 @@ def test_a_run_killed_before_its_first_checkpoint_begins_anew_with_its_settings_
         wait_for_step(process, killed, 2)
         process.kill()
     assert not checkpoints(killed)
-    assert "--resume to go on" in refused(*arguments(shards, killed))
+    assert "--resume to continue" in refused(*arguments(shards, killed))
     result = CliRunner().invoke(main, ["--output", str(killed), "--resume", "--steps", "20"])
     assert result.exit_code == 0, result.output
-    assert "has no checkpoint yet: the run begins anew" in " ".join(result.output.split())
+    assert "has no checkpoint yet: the run starts again" in " ".join(result.output.split())
     assert losses(killed) == losses(whole)
     assert (killed / LOSSES_FILE).read_bytes() == (whole / LOSSES_FILE).read_bytes()
 
 
 def wait_for_step(process: subprocess.Popen[str], run: Path, step: int) -> None:
-    """Return when `process` has recorded the step."""
+    """Wait until `process` has recorded the step."""
     record = run / "metrics.jsonl"
     while not (record.exists() and f'"step": {step},' in record.read_text()):
         assert process.poll() is None, process.communicate()
@@ -177,7 +176,7 @@ def test_an_epoch_trains_on_every_target_once(shards: Path, tmp_path: Path) -> N
     last = read_metrics(tmp_path / "epoch")[-1]
     targets = TokenDataset.open(shards).split("train").tokens - 1
     assert last["tokens"] == targets
-    # The last batch is not full, and what it lacks are no sequences of the run.
+    # The last batch is incomplete, and its remaining rows are no sequences of the run.
     windows = -(-targets // 16)
     assert windows % 7
     assert recorded_sequences(tmp_path / "epoch") == windows
@@ -236,7 +235,7 @@ def test_what_a_run_leaves_can_be_read(shards: Path, tmp_path: Path) -> None:
 
 
 def test_a_folder_with_a_run_is_not_overwritten_and_a_finished_run_says_so(shards: Path, whole: Path) -> None:
-    assert "--resume goes on" in refused(*arguments(shards, whole))
+    assert "--resume continues" in refused(*arguments(shards, whole))
     before = losses(whole)
     result = CliRunner().invoke(main, ["--output", str(whole), "--resume"])
     assert result.exit_code == 0, result.output
@@ -257,11 +256,18 @@ def test_a_damaged_checkpoint_is_passed_over(whole: Path, tmp_path: Path) -> Non
 
 def test_a_run_does_not_go_on_with_other_data_or_another_model(whole: Path, tmp_path: Path) -> None:
     go_on = ["--output", str(whole), "--resume", "--steps", "21"]
-    assert "seed: the run has 0 and cannot go on with 1" in refused(*go_on, "--seed", "1")
+    assert "seed: the run has 0 and cannot continue with 1" in refused(*go_on, "--seed", "1")
     other = write_tokenized(tmp_path / "other", random_documents(30, seed=7, vocabulary=256))
     message = refused(*go_on, "--shards", str(other))
     assert "fingerprint" in message
     assert "--start-from" in message
+
+
+def warmup_steps(run: Path) -> object:
+    """The warm-up in the settings that a run recorded."""
+    settings = read_begun(run)
+    assert settings is not None
+    return settings["schedule"]["warmup_steps"]
 
 
 @pytest.mark.parametrize("length", [["--steps", "20"], ["--epochs", "1"], ["--steps", "2"], ["--tokens", "500"]])
@@ -269,14 +275,14 @@ def test_a_short_run_needs_no_word_about_its_warm_up(shards: Path, tmp_path: Pat
     model = str(shards.parent / "shape.yaml")
     pretrain("--shards", str(shards), "--model", model, "--output", str(tmp_path / "run"), *length)
     steps = len(losses(tmp_path / "run"))
-    assert read_begun(tmp_path / "run")["schedule"]["warmup_steps"] == steps // 10
+    assert warmup_steps(tmp_path / "run") == steps // 10
 
 
 def test_a_run_that_is_made_longer_does_not_warm_up_again(shards: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     pretrain("--shards", str(shards), "--model", str(shards.parent / "shape.yaml"), "--output", str(run), "--steps", "10")
     pretrain("--output", str(run), "--resume", "--steps", "40")
-    assert read_begun(run)["schedule"]["warmup_steps"] == 1
+    assert warmup_steps(run) == 1
     rates = [row["learning_rate"] for row in read_metrics(run) if row["kind"] == "train"]
     assert max(rates[10:]) < max(rates[:10])
 
@@ -289,7 +295,7 @@ def test_wrong_use_is_one_line_that_names_the_remedy(shards: Path, tmp_path: Pat
     assert "modern-1m" in refused(*arguments(shards, run, "--model", "modern-2m"))
     assert "warmup_steps" in refused(*arguments(shards, run, "--schedule-warmup-steps", "50"))
     assert "both given" in refused(*arguments(shards, run, "--tokens", "50"))
-    assert "take a larger vocabulary_size" in refused(*arguments(shards, run, "--vocabulary-size", "100"))
+    assert "use a larger vocabulary_size" in refused(*arguments(shards, run, "--vocabulary-size", "100"))
     (tmp_path / "run.yaml").write_text("bach_size: 3\n")
     assert "did you mean 'batch_size'" in refused("--config", str(tmp_path / "run.yaml"), "--shards", str(shards))
     assert not (run / "metrics.jsonl").exists()
@@ -309,7 +315,7 @@ def test_an_empty_validation_split_says_how_to_do_without(shards: Path, tmp_path
 
 def test_a_full_disk_loses_nothing_and_says_where(shards: Path, tmp_path: Path) -> None:
     run = tmp_path / "full"
-    # The limit on the size of a file stops the weights of the second checkpoint as a full disk would.
+    # The limit on the size of files fails the weights of the second checkpoint, as a full disk would.
     program = (
         "import resource, signal, sys\n"
         "from trainer.pretrain import main\n"
@@ -322,19 +328,9 @@ def test_a_full_disk_loses_nothing_and_says_where(shards: Path, tmp_path: Path) 
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100)
     assert ended.returncode == 1
     assert "step-00000010: the checkpoint cannot be written" in ended.stdout
-    assert "training goes on" in ended.stdout
+    assert "training continues" in ended.stdout
     assert "step-00000011: the checkpoint cannot be written" in ended.stderr
-    assert "make room" in ended.stderr
+    assert "free disk space" in ended.stderr
     assert "Traceback" not in ended.stderr
     assert [checkpoint.step for checkpoint in checkpoints(run)] == [5]
     assert sorted(path.name for path in (run / "checkpoints").iterdir()) == ["step-00000005"]
-
-
-def test_help_explains_every_flag() -> None:
-    text = CliRunner().invoke(main, ["--help"]).output
-    flags = re.findall(r"^  (--[a-z0-9-]+)", text, flags=re.MULTILINE)
-    assert len(flags) > 40
-    assert {"--schedule-kind", "--micro-batch-size", "--keep-every"} <= set(flags)
-    for flag in flags:
-        described = text.split(f"  {flag}", 1)[1].split("\n  --")[0].split()
-        assert len(described) > 3, flag

@@ -9,5 +9,5 @@ from pipeline.tokens.training import train_tokenizer
 
 @cache
 def byte_tokenizer() -> Tokenizer:
-    """The 256 bytes, a few pairs of them and a delimiter behind them: at most 270 ids."""
+    """256 bytes, a few pairs of them, and a delimiter: at most 270 ids."""
     return train_tokenizer(["ひらがなとカタカナ。", "plain words and more words"], TokenizerConfig(kind="bpe", vocabulary=270))

@@ -1,17 +1,17 @@
-"""Checkpoints on disk: whole or absent, verified before they are used, and never deleted before a newer one is whole.
+"""Checkpoints on disk: complete or absent, verified before use, and never deleted before a newer one is complete.
 
-What a checkpoint holds is the caller's business; here it is a folder of files.
+The contents are the caller's; here a checkpoint is a folder of files.
 
     RUN/checkpoints/step-00001000/          a checkpoint: the caller's files, and checkpoint.json, which is written last and
-                                            says step, validation, and the size and SHA-256 of every file
-    RUN/checkpoints/.step-00001000.tmp/     one being written, or what a killed process left of it: never read
-    RUN/checkpoints/.step-00001000.old/     the former checkpoint of a step that was written again, for the moment between
-                                            two renames: read only while the folder without the dot is missing
+                                            records step, validation, and the size and SHA-256 of every file
+    RUN/checkpoints/.step-00001000.tmp/     one being written, or left by a killed process: never read
+    RUN/checkpoints/.step-00001000.old/     the former checkpoint of a step that is written again, between two renames: read
+                                            only while the folder without the dot is missing
     RUN/checkpoints/.step-00001000.deleted/ one being deleted: never read
 
-Files are synced to the disk before the rename that makes them a checkpoint, and the folder after it, so that neither a
-killed process nor a power cut leaves half of one under a final name. One process at a time may write to a run (rank 0 of
-many); any number may read, and reading changes nothing.
+Files are synced to the disk before the rename that makes them a checkpoint, and the folder after it, so that neither a killed
+process nor a power cut leaves an incomplete one under a final name. Only one process at a time may write to a run (rank 0); any
+number may read, and reading changes nothing.
 """
 
 import hashlib
@@ -39,7 +39,7 @@ _NAME = re.compile(r"step-(\d+)")
 
 @dataclass(frozen=True)
 class StoredFile:
-    """A file of a checkpoint: its bytes and their hex SHA-256."""
+    """A file of a checkpoint: its size in bytes and its SHA-256 in hex."""
 
     size: int
     sha256: str
@@ -47,9 +47,9 @@ class StoredFile:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A finished checkpoint, as its checkpoint.json describes it.
+    """A complete checkpoint, as its checkpoint.json describes it.
 
-    validation: bits per byte, or None. permanent: kept whatever follows. files: by name relative to `path`, with slashes.
+    validation: bits per byte, or None. permanent: never deleted. files: by name relative to `path`, with slashes.
     """
 
     path: Path
@@ -60,31 +60,31 @@ class Checkpoint:
 
     @property
     def size(self) -> int:
-        """Bytes of its files."""
+        """Total size of its files in bytes."""
         return sum(file.size for file in self.files.values())
 
 
 class _Damaged(Exception):
-    """What is wrong with a checkpoint, and with which file of it."""
+    """The fault of a checkpoint, and the file that has it."""
 
 
 # Writing
 
 
 def temporary_folder(run: Path, step: int) -> Path:
-    """Where the checkpoint of `step` is written before it is committed: the same name on every rank."""
+    """Return where the checkpoint of `step` is written before it is committed, the same on every rank."""
     return run / _FOLDER / f".{_name(step)}.tmp"
 
 
 @contextmanager
 def writing(run: Path, step: int) -> Iterator[Path]:
-    """An empty folder, `temporary_folder(run, step)`, to write files in and to `commit` before the block ends.
+    """Yield an empty folder, `temporary_folder(run, step)`, to write files to and `commit` before the block ends.
 
-    With many ranks, rank 0 alone opens the block and commits, and the others write into the folder in between, each its own
-    files. However the block ends, nothing temporary remains, and what a killed process left behind is cleared first.
+    With several ranks, only rank 0 enters the block and commits; the others write their own files to the folder in between. What
+    a killed process left is removed first, and nothing temporary remains after the block, however it ends.
 
-    Raises TrainerError when something cannot be written, be it here, in the block (an OSError or SafetensorError that it
-    raised) or in `commit`; the checkpoints that were there are untouched.
+    Raises TrainerError if something cannot be written, here, in the block (as an OSError or SafetensorError) or in `commit`; the
+    existing checkpoints are unchanged.
     """
     folder = run / _FOLDER
     try:
@@ -98,16 +98,16 @@ def writing(run: Path, step: int) -> Iterator[Path]:
             _settle(folder)
     except (OSError, SafetensorError) as error:
         raise TrainerError(
-            f"{folder / _name(step)}: the checkpoint cannot be written ({error}){_room(run)}; make room there or choose another "
-            "folder for the run; the checkpoints that were there are untouched"
+            f"{folder / _name(step)}: the checkpoint cannot be written ({error}){_room(run)}; free disk space or choose another "
+            "folder for the run; the existing checkpoints are unchanged"
         ) from error
 
 
 def commit(temporary: Path, step: int, *, validation: float | None, permanent: bool) -> Checkpoint:
-    """Make a checkpoint of the files in `temporary`, the folder of the `writing` block that this is called in.
+    """Make a checkpoint of the files in `temporary`, the folder of the enclosing `writing` block.
 
-    validation: bits per byte at this step, which decide what `retain` takes for the best; a value that is not finite counts
-    as none. A checkpoint of the same step is replaced: it is renamed aside, and deleted when the block ends.
+    validation: bits per byte at this step, by which `retain` finds the best checkpoint; a value that is not finite counts as
+    None. A checkpoint of the same step is replaced: it is renamed aside, and deleted at the end of the block.
     """
     paths = sorted(path for path in temporary.rglob("*") if path.is_file())
     files = {path.relative_to(temporary).as_posix(): StoredFile(path.stat().st_size, _sha256(path)) for path in paths}
@@ -127,19 +127,19 @@ def commit(temporary: Path, step: int, *, validation: float | None, permanent: b
     if checkpoint.path.exists():
         checkpoint.path.rename(temporary.with_suffix(".old"))
     temporary.rename(checkpoint.path)
-    for folder in temporary.parents[:3]:  # checkpoints, the run and what holds it: a first checkpoint may have made them all
+    for folder in temporary.parents[:3]:  # checkpoints, the run and its parent: a first checkpoint may have created all of them
         _sync(folder)
     return checkpoint
 
 
 def retain(run: Path, keep_last: int, report: Callable[[str], None]) -> list[Path]:
-    """Delete all checkpoints but the last `keep_last` (1 or more), the best by validation and the permanent ones.
+    """Delete all checkpoints except the last `keep_last` (1 or more), the best by validation and the permanent ones.
 
-    Returns the deleted folders. Before the first deletion the newest checkpoint is read and verified: while it is not
-    whole, `report` gets one line that says so and nothing is deleted. A folder whose checkpoint.json is damaged is left for
-    a person to look at. Not to be called in a `writing` block before its `commit`.
+    Returns the deleted folders. The newest checkpoint is verified first: if it is damaged, `report` gets a line that says so, and
+    nothing is deleted. A folder whose checkpoint.json is damaged is left for inspection. Do not call this in a `writing` block
+    before its `commit`.
 
-    Raises TrainerError when one cannot be deleted.
+    Raises TrainerError if one cannot be deleted.
     """
     try:
         _settle(run / _FOLDER)
@@ -153,10 +153,10 @@ def retain(run: Path, keep_last: int, report: Callable[[str], None]) -> list[Pat
             path.rename(path.with_name(f".{path.name}.deleted"))
         _settle(run / _FOLDER)
     except _Damaged as damage:
-        report(f"{damage}; no older checkpoint is deleted while the newest is not whole")
+        report(f"{damage}; no older checkpoint is deleted while the newest is damaged")
         return []
     except OSError as error:
-        raise TrainerError(f"{run / _FOLDER}: old checkpoints cannot be deleted ({error}); check the folder's rights") from error
+        raise TrainerError(f"{run / _FOLDER}: old checkpoints cannot be deleted ({error}); check permissions") from error
     return doomed
 
 
@@ -164,27 +164,27 @@ def retain(run: Path, keep_last: int, report: Callable[[str], None]) -> list[Pat
 
 
 def checkpoints(run: Path) -> list[Checkpoint]:
-    """The checkpoints of a run, oldest first, by their checkpoint.json alone; without those whose checkpoint.json is damaged."""
+    """Return the checkpoints of a run whose checkpoint.json is intact, oldest first, without verifying their files."""
     found = []
     for folder in _folders(run):
         try:
             found.append(_read(folder))
         except _Damaged:
-            continue  # `newest` and `open_checkpoint`, which hand out files, say what is wrong with it
+            continue  # `newest` and `open_checkpoint`, which give access to files, report it
     return found
 
 
 def best(found: Iterable[Checkpoint]) -> Checkpoint | None:
-    """The one with the lowest validation, the latest of equals; None where none has a validation."""
+    """Return the checkpoint with the lowest validation, the latest of equals; None if none has a validation."""
     judged = [checkpoint for checkpoint in found if checkpoint.validation is not None]
     return min(judged, key=lambda checkpoint: (checkpoint.validation, -checkpoint.step), default=None)
 
 
 def newest(run: Path, report: Callable[[str], None]) -> Checkpoint | None:
-    """The newest checkpoint whose files are all there and unchanged; None for a run that has none yet.
+    """Return the newest checkpoint whose files are complete and unchanged; None for a run without checkpoints.
 
-    `report` gets one line for each damaged one that is passed over. Raises TrainerError, which names what is wrong with each,
-    when there are checkpoints and none is whole.
+    `report` gets one line for each damaged one that is skipped. Raises TrainerError, with the fault of each, if there are
+    checkpoints and all are damaged.
     """
     faults = []
     for folder in reversed(_folders(run)):
@@ -192,23 +192,23 @@ def newest(run: Path, report: Callable[[str], None]) -> Checkpoint | None:
             return _verified(folder)
         except _Damaged as damage:
             faults.append(str(damage))
-            report(f"{damage}; this checkpoint is passed over")
+            report(f"{damage}; this checkpoint is skipped")
     if faults:
-        raise TrainerError(f"{run}: none of its checkpoints is whole: {'; '.join(faults)}; copy one back or start another run")
+        raise TrainerError(f"{run}: all of its checkpoints are damaged: {'; '.join(faults)}; restore one or start another run")
     return None
 
 
 def open_checkpoint(path: Path) -> Checkpoint:
-    """The checkpoint in the folder `path`, or the newest of the run in the folder `path`; its files are verified.
+    """Return the checkpoint in the folder `path`, or the newest of the run in `path`, after verifying its files.
 
-    Raises TrainerError when there is none or when it is damaged: whoever names a checkpoint does not get another one.
+    Raises TrainerError if there is none or it is damaged: no other checkpoint is substituted.
     """
     folder = path
     if not (path / CHECKPOINT_FILE).exists() and not _NAME.fullmatch(path.name):
         folders = _folders(path)
         if not folders:
             raise TrainerError(
-                f"{path}: neither a checkpoint nor a run that has one; name a folder such as runs/NAME or "
+                f"{path}: neither a checkpoint nor a run with one; name a folder such as runs/NAME or "
                 f"runs/NAME/{_FOLDER}/{_name(1000)}"
             )
         folder = folders[-1]
@@ -221,7 +221,7 @@ def open_checkpoint(path: Path) -> Checkpoint:
 
 
 def _verified(folder: Path) -> Checkpoint:
-    """The checkpoint in `folder`, all of whose files were read; raises _Damaged."""
+    """Return the checkpoint in `folder` after reading all of its files. Raises _Damaged."""
     checkpoint = _read(folder)
     for name, file in checkpoint.files.items():
         path = folder / name
@@ -230,14 +230,14 @@ def _verified(folder: Path) -> Checkpoint:
             if size != file.size:
                 raise _Damaged(f"{path}: {size} bytes, not {file.size}")
             if _sha256(path) != file.sha256:
-                raise _Damaged(f"{path}: its bytes have changed since it was written")
+                raise _Damaged(f"{path}: has changed since it was written")
         except OSError as error:
             raise _Damaged(f"{path}: cannot be read ({error.strerror})") from error
     return checkpoint
 
 
 def _read(folder: Path) -> Checkpoint:
-    """The checkpoint in `folder` as its checkpoint.json describes it; raises _Damaged."""
+    """Return the checkpoint in `folder` as its checkpoint.json describes it. Raises _Damaged."""
     mark = folder / CHECKPOINT_FILE
     try:
         content: Any = json.loads(mark.read_text(encoding="utf-8"))
@@ -255,9 +255,9 @@ def _read(folder: Path) -> Checkpoint:
 
 
 def _folders(run: Path) -> list[Path]:
-    """The folders of the run's checkpoints, oldest first; whether they are whole is for the caller to find out."""
+    """Return the folders of the run's checkpoints, damaged or not, oldest first."""
     found: dict[int, Path] = {}
-    # One that was set aside counts only while the one that replaces it is not in place.
+    # One that was renamed aside counts only until its replacement is in place.
     for path in (*(run / _FOLDER).glob(".step-*.old"), *(run / _FOLDER).glob("step-*")):
         if match := _NAME.fullmatch(path.name.removeprefix(".").removesuffix(".old")):
             found[int(match[1])] = path
@@ -272,7 +272,7 @@ def _name(step: int) -> str:
 
 
 def _settle(folder: Path) -> None:
-    """Finish what a killed process began: delete what is temporary, and put back what was set aside for nothing."""
+    """Finish the work of a killed process: delete what is temporary, and restore what was renamed aside and not replaced."""
     for hidden in folder.glob(".step-*"):
         final = folder / hidden.stem.removeprefix(".")
         if hidden.suffix == ".old" and not final.exists():
@@ -282,8 +282,8 @@ def _settle(folder: Path) -> None:
 
 
 def _room(run: Path) -> str:
-    """What is known of the room a checkpoint takes and has, for a message."""
-    known = [f"the one before has {checkpoint.size:,} bytes" for checkpoint in checkpoints(run)[-1:]]
+    """Return the known sizes, of the last checkpoint and of the free space, for a message."""
+    known = [f"the previous one has {checkpoint.size:,} bytes" for checkpoint in checkpoints(run)[-1:]]
     if run.exists():
         known.append(f"{shutil.disk_usage(run).free:,} bytes are free")
     return "".join(f", {part}" for part in known)

@@ -1,14 +1,14 @@
-"""What a checkpoint of a training run holds, and how it is taken from and given back to a model, an optimizer and the counters.
+"""The contents of a training run's checkpoint, and how to restore the optimizer and the counters from it.
 
-    model.json, model.safetensors   the model; with tokenizer/ all that generation and export need
+    model.json, model.safetensors   the model; with tokenizer/, all that generation and export need
     tokenizer/                      the tokenizer of the shards
     training.json                   configuration, progress, the shards' fingerprints, versions
-    optimizer.safetensors           AdamW's moments by parameter, from a run whose ranks each hold the whole model
+    optimizer.safetensors           AdamW's moments by parameter, from a run whose ranks each have the whole model
     optimizer/                      the same from a sharded run, in torch's distributed format: each rank writes its own part,
-                                    and any number of ranks, or one process, reads it
+                                    and any number of ranks can read it
 
-Nothing of the data order is stored beside `progress.sequences`: the rest follows from seed and shards. The distributed format
-keeps an index in pickle, which is read on resuming a run alone: resume your own runs only.
+The data order is determined by `progress.sequences`, seed and shards, and needs no other state. The distributed format has an
+index in pickle, which is read only to resume a run: resume only runs that you trust.
 """
 
 import json
@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.distributed.checkpoint as distributed_checkpoint
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.state_dict_loader import load as load_distributed
 
 from model.gpt import GPT
-from model.initialization import placed_like
+from model.sharding import placed_like
 from trainer.checkpoints.folder import Checkpoint
 from trainer.errors import TrainerError
 
@@ -35,8 +35,11 @@ MOMENTS_FOLDER = "optimizer"
 
 @dataclass
 class Progress:
-    """The counters of a run. sequences: consumed, the loader's whole state. tokens: targets trained on.
-    best, waited: the lowest validation in bits per byte and the validations since, for early stopping."""
+    """The counters of a run.
+
+    sequences: consumed so far, the loader's whole state. tokens: targets trained on. best, waited: the lowest validation in bits
+    per byte and the validations since then, for early stopping.
+    """
 
     step: int = 0
     sequences: int = 0
@@ -48,7 +51,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Stored:
-    """`training.json`: the configuration as plain data, the progress, and what the run was trained on."""
+    """`training.json`: the configuration as plain data, the progress, and the identity of the data."""
 
     configuration: dict[str, Any]
     progress: Progress
@@ -57,7 +60,7 @@ class Stored:
 
 
 def read_stored(checkpoint: Path) -> Stored:
-    """What `checkpoint` says of its run. Raises TrainerError."""
+    """Return what the folder `checkpoint` records of its run. Raises TrainerError if that cannot be read."""
     path = checkpoint / TRAINING_FILE
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -69,7 +72,7 @@ def read_stored(checkpoint: Path) -> Stored:
 
 
 def moments(model: GPT, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """AdamW's state by parameter and kind: `<parameter>.exp_avg`, `.exp_avg_sq` and `.step`; empty before the first step."""
+    """Return AdamW's state by name: `<parameter>.exp_avg`, `.exp_avg_sq` and `.step`; empty before the first step."""
     return {
         f"{name}.{kind}": value
         for name, parameter in model.named_parameters()
@@ -78,11 +81,11 @@ def moments(model: GPT, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 
 def restore_moments(checkpoint: Checkpoint, model: GPT, optimizer: torch.optim.Optimizer) -> None:
-    """Give `optimizer` the moments that `checkpoint` holds, whatever number of ranks wrote it.
+    """Restore the moments in `checkpoint`, written by any number of ranks, to `optimizer`.
 
-    Raises TrainerError when they are not those of this model.
+    Raises TrainerError if they are not those of this model.
     """
-    # What AdamW would make at its first step: the fused kernel keeps the count of steps beside the parameter.
+    # The state that AdamW creates at its first step; the fused kernel keeps the step count on the parameter's device.
     state = {
         parameter: {
             "step": torch.zeros((), dtype=torch.float32, device=parameter.device),
@@ -94,7 +97,7 @@ def restore_moments(checkpoint: Checkpoint, model: GPT, optimizer: torch.optim.O
     named = {f"{name}.{kind}": value for name, p in model.named_parameters() for kind, value in state[p].items()}
     try:
         if (checkpoint.path / MOMENTS_FOLDER).is_dir():
-            distributed_checkpoint.load(named, checkpoint_id=checkpoint.path / MOMENTS_FOLDER)
+            load_distributed(named, checkpoint_id=checkpoint.path / MOMENTS_FOLDER)
         else:
             stored = load_file(checkpoint.path / MOMENTS_FILE)
             if not stored:
@@ -104,7 +107,7 @@ def restore_moments(checkpoint: Checkpoint, model: GPT, optimizer: torch.optim.O
     except (OSError, SafetensorError, KeyError, RuntimeError, CheckpointException) as error:
         raise TrainerError(
             f"{checkpoint.path}: its optimizer state does not fit the model ({' '.join(str(error).split())}); "
-            "begin another run with --start-from"
+            "start another run with --start-from"
         ) from error
     for parameter, values in state.items():
         optimizer.state[parameter] = values

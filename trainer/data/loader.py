@@ -1,12 +1,12 @@
-"""Batches of a step, made while the step before is trained.
+"""The batches of each step, prepared while the step before is trained.
 
-What a step trains on follows from the number of sequences consumed before it, so that the loader has no state to save:
-what it has made ahead when a run stops is made again when the run goes on. One thread is enough, as a hundred windows of
-1,024 tokens take less than a millisecond; processes would cost memory and start-up, and on two cores time.
+What a step trains on depends only on the number of sequences consumed before it, so the loader has no state to save: batches
+prepared ahead when a run stops are prepared again when it resumes. One thread is enough, as a hundred windows of 1,024 tokens
+take less than a millisecond; processes would cost memory, start-up time and, on two cores, speed.
 
-Two things make that fast. Small steps are made several at a time, as to hand one over costs more than to fill it. And arrays
-are used again when nothing refers to them any more: memory fresh from the system costs a page fault for each 4 KiB, which
-takes longer than to fill it. A batch that is kept keeps its arrays, and never changes.
+Two measures keep it fast. Small steps are prepared several at a time, because handing one over costs more than filling it. And
+arrays are reused once nothing refers to them: fresh memory costs a page fault per 4 KiB, which takes longer than filling it. A
+batch that is kept keeps its arrays and never changes.
 
 Shapes: N sequences of a rank in steps made at once, M batches of them, B sequences of a batch, T window length.
 """
@@ -16,8 +16,10 @@ from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -26,31 +28,32 @@ from trainer.data.order import Order, rank_slice
 from trainer.data.windows import PADDING, Windows
 from trainer.errors import TrainerError
 
-# Steps or, of small ones, groups of steps made ahead: one to be ready when the present one ends, one for the time that a slow
-# disk takes now and then.
+# Steps, or groups of small steps, prepared ahead: one to be ready when the current step ends, one for an occasional slow read.
 AHEAD = 2
-# Tokens from which on a step is made alone: 5 MB of arrays, made in one or two milliseconds. Steps of 64 windows of 1,024 tokens
-# took 0.6 ms of processor time each when made alone and 0.4 ms four at a time, on a processor that had other work.
+# Tokens from which on a step is prepared alone: 5 MB of arrays, prepared in one or two milliseconds. Steps of 64 windows of 1,024
+# tokens took 0.6 ms of processor time each when prepared alone and 0.4 ms four at a time, on a busy processor.
 TOKENS_AT_ONCE = 2**18
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """What one forward pass takes. inputs_BT, targets_BT: int64. starts_BT: int32, see `trainer.windows.Window`.
-    sequences_B: int64, the global sequence numbers; in validation the windows' own numbers, -1 for a row of padding.
-    sources_B: int64, the index of each sequence's source."""
+    """The input of one forward pass.
+
+    inputs_BT, targets_BT: int64. starts_BT: int32, as in `windows.Window`. sequences_B: the global sequence numbers; in
+    validation the numbers of the windows, -1 for a row of padding. sources_B: the index of each sequence's source.
+    """
 
     inputs_BT: Tensor
     targets_BT: Tensor
     starts_BT: Tensor
-    sequences_B: np.ndarray
-    sources_B: np.ndarray
+    sequences_B: npt.NDArray[np.int64]
+    sources_B: npt.NDArray[np.int64]
 
 
 class Loader:
-    """The batches of `rank` among `world_size`, from `windows`, one for each source of `order`.
+    """The batches of `rank` among `world_size`, from `windows`, one item for each source of `order`.
 
-    Raises TrainerError when `global_batch`, the sequences of a step over all ranks, is not a multiple of
+    Raises TrainerError if `global_batch`, the sequences of a step over all ranks, is not a multiple of
     `world_size` x `micro_batch`.
     """
 
@@ -58,9 +61,9 @@ class Loader:
         self, order: Order, windows: Sequence[Windows], *, global_batch: int, micro_batch: int, rank: int, world_size: int
     ) -> None:
         if [source.windows for source in order.sources] != [len(source) for source in windows]:
-            raise ValueError("the order's sources are not the windows that are to be read")
+            raise ValueError("the windows do not match the order's sources")
         if len({source.length for source in windows}) > 1:
-            raise ValueError("the sources' windows differ in length; a batch is one rectangle")
+            raise ValueError("the sources' windows differ in length; a batch is rectangular")
         unit = world_size * micro_batch
         if global_batch % unit:
             below = global_batch // unit * unit
@@ -80,13 +83,13 @@ class Loader:
         self._pools = [_Pool(shape, np.dtype(dtype)) for dtype in (np.int64, np.int64, np.int32)]
 
     def steps(self, consumed: int, steps: int, end: int | None = None) -> Generator[list[Batch], None, None]:
-        """The micro-batches of each of the `steps` steps that follow `consumed` sequences.
+        """Yield the micro-batches of each of the `steps` steps that follow `consumed` sequences.
 
-        end: the number of sequences that the whole run has. Where it is no multiple of the batch, the rows of the last step
-        from there on have no targets, so that a run of one epoch trains on each target once and on none twice.
+        end: the number of sequences of the whole run. If it is not a multiple of the batch, the remaining rows of the last step
+        have no targets, so that a run of one epoch trains on each target exactly once.
 
-        A thread makes `AHEAD` steps, or groups of small steps, more than were asked for. What it raises is raised here, before
-        the first step of the group, and it ends when the iterator is exhausted, closed or collected.
+        A thread prepares `AHEAD` steps, or groups of small steps, in advance. Its exceptions are raised here, before the first
+        step of the group; it ends when the iterator is exhausted, closed or collected.
         """
         executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="loader")
         made: deque[Future[list[list[Batch]]]] = deque()
@@ -94,7 +97,7 @@ class Loader:
         try:
             while asked < steps or made:
                 if asked < steps:
-                    # The first step is made alone, so that a run that goes on waits for no other.
+                    # The first step is prepared alone, so that training can start.
                     count = min(self._at_once if asked else 1, steps - asked)
                     made.append(executor.submit(self._make, consumed + asked * self.global_batch, count, end))
                     asked += count
@@ -104,7 +107,7 @@ class Loader:
             executor.shutdown(cancel_futures=True)
 
     def _make(self, consumed: int, steps: int, end: int | None) -> list[list[Batch]]:
-        """The micro-batches of each of `steps` steps after `consumed` sequences."""
+        """Return the micro-batches of each of `steps` steps after `consumed` sequences."""
         own = rank_slice(0, self.global_batch, self.rank, self.world_size)
         stop = consumed + steps * self.global_batch
         sources, windows, _ = self.order.many(consumed, stop)
@@ -120,16 +123,16 @@ class Loader:
             targets_NT[: len(sequences_N)][sequences_N >= end] = IGNORE
         columns = (column_N.reshape(-1, self.micro_batch) for column_N in (sequences_N, sources_N))
         batches = list(map(Batch, *(tensor_MBT.unbind() for tensor_MBT in tensors_MBT), *columns))
-        a_step = len(batches) // steps
-        return [batches[first : first + a_step] for first in range(0, len(batches), a_step)]
+        per_step = len(batches) // steps
+        return [batches[first : first + per_step] for first in range(0, len(batches), per_step)]
 
     def _read(
         self,
-        sources_N: np.ndarray,
-        windows_N: np.ndarray,
-        inputs_NT: np.ndarray,
-        targets_NT: np.ndarray,
-        starts_NT: np.ndarray,
+        sources_N: npt.NDArray[np.int64],
+        windows_N: npt.NDArray[np.int64],
+        inputs_NT: npt.NDArray[np.int64],
+        targets_NT: npt.NDArray[np.int64],
+        starts_NT: npt.NDArray[np.int32],
     ) -> None:
         """Write window `windows_N[i]` of source `sources_N[i]` to row i of the arrays."""
         for index, windows in enumerate(self.windows):
@@ -141,18 +144,18 @@ class Loader:
 class _Pool:
     """Arrays of one shape and dtype, each lent until nothing refers to it, and then lent again.
 
-    There are never more than were in use at once. The one that came back last is lent first: the processor's cache has it.
+    There are never more than were in use at once. The one returned last is lent first, as it is still in the processor's cache.
     """
 
-    def __init__(self, shape: tuple[int, ...], dtype: np.dtype) -> None:
+    def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         self._shape = shape
         self._dtype = dtype
-        self._free: list[np.ndarray] = []
+        self._free: list[npt.NDArray[Any]] = []
 
     def lend(self) -> Tensor:
-        """An array as a tensor, its values those of before. It comes back when the last tensor over its memory is gone."""
+        """Return an array as a tensor with arbitrary values. It is free again when the last tensor over its memory is gone."""
         array = self._free.pop() if self._free else np.empty(self._shape, self._dtype)
-        # What the tensor's memory keeps alive is this view and no other object: numpy's own slices would refer to `array`.
+        # The tensor keeps only this view alive, not `array` itself, as numpy's own slices would.
         view = array.view()
         weakref.finalize(view, self._free.append, array)
         return torch.from_numpy(view)
@@ -161,12 +164,12 @@ class _Pool:
 def validation_batches(
     windows: Windows, batch_size: int, rank: int, world_size: int, limit: int | None = None
 ) -> Iterator[Batch]:
-    """The same windows each time, in order: all of them, or `limit` spread evenly over the split.
+    """Yield the same windows each time, in order: all of them, or `limit` spread evenly over the split.
 
-    Window floor(i W / limit) of the W is the i-th of `limit`. Batch k belongs to rank k modulo `world_size`, the last one may
-    be smaller, and over all ranks each window occurs exactly once. All ranks have the same number of batches, as ranks that
-    share parameters must make every forward pass together: one that is left without a window gets a single row of padding,
-    whose targets are all IGNORE.
+    Of W windows, window floor(i W / limit) is the i-th of `limit`. Batch k belongs to rank k modulo `world_size`, the last batch
+    may be smaller, and over all ranks each window occurs exactly once. All ranks get the same number of batches, because ranks
+    that share parameters must run every forward pass together: a rank without a window gets a single row of padding, whose
+    targets are all IGNORE.
     """
     count = len(windows) if limit is None else min(limit, len(windows))
     indices = np.arange(count, dtype=np.int64) * len(windows) // count
@@ -181,6 +184,6 @@ def validation_batches(
         yield Batch(inputs_BT, targets_BT, starts_BT, own_B, np.zeros(len(own_B), np.int64))
 
 
-def _padding(length: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A row of padding alone: inputs, targets and starts."""
+def _padding(length: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int32]]:
+    """Return inputs, targets and starts of a single row of padding."""
     return np.full((1, length), PADDING, np.int64), np.full((1, length), IGNORE, np.int64), np.zeros((1, length), np.int32)

@@ -1,23 +1,22 @@
-"""Which window is trained when: a pure function from the global sequence number to a window of a source.
+"""The order of the data: a pure function from the global sequence number to a window of a source.
 
-Sequence g of a run is the g-th window that any rank trains on, counted from 0. `Order.at(g)` needs neither the sequences
-before g nor the world size, the batch or the accumulation, so that the whole state of the data is one integer, the number
-of sequences consumed, and a run may go on with other machines. Windows all have the same number of tokens, so that weights
-of windows are weights of tokens.
+Sequence g of a run is the g-th window that any rank trains on, counted from 0. `Order.at(g)` depends neither on the sequences
+before g nor on the world size, the batch or the accumulation, so the state of the data is one integer, the number of sequences
+consumed, and a run may resume on other machines. All windows have the same number of tokens, so weights of windows are weights
+of tokens.
 
-There are two forms.
+A source is a dataset in the list that a run trains on. There are two kinds of order.
 
-- Without a wish for a mixture (one source, or each source's weight is its number of windows) all windows of all sources
-  are one set, shuffled anew for each epoch: every window exactly once per epoch of the union.
-- With a mixture, sequences come in blocks. In every block each source has the same number of places, its weight's share by
-  Hamilton's method (largest remainder), scattered by a shuffle of the block. What a source gives to its places, in their
-  order, is its windows, shuffled anew for each of its epochs. So the counts are exact in each block, and no source gives
-  a window a second time before it has given each of its others once. Exactness is per source: weights in proportion to
-  the windows are still rounded to whole places, so that sources finish their epochs at slightly different times.
+- Without a mixture (one source, or each source's weight is its number of windows), the windows of all sources are one set that
+  is shuffled anew for each epoch: every window occurs exactly once per epoch.
+- With a mixture, sequences come in blocks. Each source has the same number of positions in every block, its share by Hamilton's
+  method (largest remainder), and the block's positions are shuffled. A source fills its positions, in order, with its windows,
+  which are shuffled anew for each of its epochs. So the counts are exact in each block, and no source repeats a window before
+  all of its windows have occurred. Weights in proportion to the windows are still rounded to whole positions, so in a mixture
+  sources finish their epochs at slightly different times.
 
-Seed, source and epoch enter the keys as a tuple that is hashed: sums, as in seed + epoch, would give two runs with
-neighbouring seeds each other's epochs. A source enters as its place in the list, not its name, which may be a folder that
-moves.
+Seed, source and epoch are hashed into the keys as a tuple: with sums, such as seed + epoch, runs with neighbouring seeds would
+share epochs. A source is identified by its index, not its name, which may be a folder that moves.
 """
 
 import math
@@ -27,15 +26,20 @@ from fractions import Fraction
 from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 
 from trainer.data.permutation import Permutation
 from trainer.errors import TrainerError
 
+Numbers = npt.NDArray[np.int64]
+
 
 @dataclass(frozen=True)
-class Source:
-    """A set of windows to train on. `weight` counts relative to the other sources' and is exact for a number of windows;
-    `max_epochs` is how often, at most, each window may be trained on, None for no limit."""
+class Dataset:
+    """A set of windows to train on, as a source of an order.
+
+    weight: relative to the other sources. max_epochs: how often each window may be trained on at most; None for no limit.
+    """
 
     name: str
     windows: int
@@ -45,7 +49,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a sequence comes from: the index of the source, the window in it, and how often that source was through before."""
+    """The origin of a sequence: the index of the source, the window, and how many epochs of the source came before."""
 
     source: int
     window: int
@@ -53,15 +57,15 @@ class Place:
 
 
 class Order:
-    """The order of `sources` under `seed`, see the module. `block` is the number of sequences of which the mixture is exact.
+    """The order of `sources` under `seed`, as the module describes; the mixture is exact in each `block` of sequences.
 
-    A block of 4,096 gives weights a resolution of 0.024 %; a longer one would be finer, and exact less often.
+    A block of 4,096 gives weights a resolution of 0.024 %; a longer one would be finer, but exact less often.
 
-    Raises TrainerError for no sources, a source without windows, a weight that is not a positive number, and a weight so
-    small that a block has no place for it.
+    Raises TrainerError for no sources, a source without windows, a weight that is not a positive number, and a weight too small
+    for a single position in a block.
     """
 
-    def __init__(self, sources: Sequence[Source], seed: int, block: int = 4096) -> None:
+    def __init__(self, sources: Sequence[Dataset], seed: int, block: int = 4096) -> None:
         _check_sources(sources)
         self.sources = tuple(sources)
         self.seed = seed
@@ -72,20 +76,23 @@ class Order:
             self._span = block
         else:
             self._first_windows = np.cumsum([0, *(source.windows for source in sources)], dtype=np.int64)
-            # Each epoch costs a shuffle of its own, so that of a handful of windows a few epochs are enough at once.
+            # Each epoch needs its own shuffle, so with a handful of windows a span has only a few epochs.
             self._span = min(block, 8 * int(self._first_windows[-1]))
-        # A span at once costs what some ten single sequences cost. Two, as a step's sequences may lie in two.
+        # A whole span costs as much as about ten single sequences. Two are cached, as a step's sequences may cross spans.
         self._spanned = lru_cache(maxsize=2)(self._make_span)
 
     def at(self, g: int) -> Place:
-        """Where sequence `g` >= 0 comes from."""
+        """Return the origin of sequence `g` >= 0."""
         sources_N, windows_N, epochs_N = self.many(g, g + 1)
         return Place(int(sources_N[0]), int(windows_N[0]), int(epochs_N[0]))
 
-    def many(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The sources, windows and epochs of the sequences in [start, stop), each int64 of shape (stop - start,)."""
+    def many(self, start: int, stop: int) -> tuple[Numbers, Numbers, Numbers]:
+        """Return the sources, windows and epochs of the sequences in [start, stop), each int64 (stop - start,).
+
+        Raises IndexError for an invalid range.
+        """
         if not 0 <= start <= stop:
-            raise IndexError(f"[{start}, {stop}) is no range of sequence numbers, which count from 0")
+            raise IndexError(f"[{start}, {stop}) is not a range of sequence numbers, which count from 0")
         pieces = [np.empty((3, 0), np.int64)]
         for span in range(start // self._span, -(-stop // self._span)):
             first = span * self._span
@@ -94,36 +101,37 @@ class Order:
         return sources_N, windows_N, epochs_N
 
     def epochs(self, sequences: int) -> list[float]:
-        """How often each source is gone through in the first `sequences` sequences."""
+        """Return the number of epochs of each source in the first `sequences` sequences."""
         if not self.mixed:
             return [sequences / int(self._first_windows[-1])] * len(self.sources)
         blocks, rest = divmod(sequences, self.block)
         sources_N = self._spanned(blocks)[0, :rest]
         drawn = blocks * self.counts + np.bincount(sources_N, minlength=len(self.sources))
-        return [count / source.windows for count, source in zip(drawn.tolist(), self.sources, strict=True)]
+        counts: list[int] = drawn.tolist()
+        return [count / source.windows for count, source in zip(counts, self.sources, strict=True)]
 
     def check_length(self, sequences: int) -> None:
-        """Raises TrainerError when a run of `sequences` sequences would repeat a source beyond its `max_epochs`."""
+        """Raise TrainerError if a run of `sequences` sequences would exceed the `max_epochs` of a source."""
         for source, epochs in zip(self.sources, self.epochs(sequences), strict=True):
             if source.max_epochs is not None and epochs > source.max_epochs:
                 remedy = f", or lower its weight of {source.weight:g}" if self.mixed else ""
                 raise TrainerError(
-                    f"source {source.name}: {sequences} sequences would go through its {source.windows} windows "
+                    f"source {source.name}: {sequences} sequences would pass over its {source.windows} windows "
                     f"{epochs:.2f} times, more than its max_epochs of {source.max_epochs:g}; train about "
                     f"{math.floor(sequences * source.max_epochs / epochs)} sequences, raise max_epochs{remedy}"
                 )
 
-    def places_of(self, source: int, windows_N: np.ndarray, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
-        """Where `windows_N` of `source` stand among the sequences in [start, stop): the inverse of `many`.
+    def places_of(self, source: int, windows_N: Numbers, start: int, stop: int) -> tuple[Numbers, Numbers]:
+        """Return the positions of `windows_N` of `source` among the sequences in [start, stop): the inverse of `many`.
 
-        Returns rows_M and sequences_M, int64, in the order of the sequences: sequence `sequences_M[i]` is window
-        `windows_N[rows_M[i]]`. The cost is that of the places found, in a mixture times its block, and does not grow with
-        the sequences that lie between them: each epoch's shuffle is inverted, no order is walked through.
+        The result is rows_M and sequences_M, int64, in the order of the sequences: sequence `sequences_M[i]` is window
+        `windows_N[rows_M[i]]`. The cost grows with the number of positions found (in a mixture, times the block), not with the
+        number of sequences between them: each epoch's shuffle is inverted, and no order is enumerated.
 
-        Raises IndexError for a source or a window that there is not, and for no range of sequence numbers.
+        Raises IndexError for an unknown source or window, and for an invalid range of sequence numbers.
         """
         if not 0 <= start <= stop:
-            raise IndexError(f"[{start}, {stop}) is no range of sequence numbers, which count from 0")
+            raise IndexError(f"[{start}, {stop}) is not a range of sequence numbers, which count from 0")
         windows_N = np.asarray(windows_N, dtype=np.int64)
         if not 0 <= source < len(self.sources):
             raise IndexError(f"source {source}; there are {len(self.sources)}")
@@ -143,8 +151,8 @@ class Order:
         by_sequence = np.argsort(sequences_M)
         return rows_M[by_sequence], sequences_M[by_sequence]
 
-    def _drawn(self, windows_N: np.ndarray, draws: range, windows: int, source: int) -> tuple[np.ndarray, np.ndarray]:
-        """The draws of the epochs that `draws` touches which are `windows_N`, and the row of each: the inverse of `_shuffled`."""
+    def _drawn(self, windows_N: Numbers, draws: range, windows: int, source: int) -> tuple[Numbers, Numbers]:
+        """Return the draws that are `windows_N`, in all epochs of `draws`, and the row of each: the inverse of `_shuffled`."""
         found = [np.empty((2, 0), np.int64)]
         rows_N = np.arange(len(windows_N), dtype=np.int64)
         for epoch in range(draws.start // windows, -(-draws.stop // windows) if draws else 0):
@@ -153,8 +161,8 @@ class Order:
         draws_M, rows_M = np.concatenate(found, axis=1)
         return draws_M, rows_M
 
-    def _given(self, source: int, draws_M: np.ndarray) -> np.ndarray:
-        """The sequences of a mixture to which `source` gives its draws `draws_M`: in each block, its places in their order."""
+    def _given(self, source: int, draws_M: Numbers) -> Numbers:
+        """Return the sequences of a mixture that are the draws `draws_M` of `source`: in each block, its positions in order."""
         each, first_slot = int(self.counts[source]), int(self.counts[:source].sum())
         blocks_M, nth_M = np.divmod(draws_M, each)
         sequences_M = np.empty_like(draws_M)
@@ -166,8 +174,8 @@ class Order:
             sequences_M[rows] = block * self.block + places[nth_M[rows]]
         return sequences_M
 
-    def _make_span(self, span: int) -> np.ndarray:
-        """Sources, windows and epochs of the sequences of a span, which is a block of the mixture: int64 (3, M)."""
+    def _make_span(self, span: int) -> Numbers:
+        """Return sources, windows and epochs of the sequences of a span, in a mixture a block: int64 (3, M)."""
         places_M = np.arange(self._span, dtype=np.int64)
         if not self.mixed:
             united_M, epochs_M = self._shuffled(span * self._span + places_M, int(self._first_windows[-1]), 0)
@@ -181,8 +189,8 @@ class Order:
             made[1:, made[0] == index] = self._shuffled(draws, source.windows, index)
         return made
 
-    def _shuffled(self, draws_N: np.ndarray, windows: int, source: int) -> tuple[np.ndarray, np.ndarray]:
-        """The windows, and their epochs, that `draws_N` are when each epoch is a shuffle of range(windows)."""
+    def _shuffled(self, draws_N: Numbers, windows: int, source: int) -> tuple[Numbers, Numbers]:
+        """Return the windows, and their epochs, of `draws_N` if each epoch is a shuffle of range(windows)."""
         epochs_N, places_N = np.divmod(draws_N, windows)
         windows_N = np.empty_like(draws_N)
         for epoch in np.unique(epochs_N).tolist():
@@ -192,9 +200,9 @@ class Order:
 
 
 def rank_slice(consumed: int, global_batch: int, rank: int, world_size: int) -> range:
-    """The sequence numbers that `rank` trains on in the step after `consumed` sequences; the ranks' ranges follow each other.
+    """Return the sequence numbers that `rank` trains on in the step after `consumed` sequences, ranks in order.
 
-    Raises ValueError when `world_size` does not divide `global_batch`; the loader tells the user what would.
+    Raises ValueError if `world_size` does not divide `global_batch`; the loader tells the user which sizes do.
     """
     each, left = divmod(global_batch, world_size)
     if left:
@@ -202,9 +210,9 @@ def rank_slice(consumed: int, global_batch: int, rank: int, world_size: int) -> 
     return range(consumed + rank * each, consumed + (rank + 1) * each)
 
 
-def _check_sources(sources: Sequence[Source]) -> None:
+def _check_sources(sources: Sequence[Dataset]) -> None:
     if not sources:
-        raise TrainerError("there is no source to train on; name at least one folder of token shards")
+        raise TrainerError("there is no source to train on; give at least one folder of token shards")
     for source in sources:
         if source.windows < 1:
             raise TrainerError(f"source {source.name}: it has no windows; leave it out or give it more text")
@@ -212,9 +220,11 @@ def _check_sources(sources: Sequence[Source]) -> None:
             raise TrainerError(f"source {source.name}: weight {source.weight} is not a positive number; leave it out or set one")
 
 
-def _apportioned(sources: Sequence[Source], block: int) -> np.ndarray:
-    """Places of each source in a block, int64 (sources,): shares by Hamilton's method, in exact fractions, so that no
-    rounding of floats decides; equal remainders go to the earlier source."""
+def _apportioned(sources: Sequence[Dataset], block: int) -> Numbers:
+    """Return the positions of each source in a block, int64 (sources,), by Hamilton's method.
+
+    Fractions are exact, so that no floating-point rounding decides; equal remainders go to the earlier source.
+    """
     total = sum(Fraction(source.weight) for source in sources)
     shares = [Fraction(source.weight) / total * block for source in sources]
     counts = [math.floor(share) for share in shares]

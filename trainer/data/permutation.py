@@ -1,14 +1,14 @@
-"""A keyed shuffle of range(n) that takes no memory: where any position goes, and what came to any position.
+"""A keyed shuffle of range(n) in constant memory, in both directions.
 
-The order of training data must be known at any step without the steps before it, at 10^10 windows as at 10, and must be
-the same on every machine and with every version of every library. A list of shuffled numbers is too big for the first, and
-the random streams of numpy and torch, which may change between versions, are too unstable for the second. A Feistel
-network is neither: any round function makes it a bijection (Luby and Rackoff, "How to construct pseudorandom permutations
-from pseudorandom functions", SIAM Journal on Computing 17, 1988), and running its rounds backwards inverts it. It permutes
-a power of four; what lands outside range(n) is sent through again until it lands inside, which keeps it a bijection (the
-cycle-walking cipher of Black and Rogaway, "Ciphers with Arbitrary Finite Domains", CT-RSA 2002).
+The order of training data must be known at any step without the steps before it, for 10^10 windows as for 10, and must be the
+same on every machine and with every version of every library. A list of shuffled numbers is too large, and the random streams of
+numpy and torch may change between versions. A Feistel network avoids both: it is a bijection with any round function (Luby and
+Rackoff, "How to construct pseudorandom permutations from pseudorandom functions", SIAM Journal on Computing 17, 1988), and
+running its rounds backwards inverts it. It permutes a power of four; numbers that land outside range(n) pass through it again
+until they land inside, which keeps it a bijection (the cycle-walking cipher of Black and Rogaway, "Ciphers with Arbitrary Finite
+Domains", CT-RSA 2002).
 
-The function is part of the checkpoint format: a change of it changes the order of every run that is resumed.
+The function is part of the checkpoint format: changing it changes the order of every resumed run.
 """
 
 import hashlib
@@ -17,41 +17,43 @@ from typing import overload
 
 import numba
 import numpy as np
+import numpy.typing as npt
 
 Key = tuple[str | int, ...]
+Numbers = npt.NDArray[np.int64]
 
-# Four rounds are what Luby and Rackoff's theorem asks of ideal round functions; the mixer is not ideal, and two rounds
-# more cost little. With six, parity of neighbours, chi-square and unique differences are those of numpy's shuffle.
+# Luby and Rackoff's theorem needs four rounds with ideal round functions; the mixer is not ideal, and two more rounds cost
+# little. With six, parity of neighbours, chi-square and unique differences equal those of numpy's shuffle.
 ROUNDS = 6
 
-# The finaliser of MurmurHash3 for 64 bits (`fmix64` in Appleby's public-domain MurmurHash3.cpp): each bit of the input
-# changes each bit of the output with a probability close to one half.
+# MurmurHash3's 64-bit finalizer (`fmix64` in Appleby's public-domain MurmurHash3.cpp): each input bit changes each output bit
+# with a probability close to one half.
 MIX_SHIFT = np.uint64(33)
 MIX_FACTORS = (np.uint64(0xFF51AFD7ED558CCD), np.uint64(0xC4CEB9FE1A85EC53))
 
 
 class Permutation:
-    """A bijection of range(n), 1 <= n <= 2^62, that `key` decides: other keys, unrelated orders. Memory is O(1).
+    """A bijection of range(n), 1 <= n <= 2^62, determined by `key`; different keys give unrelated orders. Memory is O(1).
 
-    The network permutes 4^h >= n numbers, h being the bits of one half, so that a number takes fewer than four passes on
-    average, whatever n is.
+    The network permutes 4^h >= n numbers, where h is the bits of one half, so a number takes fewer than four passes on average.
+    Raises ValueError for another n.
     """
 
     def __init__(self, n: int, key: Key) -> None:
         if not 1 <= n <= 2**62:
-            raise ValueError(f"a permutation of {n} numbers; there must be from 1 to 2^62")
+            raise ValueError(f"cannot permute {n} numbers; n must be between 1 and 2^62")
         self.n = n
         bits = max(1, ((n - 1).bit_length() + 1) // 2)
         self._half = np.uint64(bits)
         self._mask = np.uint64((1 << bits) - 1)
-        self._round_keys = _round_keys(key)
+        self._round_keys = round_keys(key)
 
     @overload
     def __call__(self, index: int) -> int: ...
     @overload
-    def __call__(self, index: np.ndarray) -> np.ndarray: ...
-    def __call__(self, index: int | np.ndarray) -> int | np.ndarray:
-        """What stands at position `index` of the shuffled order: an int for an int, int64 of the same shape for an array.
+    def __call__(self, index: Numbers) -> Numbers: ...
+    def __call__(self, index: int | Numbers) -> int | Numbers:
+        """Return the number at position `index` of the shuffled order: an int, or int64 in the shape of an array.
 
         Raises IndexError for a position outside range(n).
         """
@@ -60,15 +62,15 @@ class Permutation:
     @overload
     def inverse(self, position: int) -> int: ...
     @overload
-    def inverse(self, position: np.ndarray) -> np.ndarray: ...
-    def inverse(self, position: int | np.ndarray) -> int | np.ndarray:
-        """The index with `self(index) == position`; types and errors as of a call."""
+    def inverse(self, position: Numbers) -> Numbers: ...
+    def inverse(self, position: int | Numbers) -> int | Numbers:
+        """Return the index with `self(index) == position`; types and errors as of `__call__`."""
         return self._walk(position, backwards=True)
 
-    def _walk(self, given: int | np.ndarray, backwards: bool) -> int | np.ndarray:
+    def _walk(self, given: int | Numbers, backwards: bool) -> int | Numbers:
         numbers = np.asarray(given, dtype=np.int64)
         if numbers.size and (numbers.min() < 0 or numbers.max() >= self.n):
-            raise IndexError(f"{numbers.min()} to {numbers.max()} are not all in range({self.n}), which is permuted")
+            raise IndexError(f"{numbers.min()} to {numbers.max()} are not all in range({self.n})")
         walked = numbers.astype(np.uint64).reshape(-1)
         _walk(walked, self._round_keys, self._half, self._mask, np.uint64(self.n), backwards)
         if isinstance(given, np.ndarray):
@@ -78,18 +80,23 @@ class Permutation:
 
 @numba.njit(cache=True, nogil=True)
 def _walk(
-    numbers_N: np.ndarray, round_keys: np.ndarray, half: np.uint64, mask: np.uint64, limit: np.uint64, backwards: bool
+    numbers_N: npt.NDArray[np.uint64],
+    keys: npt.NDArray[np.uint64],
+    half: np.uint64,
+    mask: np.uint64,
+    limit: np.uint64,
+    backwards: bool,
 ) -> None:
-    """Send each of `numbers_N` through the network, or through its inverse, until it is below `limit`. All are uint64."""
+    """Pass each of `numbers_N` through the network, or its inverse, until it is below `limit`. In place."""
     for n in range(len(numbers_N)):
         number = numbers_N[n]
         while True:
             left, right = number >> half, number & mask
             if backwards:
-                for key in round_keys[::-1]:
+                for key in keys[::-1]:
                     left, right = right ^ (_mixed(left ^ key) & mask), left
             else:
-                for key in round_keys:
+                for key in keys:
                     left, right = right, left ^ (_mixed(right ^ key) & mask)
             number = (left << half) | right
             if number < limit:
@@ -105,10 +112,10 @@ def _mixed(number: np.uint64) -> np.uint64:
     return number ^ (number >> MIX_SHIFT)
 
 
-def _round_keys(key: Key) -> np.ndarray:
-    """A key for each round, uint64 (ROUNDS,): BLAKE2b of the key as JSON.
+def round_keys(key: Key) -> npt.NDArray[np.uint64]:
+    """Return one key per round, uint64 (ROUNDS,): BLAKE2b of the key as JSON.
 
-    JSON tells 1 from "1" and ("a", "b") from ("ab",), and Python's `hash` differs from process to process.
+    JSON distinguishes 1 from "1" and ("a", "b") from ("ab",); Python's `hash` differs between processes.
     """
     encoded = json.dumps(key, separators=(",", ":")).encode("ascii")
     digest = hashlib.blake2b(encoded, digest_size=8 * ROUNDS).digest()

@@ -1,4 +1,4 @@
-"""The token datasets of a run: opened, held against each other and against the model, and cut into windows."""
+"""The token datasets of a run: opened, compared with each other and with the model, and cut into windows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,16 +10,16 @@ from pipeline.tokens.opening import load_tokenizer
 from pipeline.tokens.store import DATASET_FILE, TokenMeta, TokenStoreError
 from pipeline.tokens.tokenizer import Tokenizer, TokenizerError
 from trainer.config import ShardsConfig
-from trainer.data.order import Order, Source
+from trainer.data.order import Dataset, Order
 from trainer.data.windows import Windows
 from trainer.errors import TrainerError
 
 
 @dataclass(frozen=True, eq=False)
 class TextSize:
-    """How much text the tokens of a split stand for. The text's own sizes, of which the split knows the exact sums.
+    """The amount of text in a split, from the exact sums in its dataset.json.
 
-    tokens: targets, that is all tokens but the first. n_bytes, n_characters: of the texts that were encoded.
+    tokens: targets, which are all tokens but the first. n_bytes, n_characters: of the encoded texts.
     """
 
     tokens: int
@@ -28,14 +28,14 @@ class TextSize:
 
     @classmethod
     def of(cls, dataset: TokenDataset, split: str) -> "TextSize":
-        """The sizes of a split of `dataset`, as its dataset.json has them."""
+        """Return the sizes of a split of `dataset`."""
         totals = dataset.content["splits"][split]
         return cls(totals["tokens"] - 1, totals["n_bytes"], totals["n_chars"])
 
 
 @dataclass(frozen=True, eq=False)
 class Sources:
-    """The datasets of a run, all of one tokenizer."""
+    """The datasets of a run, all made with one tokenizer."""
 
     configs: tuple[ShardsConfig, ...]
     datasets: tuple[TokenDataset, ...]
@@ -43,7 +43,7 @@ class Sources:
 
     @classmethod
     def open(cls, configs: Sequence[ShardsConfig]) -> "Sources":
-        """Open every folder. Raises TrainerError for one that is missing, damaged or of another tokenizer than the first."""
+        """Open every folder. Raises TrainerError for one that is missing, damaged or made with another tokenizer."""
         try:
             datasets = tuple(TokenDataset.open(Path(config.path)) for config in configs)
         except TokenStoreError as error:
@@ -60,16 +60,16 @@ class Sources:
 
     @property
     def fingerprints(self) -> list[str]:
-        """What the datasets are: the same for the same bytes, wherever the folders lie."""
+        """The datasets' identities: the same for the same bytes, wherever the folders are."""
         return [dataset.fingerprint for dataset in self.datasets]
 
     @property
     def names(self) -> list[str]:
-        """The folders, as the user wrote them."""
+        """The folders, as the user gave them."""
         return [config.path for config in self.configs]
 
     def tokenizer(self) -> Tokenizer:
-        """The tokenizer that made the shards. Raises TrainerError when it is not beside them, or another."""
+        """Return the tokenizer of the shards. Raises TrainerError if it is missing beside them, or a different one."""
         folder = self.datasets[0].folder / "tokenizer"
         try:
             tokenizer = load_tokenizer(folder)
@@ -83,16 +83,16 @@ class Sources:
         return tokenizer
 
     def check_model(self, config: ModelConfig, origin: object) -> None:
-        """Raises TrainerError when the shards have ids that the model of `origin` has no row for."""
+        """Raise TrainerError if the shards have ids beyond the vocabulary of the model from `origin`."""
         if self.meta.vocabulary_size > config.vocabulary_size:
             raise TrainerError(
                 f"{self.datasets[0].folder / DATASET_FILE}: {self.meta.vocabulary_size} ids, more than the "
-                f"{config.vocabulary_size} of the model ({origin}); take a larger vocabulary_size, or shards of the model's "
-                "tokenizer"
+                f"{config.vocabulary_size} of the model ({origin}); use a larger vocabulary_size, or shards made with the "
+                "model's tokenizer"
             )
 
     def windows(self, split: str, length: int) -> list[Windows]:
-        """The windows of each source. Raises TrainerError for a split that has too few tokens."""
+        """Return the windows of each source. Raises TrainerError for a split with too few tokens."""
         return [Windows(self._split(dataset, split), length) for dataset in self.datasets]
 
     def _split(self, dataset: TokenDataset, split: str) -> TokenSplit:
@@ -102,22 +102,22 @@ class Sources:
             raise TrainerError(str(error)) from error
 
     def order(self, windows: Sequence[Windows], seed: int) -> Order:
-        """The order of training; sources without weights are one set of windows."""
+        """Return the order of training; sources without weights form one set of windows."""
         return Order(
             [
-                Source(config.path, len(own), len(own) if config.weight is None else config.weight, config.max_epochs)
+                Dataset(config.path, len(own), len(own) if config.weight is None else config.weight, config.max_epochs)
                 for config, own in zip(self.configs, windows, strict=True)
             ],
             seed,
         )
 
-    def bytes_a_token(self, order: Order) -> float:
-        """Bytes of text that a target stands for on average, over the mixture that is trained on."""
+    def bytes_per_token(self, order: Order) -> float:
+        """Return the average bytes of text per target over the training mixture."""
         sizes = [TextSize.of(dataset, "train") for dataset in self.datasets]
         total = sum(source.weight for source in order.sources)
         return sum(source.weight / total * size.n_bytes / size.tokens for source, size in zip(order.sources, sizes, strict=True))
 
     def mean_context(self) -> float:
-        """Tokens of an average document, delimiter included."""
+        """Return the tokens of an average document, including its delimiter."""
         splits = [dataset.split("train") for dataset in self.datasets]
         return sum(split.tokens for split in splits) / sum(split.documents for split in splits)

@@ -1,15 +1,15 @@
-"""A split's token stream cut into windows of one length, in which each target occurs exactly once.
+"""A split's token stream, cut into windows of one length in which each target occurs exactly once.
 
-Window i of a split of N tokens reads the T + 1 tokens from iT on: T inputs and, one to the right, their T targets, so that
-neighbours share a token and ceil((N - 1) / T) windows hold each of the N - 1 targets once. The stream runs across shards;
-no tail of a document, a shard or the split is lost, and no document is dropped for its length. Only the last window may be
-short of targets, and is padded.
+Window i of a split of N tokens reads the T + 1 tokens from iT on: T inputs and, shifted by one, their T targets. So neighbouring
+windows share a token, and ceil((N - 1) / T) windows contain each of the N - 1 targets once. The stream continues across shards;
+no tail of a document, a shard or the split is lost, and no document is dropped for its length. Only the last window may have too
+few targets; it is padded.
 
-Where documents begin is seen from the delimiter in the tokens at hand, which the token store keeps for the first token of
-each document and refuses anywhere else. A look into the shard's offsets says the same, but fetches pages of its own.
+Documents begin at the delimiter, which the token store allows only as the first token of a document. The shard's offsets say the
+same, but reading them would fetch additional pages.
 
-Tokens are fetched with `pread`, by compiled code that writes what the model takes in one pass. Reading mapped files costs a
-page fault a window, some times the copy itself, and what was mapped counts as the process's memory until it is given back.
+Tokens are read with `pread` by compiled code that writes the model's inputs in one pass. Memory-mapped files would cost a page
+fault per window, several times the copy itself, and mapped pages count as the process's memory until they are released.
 
 Shapes: N windows, R rows of a batch, T window length, S shards.
 """
@@ -21,43 +21,47 @@ from typing import Any
 
 import numba
 import numpy as np
+import numpy.typing as npt
 from numba import types
 
 from model.cross_entropy import IGNORE
 from pipeline.tokens.dataset import TokenSplit
 from trainer.errors import TrainerError
 
-# What stands where the split has no more tokens. Id 0 is in every vocabulary, and nothing is learned from it: its target
-# is IGNORE, and it is in a document of its own, so that no other token attends to it.
+# The input after the end of the split. Id 0 is in every vocabulary, and nothing is learned from it: its target is IGNORE, and
+# padding is a document of its own, so that no other token attends to it.
 PADDING = 0
 
-# The C library's own: ssize_t pread(int descriptor, void *buffer, size_t count, off_t offset), POSIX.1-2017.
+# The C library's: ssize_t pread(int descriptor, void *buffer, size_t count, off_t offset), POSIX.1-2017.
 _pread: Any = types.ExternalFunction("pread", types.intp(types.intc, types.voidptr, types.uintp, types.int64))
 
 
 @dataclass(frozen=True, eq=False)
 class Window:
-    """One window. inputs_T, targets_T: int64; targets of padding are IGNORE. starts_T: int32, for each input the index in
-    the window of its document's first token, 0 for a document begun before the window; padding is a document of its own.
-    position: where in the split the first input is, in tokens."""
+    """One window.
 
-    inputs_T: np.ndarray
-    targets_T: np.ndarray
-    starts_T: np.ndarray
+    inputs_T, targets_T: int64; targets of padding are IGNORE. starts_T: int32, for each input the index in the window of its
+    document's first token, 0 if the document began before the window; padding is a document of its own. position: index of the
+    first input in the split, in tokens.
+    """
+
+    inputs_T: npt.NDArray[np.int64]
+    targets_T: npt.NDArray[np.int64]
+    starts_T: npt.NDArray[np.int32]
     position: int
 
 
 class Windows:
     """The windows of `split`, each of `length` inputs.
 
-    Raises TrainerError for a split of fewer than two tokens, in which there is nothing to predict.
+    Raises TrainerError for a split of fewer than two tokens, which has no target.
     """
 
     def __init__(self, split: TokenSplit, length: int) -> None:
         if split.tokens < 2:
             folder = f"{split.shards[0].path.parent}: " if split.shards else ""
             raise TrainerError(
-                f"{folder}split {split.name!r} has {split.tokens} tokens, and a target needs two; "
+                f"{folder}split {split.name!r} has {split.tokens} tokens, but one target takes two; "
                 f"run the pipeline on more text, or for a validation split with a larger tokenize.validation_share"
             )
         self.split = split
@@ -70,12 +74,14 @@ class Windows:
         return -(-(self.split.tokens - 1) // self.length)
 
     def read(self, index: int) -> Window:
-        """Window `index`; raises as `read_many` does."""
+        """Return window `index`. Raises as `fill` does."""
         inputs_NT, targets_NT, starts_NT = self.read_many([index])
         return Window(inputs_NT[0], targets_NT[0], starts_NT[0], index * self.length)
 
-    def read_many(self, indices: Sequence[int] | np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The windows `indices`, in that order: inputs_NT, targets_NT and starts_NT, as in `Window`. Raises as `fill` does."""
+    def read_many(
+        self, indices: Sequence[int] | npt.NDArray[np.int64]
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int32]]:
+        """Return the windows `indices`, in order: inputs_NT, targets_NT and starts_NT, as in `Window`. Raises as `fill` does."""
         indices_N = np.asarray(indices, dtype=np.int64)
         shape = len(indices_N), self.length
         arrays = np.empty(shape, np.int64), np.empty(shape, np.int64), np.empty(shape, np.int32)
@@ -83,13 +89,17 @@ class Windows:
         return arrays
 
     def fill(
-        self, inputs_RT: np.ndarray, targets_RT: np.ndarray, starts_RT: np.ndarray, rows_N: np.ndarray, indices_N: np.ndarray
+        self,
+        inputs_RT: npt.NDArray[np.int64],
+        targets_RT: npt.NDArray[np.int64],
+        starts_RT: npt.NDArray[np.int32],
+        rows_N: npt.NDArray[np.int64],
+        indices_N: npt.NDArray[np.int64],
     ) -> None:
-        """Write window `indices_N[i]` to row `rows_N[i]` of the three arrays, whose other rows are left alone.
+        """Write window `indices_N[i]` to row `rows_N[i]` of the three arrays, and leave their other rows unchanged.
 
-        inputs_RT, targets_RT: int64. starts_RT: int32. rows_N, indices_N: int64; the rows must be in range(R).
-
-        Raises IndexError for a window that there is not, and TrainerError for a shard that can no longer be read.
+        The rows must be in range(R). Raises IndexError for a window that does not exist, and TrainerError for a shard that can no
+        longer be read.
         """
         if not inputs_RT.shape == targets_RT.shape == starts_RT.shape == (len(inputs_RT), self.length):
             raise ValueError(f"arrays of shape {inputs_RT.shape} for windows of {self.length} tokens")
@@ -100,7 +110,7 @@ class Windows:
             self._explain(int(indices_N[done]))
 
     def _explain(self, index: int) -> None:
-        """Raise what is wrong with window `index`; a read that a signal cut short is none, and is tried again."""
+        """Raise the error of window `index`, or return for a read that a signal cut short, which is tried again."""
         if not 0 <= index < len(self):
             raise IndexError(f"window {index}; split {self.split.name} has {len(self)}")
         position = index * self.length
@@ -111,32 +121,62 @@ class Windows:
             except OSError as error:
                 raise TrainerError(f"{shard.path}: cannot be read ({error.strerror}); copy it again") from error
             if found < size:
-                raise TrainerError(f"{shard.path}: ends before byte {offset + size}, it was cut while in use; copy it again")
+                raise TrainerError(
+                    f"{shard.path}: ends before byte {offset + size}; it was truncated while in use, copy it again"
+                )
+
+
+@numba.njit(cache=True, nogil=True)
+def _read(
+    descriptors_S: npt.NDArray[np.int32],
+    first_bytes_S: npt.NDArray[np.int64],
+    first_tokens_S: npt.NDArray[np.int64],
+    position: int,
+    tokens: npt.NDArray[Any],
+) -> bool:
+    """Read the tokens from `position` on into `tokens`, across shards; return whether all could be read."""
+    size = tokens.itemsize
+    shard, after = 0, len(descriptors_S)
+    while after - shard > 1:
+        middle = (shard + after) // 2
+        if first_tokens_S[middle] <= position:
+            shard = middle
+        else:
+            after = middle
+    found = 0
+    while found < len(tokens):
+        low = position + found
+        count = min(len(tokens) - found, first_tokens_S[shard + 1] - low)
+        offset = first_bytes_S[shard] + (low - first_tokens_S[shard]) * size
+        if _pread(descriptors_S[shard], tokens[found:].ctypes, count * size, offset) != count * size:
+            return False
+        found += count
+        shard += 1
+    return True
 
 
 @numba.njit(cache=True, nogil=True)
 def _fill(
-    rows_N: np.ndarray,
-    indices_N: np.ndarray,
+    rows_N: npt.NDArray[np.int64],
+    indices_N: npt.NDArray[np.int64],
     done: int,
     delimiter: int,
     padding: int,
     ignore: int,
-    descriptors_S: np.ndarray,
-    first_bytes_S: np.ndarray,
-    first_tokens_S: np.ndarray,
-    tokens: np.ndarray,
-    inputs_RT: np.ndarray,
-    targets_RT: np.ndarray,
-    starts_RT: np.ndarray,
+    descriptors_S: npt.NDArray[np.int32],
+    first_bytes_S: npt.NDArray[np.int64],
+    first_tokens_S: npt.NDArray[np.int64],
+    tokens: npt.NDArray[Any],
+    inputs_RT: npt.NDArray[np.int64],
+    targets_RT: npt.NDArray[np.int64],
+    starts_RT: npt.NDArray[np.int32],
 ) -> int:
-    """Do what `Windows.fill` says from window `done` on; returns how many are done, all or up to one that cannot be read.
+    """Fill rows as `Windows.fill` describes, from window `done` on; return how many are done, all or up to an unreadable one.
 
-    first_tokens_S: with the end of the split, S + 1 numbers. tokens: room for the T + 1 tokens of a window, as they are
-    stored. padding and ignore are arguments, as compiled code is kept when a constant of another file changes.
+    first_tokens_S: followed by the end of the split, S + 1 numbers. tokens: a buffer for the T + 1 stored tokens of a window.
+    padding and ignore are arguments because compiled code is reused when a constant of another file changes.
     """
     length = inputs_RT.shape[1]
-    size = tokens.itemsize
     end = first_tokens_S[-1]
     windows = (end - 2) // length + 1
     for n in range(done, len(indices_N)):
@@ -144,22 +184,8 @@ def _fill(
             return n
         position = indices_N[n] * length
         wanted = min(length + 1, end - position)
-        found = 0
-        shard, behind = 0, len(descriptors_S)
-        while behind - shard > 1:
-            middle = (shard + behind) // 2
-            if first_tokens_S[middle] <= position:
-                shard = middle
-            else:
-                behind = middle
-        while found < wanted:
-            low = position + found
-            count = min(wanted - found, first_tokens_S[shard + 1] - low)
-            offset = first_bytes_S[shard] + (low - first_tokens_S[shard]) * size
-            if _pread(descriptors_S[shard], tokens[found:].ctypes, count * size, offset) != count * size:
-                return n
-            found += count
-            shard += 1
+        if not _read(descriptors_S, first_bytes_S, first_tokens_S, position, tokens[:wanted]):
+            return n
         inputs_T, targets_T, starts_T = inputs_RT[rows_N[n]], targets_RT[rows_N[n]], starts_RT[rows_N[n]]
         targets = wanted - 1
         for t in range(targets):

@@ -1,0 +1,1 @@
+"""Devices, ranks, memory and speed of the machine."""

@@ -1,21 +1,20 @@
-"""Memory of a training process on a CPU: what a step frees stays with the process, for the next step asks for the same again.
+"""Memory allocation of a training process on a CPU: keep what a step frees, since the next step needs the same again.
 
-glibc gives arrays above some size back to the system at once. Each step then takes gigabytes anew, page by page, and the system
-fills each page with zeros first: 3 to 5 of 100 seconds of a step went there. Memory at the peak is the same, as each step
-reaches it.
+By default glibc returns large arrays to the system as soon as they are freed. Each step then requests gigabytes anew, page by
+page, and the system zeroes each page first, which took 3 to 5 % of a step. Peak memory is the same either way.
 """
 
 import ctypes
 import sys
 
-# Parameters of mallopt(3), from malloc.h of glibc.
+# Parameters of mallopt(3), from glibc's malloc.h.
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_MAX = -4
-_NEVER = 2**31 - 1  # the greatest int: give nothing back from the end of the heap
+_NEVER = 2**31 - 1  # the largest int: never return the end of the heap
 
 
 def keep_freed_memory() -> bool:
-    """Let this process keep what it frees, for as long as it lives. Returns whether it will: only glibc can be told so."""
+    """Make this process keep freed memory for as long as it lives. Returns whether it will: only glibc has the setting."""
     if not sys.platform.startswith("linux"):
         return False
     try:

@@ -1,10 +1,9 @@
 """AdamW over two groups of parameters: matrices decay, everything else does not.
 
-Decay is decoupled: each step shrinks a decaying parameter by the factor 1 - learning rate * decay, beside Adam's update and
-not through its moments (Loshchilov & Hutter 2019, arXiv 1711.05101, algorithm 2). It acts on what has two dimensions or
-more, that is on the weights of linear layers and on embeddings (nanoGPT, `configure_optimizers`, decays embeddings too, and
-a tied head shares its matrix with one). Gains of norms and biases have one dimension: pulling a gain towards 0 would only
-weaken the layer it belongs to.
+Decay is decoupled: each step multiplies a decaying parameter by 1 - learning rate * decay, separately from Adam's update and its
+moments (Loshchilov & Hutter 2019, arXiv 1711.05101, algorithm 2). It applies to parameters with two or more dimensions, which
+are the weights of linear layers and embeddings (as in nanoGPT's `configure_optimizers`; a tied head is an embedding). Gains of
+norms and biases have one dimension: pulling a gain towards 0 would only weaken its layer.
 """
 
 import re
@@ -18,7 +17,7 @@ from torch.optim import AdamW
 
 @dataclass(frozen=True, eq=False)
 class ParameterGroup:
-    """Trained parameters that share a weight decay, in the order of the model; `names[i]` is the name of `parameters[i]`."""
+    """Trained parameters with one weight decay, in the order of the model; `names[i]` is the name of `parameters[i]`."""
 
     weight_decay: float
     names: tuple[str, ...]
@@ -26,7 +25,7 @@ class ParameterGroup:
 
 
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[ParameterGroup]:
-    """The parameters that decay and those that do not, in this order; a group without parameters is left out.
+    """Return the parameters that decay and those that do not, in this order, without empty groups.
 
     A parameter that two modules share is listed once, under its first name; one that needs no gradient is not listed.
     """
@@ -43,7 +42,7 @@ def parameter_groups(model: nn.Module, weight_decay: float) -> list[ParameterGro
 
 
 def describe(groups: Iterable[ParameterGroup]) -> str:
-    """One line a group: its decay, its tensors, its parameters and its names, those of like layers in one word."""
+    """Return one line per group: its decay, tensors, parameters and names, with those of repeated layers merged."""
     lines = []
     for group in groups:
         count = sum(parameter.numel() for parameter in group.parameters)
@@ -61,10 +60,10 @@ def adamw(
     betas: tuple[float, float] = (0.9, 0.95),
     epsilon: float = 1e-8,
 ) -> AdamW:
-    """AdamW over the groups of `model`; the loop sets the learning rate of every group before each step.
+    """Return AdamW over the groups of `model`; the loop sets the learning rate of every group before each step.
 
-    The defaults are those with which GPT-3 was trained (Brown et al. 2020, arXiv 2005.14165, appendix B). The fused kernel
-    is used on CPU and CUDA, where torch has one for every floating-point type that parameters are kept in.
+    The defaults are GPT-3's (Brown et al. 2020, arXiv 2005.14165, appendix B). The fused kernel is used on CPU and CUDA, where
+    torch has one for every floating-point type of parameters.
     """
     groups = parameter_groups(model, weight_decay)
     fused = all(parameter.device.type in ("cpu", "cuda") for group in groups for parameter in group.parameters)

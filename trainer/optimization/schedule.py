@@ -1,73 +1,37 @@
-"""The learning rate as a pure function of the step: nothing to save, nothing to restore, and a table of values is a test.
+"""The learning rate as a pure function of the step: there is no state to save or restore.
 
-Every kind rises linearly to the peak and then goes its own way. Steps count from 0, as the training loop counts them, and
-the n-th step of a warm-up of W steps, n counting from 1, has the rate `peak * n / W`: the first step already trains, and
-step W - 1 has the peak. A text that counts steps from 1 and says "step 500 of a warm-up of 1,000 steps to 0.001 has
-0.0005" speaks of the step that is 499 here. A warm-up of 0 steps is one of 1: the first step has the peak.
+Every kind rises linearly to the peak and then follows its own curve. Steps count from 0, as in the training loop, and the n-th
+step of a warm-up of W steps, n counting from 1, has the rate `peak * n / W`: the first step already trains, and step W - 1 has
+the peak. A text that counts steps from 1 and says "step 500 of a warm-up of 1,000 steps to 0.001 has 0.0005" refers to step 499
+here. A warm-up of 0 steps is the same as one of 1 step: the first step has the peak.
 
     cosine               half a cosine from the peak to the minimum (Loshchilov & Hutter 2017, SGDR, arXiv 1608.03983,
                          eq. 5, one cycle without restarts)
     linear               a straight line from the peak to the minimum
-    wsd                  the peak until the last `decay_share` of the run, then a fall to the minimum: warm-up, stable, decay
+    wsd                  the peak until the last `decay_share` of the run, then a decay to the minimum: warm-up, stable, decay
                          (Hu et al. 2024, MiniCPM, arXiv 2404.06395, section 4)
     step                 equal factors down to the minimum, at `milestones`; with the defaults 31.6 % of the peak after 80 %
                          of the run and 10 % after 90 % (DeepSeek-AI 2024, DeepSeek LLM, arXiv 2401.02954, section 2.3)
     inverse_square_root  peak * sqrt(W / n), never below the minimum (Vaswani et al. 2017, arXiv 1706.03762, section 5.3)
     constant             the peak
 
-The first four know the end of the run and reach the minimum exactly, at the last step (`step`: at the last milestone). The
-last two do not depend on the length of the run, once its warm-up is a number. No kind rises after its warm-up.
+The first four depend on the length of the run and reach the minimum exactly at the last step (`step`: at the last milestone).
+The last two depend on it only for a default warm-up. No kind rises after its warm-up.
 """
 
 import math
-from typing import Literal, assert_never
+from typing import assert_never
 
-from pydantic import Field, model_validator
-
-from pipeline.config import Config
+from trainer.config import ScheduleConfig
 from trainer.errors import TrainerError
 
-Kind = Literal["cosine", "linear", "inverse_square_root", "step", "constant", "wsd"]
-
-
-# The default warm-up: nanoGPT's hundred steps (config/train_shakespeare_char.py), in a short run no more than a tenth of it.
+# The default warm-up: nanoGPT's hundred steps (config/train_shakespeare_char.py), but at most a tenth of a short run.
 DEFAULT_WARMUP_STEPS = 100
 DEFAULT_WARMUP_DIVISOR = 10
 
 
-class ScheduleConfig(Config):
-    """How the learning rate goes over a run."""
-
-    kind: Kind = Field("cosine", description="course of the learning rate after the warm-up")
-    # Peak and warm-up are what nanoGPT's config/train_shakespeare_char.py takes for a model of ten million parameters; a
-    # model of GPT-2's size takes 6e-4 (Brown et al. 2020, GPT-3, arXiv 2005.14165, table 2.1) after 2,000 steps (nanoGPT).
-    peak: float = Field(1e-3, gt=0, description="highest learning rate, reached at the end of the warm-up")
-    warmup_steps: int | None = Field(
-        None, ge=0, description="steps of the linear rise to the peak; default: a tenth of the run, at most 100"
-    )
-    # GPT-3 (appendix B) and nanoGPT end at a tenth.
-    minimum_ratio: float = Field(0.1, ge=0, le=1, description="lowest learning rate after the warm-up, as a share of the peak")
-    # A fall over 10 to 20 % of the run does as well as a cosine over all of it (Hägele et al. 2024, arXiv 2405.18392).
-    decay_share: float = Field(0.2, gt=0, le=1, description="wsd: the part of all steps, at the end, in which the rate falls")
-    # The same study finds that 1 - sqrt ends lower than a straight line.
-    decay_shape: Literal["one_minus_sqrt", "linear"] = Field("one_minus_sqrt", description="wsd: the form of the fall")
-    milestones: tuple[float, ...] = Field(
-        (0.8, 0.9), description="step: the parts of the run after which the rate falls, each time by the same factor"
-    )
-
-    @model_validator(mode="after")
-    def _check_milestones(self) -> "ScheduleConfig":
-        if not self.milestones or list(self.milestones) != sorted({*self.milestones}):
-            raise ValueError(f"milestones must rise, not {list(self.milestones)}")
-        if self.milestones[0] <= 0 or self.milestones[-1] >= 1:
-            raise ValueError(f"milestones are parts of the run, between 0 and 1, not {list(self.milestones)}")
-        if self.kind == "step" and self.minimum_ratio == 0:
-            raise ValueError("the kind step falls by equal factors, which never reach a minimum_ratio of 0; set it above 0")
-        return self
-
-
 def warmup_of(schedule: ScheduleConfig, total_steps: int) -> int:
-    """Steps of the warm-up in a run of `total_steps`. Raises TrainerError when a longer one than the run was asked for."""
+    """Return the steps of the warm-up in a run of `total_steps`. Raises TrainerError for a warm-up longer than the run."""
     if schedule.warmup_steps is None:
         return min(DEFAULT_WARMUP_STEPS, total_steps // DEFAULT_WARMUP_DIVISOR)
     if total_steps < schedule.warmup_steps:
@@ -79,10 +43,10 @@ def warmup_of(schedule: ScheduleConfig, total_steps: int) -> int:
 
 
 def learning_rate(schedule: ScheduleConfig, step: int, total_steps: int) -> float:
-    """The learning rate of `step`, which counts from 0, in a run of `total_steps` steps; after the run it stays as it was
-    at the last step. A run that ends with its warm-up ends at the peak.
+    """Return the learning rate of `step`, which counts from 0, in a run of `total_steps` steps.
 
-    Raises TrainerError when the run is shorter than the warm-up.
+    After the run it stays at the rate of the last step. A run that ends with its warm-up ends at the peak. Raises TrainerError
+    if the run is shorter than the warm-up.
     """
     warmup = max(warmup_of(schedule, total_steps), 1)
     number = min(step + 1, total_steps)  # counts from 1
@@ -92,8 +56,8 @@ def learning_rate(schedule: ScheduleConfig, step: int, total_steps: int) -> floa
 
 
 def _share_of_peak(schedule: ScheduleConfig, number: int, warmup: int, total_steps: int) -> float:
-    """The rate of step `number`, which counts from 1 and lies behind the warm-up, as a share of the peak."""
-    minimum = schedule.minimum_ratio
+    """Return the rate of step `number`, which counts from 1 and is after the warm-up, as a share of the peak."""
+    minimum: float = schedule.minimum_ratio
     progress = (number - warmup) / (total_steps - warmup)
     match schedule.kind:
         case "cosine":
@@ -107,7 +71,7 @@ def _share_of_peak(schedule: ScheduleConfig, number: int, warmup: int, total_ste
         case "step":
             # Rounded to whole steps, so that 0.29 of 100 steps, 28.999999999999996 in floating point, is 29 steps.
             passed = sum(number > min(round(milestone * total_steps), total_steps - 1) for milestone in schedule.milestones)
-            return minimum ** (passed / len(schedule.milestones))
+            return float(minimum ** (passed / len(schedule.milestones)))
         case "inverse_square_root":
             return max(minimum, math.sqrt(warmup / number))
         case "constant":

@@ -1,0 +1,1 @@
+"""What a run records: metrics, loss curve, live line, stretches, losses of windows."""

@@ -1,9 +1,8 @@
-"""What a run shows while it goes: one line that changes in a terminal, and a line now and then where nobody is watching.
+"""The progress of a run: one line that is updated in a terminal, or a new line every few seconds in a log.
 
-The figures are those of the rows for `metrics.jsonl`. The most wanted come first, since a narrow terminal cuts the end off.
+The figures are those of the rows of `metrics.jsonl`, the most important first, because a narrow terminal cuts off the end.
 """
 
-import unicodedata
 from collections import deque
 from types import TracebackType
 from typing import Self
@@ -12,10 +11,13 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from pipeline.terminal import printable
 from trainer.record.metrics import RECENT_STEPS, Row, Value
 
-# Seconds of training between two lines of a log: a run of a day makes some 8,000, and none looks dead for long.
+# Seconds of training between two lines of a log: about 8,000 lines per day, and a run never looks dead for long.
 PLAIN_LINE_SECONDS = 10
+# What a sample may contain although `printable` replaces it: line ends, tabs, ideographic spaces, and the joiner of emoji.
+_KEPT = "\n\t\u3000\u200d"
 
 
 class LiveLine:
@@ -24,7 +26,7 @@ class LiveLine:
     def __init__(self, total_steps: int, console: Console) -> None:
         self._total_steps = total_steps
         self._console = console
-        # Drawn when a row comes, not by a thread of its own at other times: training has all the cores.
+        # Drawn when a row comes, not by a thread of its own: training uses all cores.
         self._live = Live(console=console, auto_refresh=False) if console.is_terminal else None
         self._recent_seconds: deque[float] = deque(maxlen=RECENT_STEPS)
         self._seconds_since_line = float("inf")
@@ -39,7 +41,7 @@ class LiveLine:
             self._live.stop()
 
     def update(self, row: Row) -> None:
-        """Show a row of kind `train`. In a log the first and the last step have a line, and one every 10 seconds of training."""
+        """Show a row of kind `train`. A log gets a line at the first and last step and every 10 seconds of training."""
         seconds = _number(row.get("seconds")) or 0.0
         self._recent_seconds.append(seconds)
         self._seconds_since_line += seconds
@@ -50,11 +52,8 @@ class LiveLine:
             self.say(self._line(row))
 
     def say(self, text: str) -> None:
-        """Print `text` above the line. Control characters in it, as a model may write them, are shown as U+FFFD: a
-        terminal would obey them."""
-        harmless = "".join(
-            "\ufffd" if unicodedata.category(letter) == "Cc" and letter not in "\n\t" else letter for letter in text
-        )
+        """Print `text` above the line, without the control characters that a model may write and a terminal would obey."""
+        harmless = "".join(letter if letter in _KEPT else printable(letter) for letter in text)
         self._console.print(harmless, markup=False, highlight=False, emoji=False, soft_wrap=True)
 
     def _line(self, row: Row) -> str:
@@ -79,16 +78,16 @@ class LiveLine:
 
 
 def compact(number: float) -> str:
-    """`number` with three digits at most and a prefix of the SI: 950, 12.3 k, 1.05 M, 2 G."""
+    """Return `number` with at most three digits and an SI prefix: 950, 12.3 k, 1.05 M, 2 G."""
     for factor, prefix in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
-        # From 999.5 on, three digits would show a thousand.
+        # From 999.5 on, three digits would round to a thousand.
         if number >= factor * 0.9995:
             return f"{number / factor:.3g}{prefix}"
     return f"{number:.3g}"
 
 
 def duration(seconds: float) -> str:
-    """`seconds` in the two largest units that matter to someone who waits: 45 s, 12 min, 3 h 05 min, 2 d 04 h."""
+    """Return `seconds` in the one or two largest units: 45 s, 12 min, 3 h 05 min, 2 d 04 h."""
     minutes = round(seconds / 60)
     if seconds < 59.5:
         return f"{seconds:.0f} s"
@@ -104,5 +103,5 @@ def _number(value: Value) -> float | None:
 
 
 def _shown(value: Value, form: str) -> str:
-    """A number in the given form, or a dash for one that is missing."""
+    """Return a number in the given format, or a dash if it is missing."""
     return "–" if value is None else format(value, form)

@@ -1,25 +1,22 @@
-"""The figures of a run: `RUN/metrics.jsonl`, and beside it TensorBoard and Weights & Biases for those who use them.
+"""The metrics of a run: `RUN/metrics.jsonl`, and optionally TensorBoard and Weights & Biases.
 
-`metrics.jsonl` is the record, one flat JSON object a line. Every row has `step`, the optimizer steps taken, `tokens`, those
-trained on by then, and `kind`, which says what else it has:
+`metrics.jsonl` is the record, one flat JSON object per line. Every row has `step`, the optimizer steps taken, `tokens`, the
+targets trained on so far, and `kind`, which determines its other keys:
 
-- `train`: `loss` in nats a token, `bits_per_byte`, `learning_rate`, `gradient_norm`, `tokens_per_second`, `peak_share`
-  (of the measured matrix-product peak, 0 to 1), `seconds` that a step took, `skipped` (its loss or gradient was not
-  finite);
-- `validation`: a row for each `source`, with `loss`, `bits_per_byte` and `perplexity`;
+- `train`: `loss` in nats per token, `bits_per_byte`, `learning_rate`, `gradient_norm`, `tokens_per_second`, `peak_share`
+  (of the measured matrix-product peak, 0 to 1), `seconds` per step, `skipped` (whether its loss or gradient was not finite);
+- `validation`: one row per `source`, with `loss`, `bits_per_byte`, `bits_per_character` and `perplexity`;
 - `sample`: `prompt` and `text`.
 
-A number that is not finite is null, for JSON has no other way to say it. DuckDB reads the file by
-`read_json('metrics.jsonl')`; it takes the columns from the first 20,480 rows, so a run that validates more rarely needs
-`sample_size = -1` as well.
+A number that is not finite is null, as JSON has no other notation for it. DuckDB reads the file by `read_json('metrics.jsonl')`;
+it infers the columns from the first 20,480 rows, so a run that validates less often needs `sample_size = -1` too.
 
-A run that is resumed goes back to its checkpoint. Rows after that step are dropped when the file is opened, so that every
-step stands in it once.
+A resumed run goes back to its checkpoint. Rows after that step are dropped when the file is opened, so that each step occurs
+once.
 """
 
 import json
 import math
-import os
 import uuid
 from collections import deque
 from collections.abc import Mapping
@@ -27,12 +24,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from pipeline.files import replacing
 from trainer.errors import TrainerError
 
 METRICS_FILE = "metrics.jsonl"
 WANDB_ID_FILE = "wandb_id"
 
-# Steps that a speed is taken over: enough to even out documents of all lengths, few enough to show a change in minutes.
+# Steps over which speed is averaged: enough to even out document lengths, few enough to show changes within minutes.
 RECENT_STEPS = 20
 
 Value = float | int | str | None
@@ -40,50 +38,49 @@ Row = Mapping[str, Value]
 
 
 class Speed:
-    """Tokens a second over the last `RECENT_STEPS` steps, of the time that the caller gives: that of training alone."""
+    """Tokens per second of training over the last `RECENT_STEPS` steps."""
 
     def __init__(self) -> None:
         self._recent: deque[tuple[int, float]] = deque(maxlen=RECENT_STEPS)
 
     def add(self, tokens: int, seconds: float) -> None:
-        """A step over `tokens` took `seconds`, without validation, saving and compiling."""
+        """Add a step over `tokens` that took `seconds`, without validation and saving."""
         self._recent.append((tokens, seconds))
 
     @property
     def tokens_per_second(self) -> float:
-        """0 before the first step."""
+        """The average speed; 0 before the first step."""
         seconds = sum(seconds for _, seconds in self._recent)
         return sum(tokens for tokens, _ in self._recent) / seconds if seconds else 0.0
 
 
 class Metrics:
-    """Where the rows of one run go. One process of a run has it."""
+    """Writes the rows of one run. Only one process of a run may have it."""
 
     def __init__(self, run: Path, tensorboard: bool, wandb_project: str | None, resumed_step: int | None = None) -> None:
-        """Open the record of the folder `run`, which exists; `resumed_step` is that of the checkpoint a run goes on from, 0
-        where it was ended before its first; None for a run that begins.
+        """Open the record in the existing folder `run`.
 
         tensorboard: write `RUN/tensorboard` too. wandb_project: the project of Weights & Biases to write to, or None.
-        Raises TrainerError when the file cannot be written, when it has rows of another run, and when a package that is
-        asked for is not installed.
+        resumed_step: of the checkpoint to resume from, 0 if the run has none yet; None for a new run. Raises TrainerError if
+        the file cannot be written, if it has rows of another run, and if a required package is not installed.
         """
         self.path = run / METRICS_FILE
         kept = self.path.stat().st_size if self.path.exists() else 0
         if resumed_step is None and kept:
-            raise TrainerError(f"{self.path} holds another run; choose another output, or --resume to go on with that run")
-        # Before the file is touched: what is missing is said before anything is lost.
+            raise TrainerError(f"{self.path} belongs to another run; choose another --output, or --resume to continue it")
+        # Before the file is changed, so that a missing package loses nothing.
         self._tensorboard = _open_tensorboard(run, resumed_step) if tensorboard else None
         self._wandb = _open_wandb(run, wandb_project) if wandb_project is not None else None
         try:
             if kept:
                 _rewrite(self.path, [row for row in read_metrics(run) if row["step"] <= resumed_step])
-            # Unbuffered: a row is one write, and a run that is killed leaves at most one line torn.
+            # Unbuffered: a row is one write, so a killed run leaves at most one incomplete line.
             self._stream = self.path.open("ab", buffering=0)
         except OSError as error:
             raise self._unwritable(error) from error
 
     def write(self, row: Row) -> None:
-        """Append `row`, which has step, tokens and kind. Raises TrainerError when the file cannot be written."""
+        """Append `row`, which has step, tokens and kind. Raises TrainerError if the file cannot be written."""
         line = _line(row)
         try:
             written = self._stream.write(line)
@@ -94,7 +91,7 @@ class Metrics:
         self._write_beside(row)
 
     def close(self) -> None:
-        """End all files; W&B's run is finished."""
+        """Close all files and finish the run at W&B."""
         self._stream.close()
         if self._tensorboard is not None:
             self._tensorboard.close()
@@ -108,7 +105,7 @@ class Metrics:
         self.close()
 
     def _write_beside(self, row: Row) -> None:
-        """The finite numbers of `row` under kind/name, or kind/source/name for the rows of a source."""
+        """Write the finite numbers of `row` as kind/name, or kind/source/name for rows of a source."""
         prefix = "/".join(str(row[name]) for name in ("kind", "source") if row.get(name) is not None)
         numbers = {f"{prefix}/{name}": value for name, value in row.items() if name != "step" and _is_number(value)}
         step = row["step"]
@@ -119,13 +116,13 @@ class Metrics:
             self._wandb.log(numbers, step=step)
 
     def _unwritable(self, reason: object) -> TrainerError:
-        return TrainerError(f"{self.path}: cannot be written ({reason}); make room, then go on with --resume")
+        return TrainerError(f"{self.path}: cannot be written ({reason}); free disk space, then use --resume")
 
 
 def read_metrics(run: Path) -> list[dict[str, Any]]:
-    """The rows of `RUN/metrics.jsonl`, in order; a last line without its end, torn when a run was killed, is left out.
+    """Return the rows of `RUN/metrics.jsonl`, in order, without an incomplete last line as a killed run leaves it.
 
-    Raises TrainerError when there is no such file, or another line is no row.
+    Raises TrainerError if the file is missing, or another line is not a row.
     """
     path = run / METRICS_FILE
     try:
@@ -138,7 +135,7 @@ def read_metrics(run: Path) -> list[dict[str, Any]]:
             row = json.loads(line)
             rows.append({**row, "step": int(row["step"])})
         except (ValueError, TypeError, KeyError) as error:
-            raise TrainerError(f"{path}: line {number} is no row of metrics ({error!r}); remove the line") from error
+            raise TrainerError(f"{path}: line {number} is not a row of metrics ({error!r}); remove the line") from error
     return rows
 
 
@@ -152,35 +149,28 @@ def _is_number(value: Value) -> bool:
 
 
 def _rewrite(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Replace the file at `path` by `rows`, at once and safe from a crash."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as stream:
-            stream.writelines(map(_line, rows))
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    """Replace the file at `path` by `rows`, atomically."""
+    with replacing(path) as temporary, temporary.open("wb") as stream:
+        stream.writelines(map(_line, rows))
 
 
 def _open_tensorboard(run: Path, resumed_step: int | None) -> Any:
     try:
-        # Imported here: it takes a second, which only those who ask for it should wait.
+        # Imported here: it takes a second, which other runs need not wait.
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
-        raise TrainerError(f"tensorboard is asked for and not installed ({error}); pip install 'kotokura[train]'") from error
-    # TensorBoard itself hides what the earlier part of the run wrote from this step on.
+        raise TrainerError(f"tensorboard is not installed ({error}); pip install 'kotokura[train]'") from error
+    # TensorBoard hides the rows from this step on that the run wrote before it was resumed.
     purge_step = None if resumed_step is None else resumed_step + 1
     return SummaryWriter(str(run / "tensorboard"), purge_step=purge_step)
 
 
 def _open_wandb(run: Path, project: str) -> Any:
-    """The run at W&B, found again by the id in the run's folder; steps that it already has are not written there twice."""
+    """Return the run at W&B, identified by the id in the run's folder; W&B ignores steps that it already has."""
     try:
         import wandb
     except ImportError as error:
-        raise TrainerError(f"wandb is asked for and not installed ({error}); pip install 'kotokura[wandb]'") from error
+        raise TrainerError(f"wandb is not installed ({error}); pip install 'kotokura[wandb]'") from error
     id_file = run / WANDB_ID_FILE
     try:
         if not id_file.exists():

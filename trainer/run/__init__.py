@@ -1,0 +1,1 @@
+"""A training run: preparation, loop, reports, checkpoints, evaluation, samples."""

@@ -1,4 +1,4 @@
-"""The training loop: a step, what is due after it, and the way out."""
+"""The training loop: a step, what is due after it, and when to stop."""
 
 import math
 import time
@@ -19,10 +19,10 @@ from trainer.run.save import save
 
 
 def pretrain(config: PretrainConfig, checkpoint: Checkpoint | None, parallel: Parallel, console: Console, *, resume: bool) -> str:
-    """Train until the run's length, a signal, or early stopping; returns a sentence on why it ended. Raises TrainerError.
+    """Train until the run's length, a signal, or early stopping, and return why it ended. All ranks call this.
 
-    checkpoint: where to go on from; None begins the run. resume: whether the folder may hold the record of a run, which then goes
-    on, or begins anew where there is no checkpoint of it. Every rank calls it; the first writes and speaks.
+    checkpoint: to resume from; None starts from step 0. resume: whether the folder may already have the record of a run, which is
+    continued, or started again if it has no checkpoint. Raises TrainerError for anything that makes training impossible.
     """
     run = prepare(config, checkpoint, parallel)
     progress = run.progress
@@ -46,7 +46,7 @@ def pretrain(config: PretrainConfig, checkpoint: Checkpoint | None, parallel: Pa
             if last or _due(progress.step, config.validate_every):
                 validation = report.validation()
             if validation is not None and patience.update(validation):
-                stop = f"stopped early, {patience.waited} validations after the best of {patience.best:.4f} bits/byte"
+                stop = f"stopped early, {patience.waited} validations after the best one, {patience.best:.4f} bits/byte"
             progress.best, progress.waited = patience.best, patience.waited
             if last or _due(progress.step, config.sample_every):
                 report.samples()
@@ -55,7 +55,7 @@ def pretrain(config: PretrainConfig, checkpoint: Checkpoint | None, parallel: Pa
             if last or stop or _due(progress.step, config.save_every):
                 _save(run, parallel, report, validation, final=bool(last or stop))
             if stop:
-                ended = f"{stop}, at step {progress.step:,} of {run.steps:,}; --resume goes on"
+                ended = f"{stop}, at step {progress.step:,} of {run.steps:,}; --resume continues"
                 break
     return ended
 
@@ -65,11 +65,11 @@ def _due(step: int, every: int) -> bool:
 
 
 def _save(run: Run, parallel: Parallel, report: Reporter, validation: float | None, *, final: bool) -> None:
-    """Write a checkpoint. One that cannot be written now is tried again at the next step that is due; the last one must be."""
+    """Write a checkpoint. If that fails, training continues until the next one is due; only the final save must succeed."""
     failure = save(run, parallel, validation)
     if failure and final:
         raise TrainerError(failure)
     if failure:
-        report.say(f"{failure}; training goes on, the next checkpoint is due in {run.config.save_every} steps")
+        report.say(f"{failure}; training continues, the next checkpoint is due in {run.config.save_every} steps")
     elif parallel.first:
         retain(Path(run.config.output), run.config.keep_last, report.say)

@@ -1,12 +1,11 @@
-"""A run made ready: from a configuration, or from the checkpoint that it goes on from, to everything that the loop needs.
+"""Preparation of a run: from a configuration, or a checkpoint to resume, to everything that the loop needs.
 
-What can be wrong with shards, model, batch or length is found here, before the first step.
+Errors in shards, model, batch size or length are found here, before the first step.
 """
 
-import fcntl
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,10 +18,11 @@ from model.config import ModelConfig
 from model.gpt import GPT
 from model.hugging_face.folder import read_hugging_face
 from model.initialization import initialize
-from model.mixers.attention import attention_method
+from model.mixers.documents import attention_method
 from model.presets import PRESETS, preset
 from model.weights import CONFIG_FILE, assign, load_model, load_weights, read_config
 from pipeline.config import explained
+from pipeline.files import exclusive_lock
 from pipeline.tokens.tokenizer import Tokenizer
 from trainer.checkpoints.folder import Checkpoint, open_checkpoint
 from trainer.checkpoints.state import Progress, Stored, read_stored, restore_moments
@@ -34,22 +34,25 @@ from trainer.data.windows import Windows
 from trainer.errors import TrainerError
 from trainer.machine.device import chosen_precision
 from trainer.machine.parallel import Parallel
+from trainer.optimization.computation import Computation
 from trainer.optimization.optimizer import adamw
 from trainer.optimization.schedule import warmup_of
-from trainer.optimization.step import Computation
 
-# When no length is given: some ten minutes of the default model on two CPU cores, and no more passes over a small corpus than
-# still teach something (Muennighoff et al. 2023, arXiv 2305.16264, find little beyond four and next to nothing beyond 16).
+# Length if none is given: about ten minutes of the default model on two CPU cores, and no more epochs of a small corpus than
+# still help (Muennighoff et al. 2023, arXiv 2305.16264, find little gain beyond four epochs and almost none beyond 16).
 DEFAULT_TOKENS = 2_000_000
 DEFAULT_EPOCHS = 10
-# Windows computed at once unless told otherwise: more of them make matrix products hardly faster, and take memory.
+# Default limit of windows computed at once: more hardly speed up matrix products, and need memory.
 LARGEST_MICRO_BATCH = 16
 
 
 @dataclass(eq=False)
 class Run:
-    """What the loop works with. model: with the names that are stored; wrapped: as it is called in training. sequences,
-    steps: how long the run is, counted from its very beginning."""
+    """A prepared run.
+
+    model: with the parameter names of checkpoints; wrapped: as called in training. validation: windows of each source. sequences,
+    steps: length of the run from its first step.
+    """
 
     config: PretrainConfig
     sources: Sources
@@ -66,7 +69,10 @@ class Run:
 
 
 def prepare(config: PretrainConfig, checkpoint: Checkpoint | None, parallel: Parallel) -> Run:
-    """Everything for training under `config`, from the beginning or from `checkpoint`. Raises TrainerError and ModelError."""
+    """Prepare training under `config`, from the beginning or from `checkpoint`.
+
+    Raises TrainerError or ModelError for anything in configuration, shards or model with which it cannot start.
+    """
     sources = Sources.open(config.shards)
     tokenizer = sources.tokenizer()
     stored = read_stored(checkpoint.path) if checkpoint else None
@@ -79,7 +85,7 @@ def prepare(config: PretrainConfig, checkpoint: Checkpoint | None, parallel: Par
     progress = stored.progress if stored else Progress()
     sequences, steps = length(config, progress, order, shape.context_length)
     order.check_length(sequences)
-    # A number from now on, so that a run that is made longer later does not warm up again.
+    # Fixed from now on, so that a run that is extended later does not warm up again.
     schedule = config.schedule.model_copy(update={"warmup_steps": warmup_of(config.schedule, steps)})
     config = config.model_copy(update={"schedule": schedule})
     precision = chosen_precision(config.precision, parallel.device)
@@ -119,7 +125,7 @@ def prepare(config: PretrainConfig, checkpoint: Checkpoint | None, parallel: Par
 
 
 def length(config: PretrainConfig, progress: Progress, order: Order, context_length: int) -> tuple[int, int]:
-    """The sequences and the steps of the whole run, of which `progress` is behind it. The last step may be a part of one."""
+    """Return the sequences and steps of the whole run, including those of `progress`. The last step may be incomplete."""
     if config.steps is not None:
         return progress.sequences + max(0, config.steps - progress.step) * config.batch_size, config.steps
     windows = sum(source.windows for source in order.sources)
@@ -133,29 +139,29 @@ def length(config: PretrainConfig, progress: Progress, order: Order, context_len
 
 
 def check_continues(config: PretrainConfig, stored: Stored, sources: Sources) -> None:
-    """Raises TrainerError when the run cannot go on as `config` says: the shards are others, or a fixed key has changed."""
+    """Raise TrainerError if the run cannot be resumed under `config`: other shards, or another value of a fixed key."""
     if stored.tokenizer_sha256 != sources.meta.tokenizer_sha256:
         raise TrainerError(
             f"{sources.names[0]}: its tokenizer is {sources.meta.tokenizer_sha256[:12]}, the run's was "
-            f"{stored.tokenizer_sha256[:12]}; give the shards that the run began with, or begin another with --start-from"
+            f"{stored.tokenizer_sha256[:12]}; give the shards that the run started with, or start another run with --start-from"
         )
     if stored.fingerprints != sources.fingerprints:
         was, now = ([print_[:12] for print_ in prints] for prints in (stored.fingerprints, sources.fingerprints))
         raise TrainerError(
-            f"{', '.join(sources.names)}: fingerprint {', '.join(now)}, the run began with {', '.join(was)}; give those shards, "
-            "or begin another run on these with --start-from"
+            f"{', '.join(sources.names)}: fingerprint {', '.join(now)}, but the run started with {', '.join(was)}; give those "
+            "shards, or start another run on these with --start-from"
         )
     content = config.model_dump(mode="json")
     for key in FIXED:
         if content[key] != stored.configuration.get(key):
             raise TrainerError(
-                f"{key}: the run has {stored.configuration.get(key)!r} and cannot go on with {content[key]!r}; leave it, or "
-                "begin another run with --start-from"
+                f"{key}: the run has {stored.configuration.get(key)!r} and cannot continue with {content[key]!r}; leave it out, "
+                "or start another run with --start-from"
             )
 
 
 def _model(config: PretrainConfig, checkpoint: Checkpoint | None, sources: Sources) -> tuple[ModelConfig, Callable[[GPT], None]]:
-    """The shape of the run's model, and what gives its parameters their first values."""
+    """Return the configuration of the run's model, and a function that sets its initial parameters."""
     if checkpoint:
         folder = checkpoint.path
         return read_config(folder), lambda model: load_weights(folder, model)
@@ -180,14 +186,14 @@ def _model(config: PretrainConfig, checkpoint: Checkpoint | None, sources: Sourc
         raise TrainerError(f"model {config.model}: {explained(error, ModelConfig)}") from error
     except (OSError, TypeError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise TrainerError(
-            f"model {config.model}: is not a YAML file of a model's shape ({' '.join(str(error).split())}); "
-            f"or take one of {', '.join(PRESETS)}"
+            f"model {config.model}: is not a YAML file of a model configuration ({' '.join(str(error).split())}); "
+            f"or choose one of {', '.join(PRESETS)}"
         ) from error
     return shape, lambda model: initialize(model, config.seed)
 
 
 def _foreign_model(path: Path) -> GPT:
-    """The model in a checkpoint, a run or a Hugging Face folder."""
+    """Return the model in a checkpoint, a run or a Hugging Face folder."""
     if (path / "config.json").exists():
         return read_hugging_face(path)
     folder = path if (path / CONFIG_FILE).exists() else open_checkpoint(path).path
@@ -210,18 +216,16 @@ def _largest_divisor(number: int, limit: int) -> int:
 
 @contextmanager
 def held(run: Path, parallel: Parallel) -> Iterator[None]:
-    """The run's folder, made where need be, for these ranks alone. Raises TrainerError when another process trains there."""
-    if not parallel.first:
-        yield
-        return
-    try:
-        run.mkdir(parents=True, exist_ok=True)
-        stream = (run / "lock").open("w")
-    except OSError as error:
-        raise TrainerError(f"{run}: cannot be used ({error.strerror}); choose another --output") from error
-    with stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise TrainerError(f"{run}: another process is training there; wait for it or choose another --output") from error
+    """Create the run's folder if necessary, and reserve it for these ranks within the block.
+
+    Raises TrainerError if another process trains there, or the folder cannot be used.
+    """
+    with ExitStack() as stack:
+        if parallel.first:
+            try:
+                stack.enter_context(exclusive_lock(run / "lock"))
+            except BlockingIOError as error:
+                raise TrainerError(f"{run}: another process is training there; wait for it or choose another --output") from error
+            except OSError as error:
+                raise TrainerError(f"{run}: cannot be used ({error.strerror}); choose another --output") from error
         yield

@@ -1,7 +1,6 @@
-"""What a run shows and leaves behind besides checkpoints: the live line, metrics, the picture, validations, samples."""
+"""Everything that a run shows and records besides checkpoints: live line, metrics, loss curve, validations, samples."""
 
 import math
-import os
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +8,10 @@ import yaml
 from rich.console import Console
 
 from model.gpt import parameter_count
+from pipeline.files import write_text
 from trainer.config import CONFIGURATION_FILE
 from trainer.errors import TrainerError
-from trainer.evaluate import evaluate
-from trainer.generate import sample_text
-from trainer.machine.flops import measured_peak, operations_a_token
+from trainer.machine.flops import measured_peak, operations_per_token
 from trainer.machine.parallel import Parallel
 from trainer.optimization.optimizer import describe, parameter_groups
 from trainer.optimization.step import StepResult
@@ -21,20 +19,25 @@ from trainer.record.history import Stretch, TrainedSource, record_stretch
 from trainer.record.live_line import LiveLine
 from trainer.record.metrics import Metrics, Speed
 from trainer.record.window_losses import WindowLosses
+from trainer.run.evaluation import evaluate
 from trainer.run.prepare import Run
+from trainer.run.texts import sample_text
 
 
 class Reporter:
-    """The voice of a run. A context; every rank has one, and only the first rank's writes and speaks."""
+    """Reports the progress of a run. A context manager; every rank creates one, only rank 0 prints and writes."""
 
     def __init__(self, run: Run, parallel: Parallel, console: Console, resumed_step: int | None) -> None:
-        """resumed_step: that of the checkpoint that the run goes on from, 0 where it has none; None for one that begins."""
+        """resumed_step: of the checkpoint to resume from, 0 if the run has none yet; None for a new run.
+
+        Raises TrainerError if a file of the run cannot be written.
+        """
         self._run, self._parallel, self._output = run, parallel, Path(run.config.output)
         self._speed = Speed()
         order = run.loader.order
-        self._bytes_a_token = run.sources.bytes_a_token(order)
+        self._bytes_per_token = run.sources.bytes_per_token(order)
         context = min(run.model.config.context_length, run.sources.mean_context())
-        self._operations_a_token = operations_a_token(run.model, context / 2)
+        self._operations_per_token = operations_per_token(run.model, context / 2)
         self._peak = self._measured_peak()
         self._metrics: Metrics | None = None
         self._losses: WindowLosses | None = None
@@ -62,12 +65,10 @@ class Reporter:
         run = self._run
         settings = yaml.safe_dump(run.config.model_dump(mode="json"), allow_unicode=True, sort_keys=False)
         path = self._output / CONFIGURATION_FILE
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         try:
-            temporary.write_text(settings, encoding="utf-8")
-            temporary.replace(path)
+            write_text(path, settings)
         except OSError as error:
-            raise TrainerError(f"{path}: cannot be written ({error.strerror}); make room or choose another --output") from error
+            raise TrainerError(f"{path}: cannot be written ({error.strerror}); free space or choose another --output") from error
         total, blocks = parameter_count(run.model), parameter_count(run.model, embeddings=False)
         self.say(f"model {run.config.model}: {total:,} parameters, {blocks:,} of them in blocks")
         self.say(describe(parameter_groups(run.model, run.config.weight_decay)))
@@ -84,22 +85,22 @@ class Reporter:
         )
 
     def step(self, result: StepResult, rate: float, seconds: float) -> None:
-        """A step was taken, or skipped, at this learning rate in so many seconds."""
+        """Record a step that was taken, or skipped, at this learning rate and took `seconds`."""
         if self._metrics is None or self._losses is None or self._line is None:
             return
         progress, config = self._run.progress, self._run.config
-        # Rows beyond the run's end are no sequences of it.
+        # Rows beyond the end of the run are no sequences of it.
         self._losses.append(result.losses_G[: progress.sequences - self._losses.sequences])
         self._speed.add(result.tokens, seconds)
         speed = self._speed.tokens_per_second
         row = {
             **self._row("train"),
             "loss": result.loss,
-            "bits_per_byte": result.loss / math.log(2) / self._bytes_a_token,
+            "bits_per_byte": result.loss / math.log(2) / self._bytes_per_token,
             "learning_rate": rate,
             "gradient_norm": result.gradient_norm,
             "tokens_per_second": speed,
-            "peak_share": speed * self._operations_a_token / (self._peak * self._parallel.world_size),
+            "peak_share": speed * self._operations_per_token / (self._peak * self._parallel.world_size),
             "seconds": seconds,
             "skipped": int(result.skipped),
         }
@@ -108,8 +109,10 @@ class Reporter:
         self._line.update(row)
 
     def validation(self) -> float | None:
-        """Score the validation split of each source; the mean of their bits per byte, weighted as in training. None for a run
-        that does not validate."""
+        """Score the validation split of each source; return their mean bits per byte, weighted as in training.
+
+        Returns None for a run that does not validate.
+        """
         run = self._run
         if not run.validation:
             return None
@@ -136,14 +139,14 @@ class Reporter:
                 f"step {run.progress.step:,}: validation on {score.source}: loss {score.loss:.4f}, perplexity "
                 f"{score.perplexity:,.1f}, {score.bits_per_byte:.4f} bits/byte"
             )
-        # Machines that are shared change their speed within minutes.
+        # The speed of shared machines changes within minutes.
         self._peak = self._measured_peak()
         self._draw()
         weights = [source.weight for source in run.loader.order.sources]
         return sum(w * score.bits_per_byte for w, score in zip(weights, scores, strict=True)) / sum(weights)
 
     def samples(self) -> None:
-        """Continue each prompt. Sharded parameters need every rank at each token; else the first rank does it alone."""
+        """Write a sample for each prompt, on the first rank, or on all if the parameters are sharded."""
         run = self._run
         if not run.config.sample_every or not (self._parallel.first or self._parallel.sharded):
             return
@@ -153,9 +156,9 @@ class Reporter:
             self.say(f"step {run.progress.step:,}: sample: {prompt}{text}")
 
     def _draw(self) -> None:
-        """Draw the picture anew; one that cannot be written is no reason to stop."""
+        """Draw the loss curve; if that fails, the run continues."""
         if self._parallel.first and self._run.progress.tokens:
-            from trainer.record.loss_curve import draw  # matplotlib, by the first rank alone
+            from trainer.record.loss_curve import draw  # imports matplotlib, only on the first rank
 
             try:
                 draw(self._output)
@@ -179,7 +182,7 @@ class Reporter:
 
 
 def _stretch(run: Run) -> Stretch:
-    """Where the run stands as it is begun or gone on with, and what will follow."""
+    """Return the stretch that starts with this start of the program."""
     weights = run.loader.order.sources
     return Stretch(
         step=run.progress.step,

@@ -1,4 +1,4 @@
-"""Writing a checkpoint of a run, by one rank or by all of them together; `state` says what is in it."""
+"""Writing a checkpoint of a run, by one rank or by all together; `trainer.checkpoints.state` says what it contains."""
 
 import json
 import platform
@@ -8,12 +8,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
-import torch.distributed.checkpoint as distributed_checkpoint
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.state_dict_saver import save as save_distributed
 
-from model.initialization import whole
+from model.sharding import whole
 from model.weights import TOKENIZER_FOLDER, save_weights
 from trainer.checkpoints.folder import commit, temporary_folder, writing
 from trainer.checkpoints.state import MOMENTS_FILE, MOMENTS_FOLDER, TRAINING_FILE, moments
@@ -23,9 +23,9 @@ from trainer.run.prepare import Run
 
 
 def save(run: Run, parallel: Parallel, validation: float | None) -> str | None:
-    """Write a checkpoint of this step, with every rank at the same call; None, or why it could not be written.
+    """Write a checkpoint of this step, on all ranks together; return None, or why it could not be written.
 
-    What cannot be written leaves nothing behind, and the checkpoints that were there are untouched.
+    A failed one leaves nothing behind, and the existing checkpoints are unchanged.
     """
     model, optimizer, config, progress, output = run.model, run.optimizer, run.config, run.progress, Path(run.config.output)
     weights = {name: whole(value).detach().cpu() for name, value in model.state_dict().items()}
@@ -65,13 +65,13 @@ def save(run: Run, parallel: Parallel, validation: float | None) -> str | None:
 
 def _write_moments(run: Run, folder: Path) -> None:
     try:
-        distributed_checkpoint.save(moments(run.model, run.optimizer), checkpoint_id=folder / MOMENTS_FOLDER)
+        save_distributed(moments(run.model, run.optimizer), checkpoint_id=folder / MOMENTS_FOLDER)
     except CheckpointException as error:
         raise OSError(" ".join(str(error).split())) from error
 
 
 def _agree(parallel: Parallel, write: Callable[[], None]) -> None:
-    """Let each rank write; where one fails, all raise, so that none waits for another for ever."""
+    """Let each rank write. If one fails, all raise, so that none waits for another forever."""
     failure: OSError | SafetensorError | None = None
     try:
         write()

@@ -1,0 +1,1 @@
+"""Which pages a training step read, and which steps read a page."""

@@ -4,53 +4,53 @@
     python -m trainer.where runs/default --url https://example.jp/
     python -m trainer.where runs/default --spike
 
-A step's windows and a document's steps are found by arithmetic, however long the run is. `--spike` reads the run's metrics,
-which have a row a step. What is known of a page comes from the ledger beside the token shards; where shards or ledger are
-gone, a note says so, and what is known without them is still shown. Shards that a later run or a take-down replaced are no
-loss: the pipeline keeps which document lay where in them.
+A step's windows and a document's steps are computed, in constant time for runs of any length. `--spike` reads the run's metrics,
+one row per step. Information about pages comes from the ledger beside the token shards; if shards or ledger are missing, a note
+says so, and the rest of the answer is still shown. Shards that a later run or a take-down replaced are fine: the pipeline keeps
+an index of their documents.
 
-Exit status 0: answered; 1: a mistake, in one line; 2: wrong use.
+Exit status 0: answered; 1: an error, in one line; 2: wrong use.
 """
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
+from pipeline.terminal import printable
 from trainer.errors import TrainerError
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--step", type=click.IntRange(min=1), help="The windows of this step and the pages in them.")
-@click.option("--url", help="The steps that read the page with this URL.")
-@click.option("--doc", "doc_id", metavar="ID", help="The steps that read this document, by its doc_id.")
-@click.option("--spike", is_flag=True, help="Values of loss and gradient norm that are unusual, and the pages behind them.")
+@click.option("--step", type=click.IntRange(min=1), help="Show the windows of this step and the pages in them.")
+@click.option("--url", help="Show the steps that read the page with this URL.")
+@click.option("--doc", "doc_id", metavar="ID", help="Show the steps that read the document with this doc_id.")
+@click.option("--spike", is_flag=True, help="Show unusual values of loss and gradient norm, and the pages behind them.")
 @click.option(
     "--corpus",
     "corpora",
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Where a corpus of the run lies now, if not where it was; may be repeated.",
+    help="Current folder of a corpus of the run, if it has moved; may be repeated.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a window, document or spike.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per window, document or spike.")
 def main(
     run: Path, step: int | None, url: str | None, doc_id: str | None, spike: bool, corpora: tuple[Path, ...], as_json: bool
 ) -> None:
-    """Tell what the run in the folder RUN was trained on, and when."""
+    """Show what the run in the folder RUN was trained on, and when."""
     if sum((step is not None, url is not None, doc_id is not None, spike)) != 1:
         raise click.UsageError("give one of --step, --url, --doc and --spike")
     try:
-        # Imported here: numpy, Arrow and DuckDB take a second that --help and a wrong flag need not wait for.
+        # Imported here: numpy, Arrow and DuckDB take a second, for which --help and wrong flags need not wait.
         from trainer.where.answers import Answers
         from trainer.where.trained_run import TrainedRun
 
         trained = TrainedRun(run, corpora)
         answers = Answers(trained, corpora)
-        shown: Callable[[dict[str, Any]], str] = _window_text if step is not None else _spike_text if spike else _document_text
+        shown = _window_text if step is not None else _spike_text if spike else _document_text
         if step is not None:
             found = answers.step(step)
         elif url is not None:
@@ -95,10 +95,10 @@ def _document_text(document: dict[str, Any]) -> str:
 def _spike_text(spike: dict[str, Any]) -> str:
     name = spike["measure"].replace("_", " ")
     if spike["value"] is None:
-        told = f"{name} is not finite"
+        text = f"{name} is not finite"
     else:
-        told = f"{name} {spike['value']:.4g}, more than {spike['limit']:.4g}; the median before it is {spike['median']:.4g}"
-    return "\n".join([f"step {spike['step']:,}: {told}", *(_window_text(window) for window in spike["windows"])])
+        text = f"{name} {spike['value']:.4g}, more than {spike['limit']:.4g}; the median before it is {spike['median']:.4g}"
+    return "\n".join([f"step {spike['step']:,}: {text}", *(_window_text(window) for window in spike["windows"])])
 
 
 def _place(place: dict[str, Any]) -> str:
@@ -106,20 +106,17 @@ def _place(place: dict[str, Any]) -> str:
 
 
 def _loss(loss: float | None) -> str:
-    return "loss not known" if loss is None else f"loss {loss:.4f}"
+    return "loss unknown" if loss is None else f"loss {loss:.4f}"
 
 
 def _page(document: dict[str, Any]) -> str:
     if "url" not in document:
         return str(document["doc_id"])
-    place = f"{_plain(document['url'])}  {document['doc_id']}  {document['warc_file']} at {document['warc_offset']:,}"
+    place = f"{printable(document['url'])}  {document['doc_id']}  {document['warc_file']} at {document['warc_offset']:,}"
     request = document["taken_down"]
-    return place if request is None else f"{place}, taken down since ({request['requested'][:10]}: {_plain(request['reason'])})"
-
-
-def _plain(text: str) -> str:
-    """Without what a terminal would obey: pages choose their URLs."""
-    return "".join(character if character.isprintable() else "�" for character in text)
+    return (
+        place if request is None else f"{place}, taken down since ({request['requested'][:10]}: {printable(request['reason'])})"
+    )
 
 
 if __name__ == "__main__":

@@ -1,8 +1,7 @@
-"""What `trainer.where` answers, as plain mappings: one for each window, document or spike, the objects of its JSON.
+"""The answers of `trainer.where` as plain mappings, one per window, document or spike: the objects of its JSON.
 
-A document has `doc_id` and, where a ledger knows it, `url`, `host`, `date`, `warc_file`, `warc_offset` and `taken_down`: null, or
-when, why and by whom the page was asked out of the corpus. What could not be asked is a note, and the rest is answered
-without it.
+A document has `doc_id` and, if a ledger knows it, `url`, `host`, `date`, `warc_file`, `warc_offset` and `taken_down`: null, or
+when, why and by whom removal of the page was requested. What cannot be found out becomes a note, and the rest is answered.
 """
 
 import math
@@ -24,7 +23,7 @@ from trainer.where.pages import REMOVALS, Fate, Page, Pages
 from trainer.where.spikes import AT_LEAST, spikes
 from trainer.where.trained_run import TrainedRun, TrainedWindow
 
-# Windows of a spike that are shown: enough to see whether one page stands out; --step has them all.
+# Windows shown per spike: enough to see whether one page stands out; --step shows all.
 WORST = 3
 
 _DOC_ID = re.compile("[0-9a-f]{32}")
@@ -34,39 +33,39 @@ T = TypeVar("T")
 
 
 class Answers:
-    """Asks one run. `notes` fills with what could not be found out, a sentence each."""
+    """Answers questions about one run. `notes` collects what could not be found out, as sentences."""
 
     def __init__(self, run: TrainedRun, corpora: Sequence[Path]) -> None:
-        """corpora: where the run's corpora lie now, if not where they were."""
+        """corpora: current folders of the run's corpora, if they have moved."""
         self._run = run
         self.notes = [source.missing for source in run.sources if source.missing is not None]
         self._ledgers = self._find_ledgers(corpora)
 
     def step(self, step: int) -> list[Answer]:
-        """The windows of a step, in their order. Raises TrainerError for a step that the run has not."""
+        """Return the windows of a step, in order. Raises TrainerError for a step that the run does not have."""
         return self._windows([(step, window) for window in self._run.step(step)])
 
     def document(self, doc_id: str) -> list[Answer]:
-        """The document, with every place at which training reads it. Raises TrainerError, saying why, when there is none."""
+        """Return the document, with every position at which training reads it. Raises TrainerError, with the reason, if none."""
         if not _DOC_ID.fullmatch(doc_id):
-            raise TrainerError(f"{doc_id!r} is no doc_id, which has 32 hex digits in lower case; --url finds a page by its URL")
+            raise TrainerError(f"{doc_id!r} is not a doc_id, which has 32 lower-case hex digits; --url finds a page by its URL")
         return self._documents(self._read(doc_id, [doc_id], self._fates("doc_id", doc_id)))
 
     def page(self, url: str) -> list[Answer]:
-        """The documents of the page with this URL, one for each time it was crawled; as `document`."""
+        """Return the documents of the page with this URL, one for each time it was crawled. Raises as `document` does."""
         fates = self._fates("url", url)
         if not fates:
             known = [nearest for nearest in self._ask(lambda pages: pages.nearest_url(url)) if nearest is not None]
-            asked = "no ledger could be asked" if not self._ledgers else "no corpus of the run has this URL"
+            asked = "no ledger could be read" if not self._ledgers else "no corpus of the run has this URL"
             raise TrainerError(f"{url}: {asked}{f'; the nearest is {known[0]}' if known else ''}{self._unasked()}")
         return self._documents(self._read(url, [fate.doc_id for fate in fates], fates))
 
     def spikes(self) -> list[Answer]:
-        """The unusual values, each with the step's windows of highest loss; windows whose loss is not known come first."""
+        """Return the unusual values, each with the step's windows of highest loss; unknown losses come first."""
         rows = read_metrics(self._run.folder)
         recorded = sum(row.get("kind") == "train" for row in rows)
         if recorded <= AT_LEAST:
-            self.notes.append(f"{recorded} steps are recorded; a step is compared with the {AT_LEAST} or more before it")
+            self.notes.append(f"only {recorded} steps are recorded; a step is compared with at least {AT_LEAST} earlier ones")
         found = spikes(rows)
         steps = sorted({spike.step for spike in found if spike.step >= self._run.history.first_step})
         by_step: dict[int, list[Answer]] = defaultdict(list)
@@ -78,8 +77,10 @@ class Answers:
         return [fate for found in self._ask(lambda pages: pages.fates(column, value)) for fate in found]
 
     def _read(self, asked: str, doc_ids: Sequence[str], fates: Sequence[Fate]) -> list[str]:
-        """Those of the documents that training reads. Why others are not is a note, or, when training reads none, the
-        TrainerError that is raised."""
+        """Return those of the documents that training reads, and note why it does not read the others.
+
+        Raises TrainerError with the reasons if it reads none.
+        """
         indices = [source.index for source in self._run.sources if source.index is not None]
         if not indices:
             raise TrainerError(f"{asked}: {self.notes[0]}")
@@ -90,17 +91,17 @@ class Answers:
 
         distinct = list(dict.fromkeys(doc_ids))
         read = [doc_id for doc_id in distinct if inside("train", doc_id)]
-        # That a page was taken down is told with the page.
+        # A take-down is part of the page's own answer.
         dropped = [fate for fate in fates if not fate.kept and not (fate.doc_id in read and fate.stage == REMOVALS)]
-        reasons = [f"{fate}{', after the run had begun' if fate.doc_id in read else ''}" for fate in dropped]
+        reasons = [f"{fate}{', after the run had started' if fate.doc_id in read else ''}" for fate in dropped]
         if read:
             self.notes += reasons
             return read
         validating = [doc_id for doc_id in distinct if inside("val", doc_id)]
-        reasons += [f"{doc_id} is set aside for validation, and training does not read it" for doc_id in validating]
-        reasons = reasons or [f"no document of it is among the tokens that the run was trained on{self._unasked()}"]
-        told = "; ".join(reasons)
-        raise TrainerError(told if asked in told else f"{asked}: {told}")
+        reasons += [f"{doc_id} is in the validation split, which training does not read" for doc_id in validating]
+        reasons = reasons or [f"it has no document among the tokens that the run was trained on{self._unasked()}"]
+        reason = "; ".join(reasons)
+        raise TrainerError(reason if asked in reason else f"{asked}: {reason}")
 
     def _unasked(self) -> str:
         return f" ({'; '.join(self.notes)})" if self.notes else ""
@@ -159,7 +160,7 @@ class Answers:
         return found
 
     def _find_ledgers(self, corpora: Sequence[Path]) -> list[Path]:
-        """The folders of the ledgers that know the run's documents: beside the shards, else among `corpora`."""
+        """Return the folders of the ledgers that know the run's documents: beside the shards, or else among `corpora`."""
         found = []
         for source in self._run.sources:
             shards = Path(source.trained.folder) if source.index is None else source.index.folder
@@ -167,12 +168,12 @@ class Answers:
             found += beside[:1]
             if not beside:
                 self.notes.append(
-                    f"{shards.parent}: no {FILE_NAME}, so that its documents have no URLs; give their corpus by --corpus FOLDER"
+                    f"{shards.parent}: no {FILE_NAME}, so its documents have no URLs; give their corpus by --corpus FOLDER"
                 )
         return list(dict.fromkeys(found))
 
     def _ask(self, question: Callable[[Pages], T]) -> list[T]:
-        """What each ledger answers; `notes` gets why one cannot be asked."""
+        """Return the answer of each ledger, and note why a ledger cannot be read."""
         answers = []
         for folder in self._ledgers:
             try:

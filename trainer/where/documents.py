@@ -1,10 +1,9 @@
 """From a window to the documents in it, and from documents to their windows, in the token shards that a run was trained on.
 
-Window i of a split of N tokens reads the tokens from iT to iT + T (see `windows`). A document counts as read by a window
-when a token of it is an input there; a window whose last target is the delimiter of the next document has seen nothing of
-that document. Both directions are arithmetic over the shards' offsets and touch only the shards concerned. Ids are looked up
-by halving, as shards are in the order of the ids; shards that are not are refused, since a document that is not found must
-mean one that was not trained on.
+Window i of a split of N tokens reads the tokens from iT to iT + T (see `trainer.data.windows`). A window reads a document if one
+of the document's tokens is an input; the delimiter of the next document as last target does not count. Both directions are
+arithmetic over the shards' offsets and read only the shards concerned. Ids are found by binary search, so unsorted shards are
+refused: "not found" must mean "not trained on".
 
 Shapes: N documents asked for, P pairs of a document and a window.
 """
@@ -14,19 +13,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from pipeline.tokens.index import DatasetIndex, ShardIndex, SplitIndex, open_index
 from pipeline.tokens.store import DATASET_FILE, TokenStoreError
 from trainer.errors import TrainerError
 from trainer.record.history import TrainedSource
 
-# Hex digits of a document's id, see `pipeline.token_store`.
+Numbers = npt.NDArray[np.int64]
+
+# Hex digits of a document's id, see `pipeline.tokens.store`.
 _ID_DIGITS = 32
 
 
 @dataclass(frozen=True)
 class Passage:
-    """What a window reads of a document: its tokens from `start` up to `stop`, of `tokens` in all. The delimiter is token 0."""
+    """What a window reads of a document: tokens `start` to before `stop`, of `tokens` in all. Token 0 is the delimiter."""
 
     doc_id: str
     start: int
@@ -36,7 +38,7 @@ class Passage:
 
 @dataclass(frozen=True, eq=False)
 class FoundSource:
-    """A source of a run and the documents of its shards; `index` is None, and `missing` says why, where nothing tells them."""
+    """A source of a run and the index of its documents, or None and the reason in `missing`."""
 
     trained: TrainedSource
     index: DatasetIndex | None
@@ -44,10 +46,10 @@ class FoundSource:
 
 
 def find_sources(sources: Sequence[TrainedSource], corpora: Sequence[Path]) -> list[FoundSource]:
-    """The documents of each source, looked for in `corpora` (folders of corpora, or of tokens) and then where the run had them.
+    """Find the documents of each source in `corpora` (folders of corpora or of tokens), or else where the run had them.
 
-    Only tokens with the run's fingerprint are taken, those that stand there or those that were replaced. Raises TrainerError
-    for a corpus that has none of them.
+    Only tokens with the run's fingerprint count, current or replaced ones. Raises TrainerError for a corpus that has none of
+    them.
     """
     places = [place for corpus in corpora for place in (corpus / "tokens", corpus) if (place / DATASET_FILE).exists()]
     found = [_find(source, [*places, Path(source.folder)]) for source in sources]
@@ -70,11 +72,11 @@ def _find(source: TrainedSource, places: Sequence[Path]) -> FoundSource:
 
 
 def passages(split: SplitIndex, window: int, length: int) -> list[Passage]:
-    """What window `window` of `length` inputs reads, document by document, in the order of the tokens."""
+    """Return what window `window` of `length` inputs reads, document by document, in the order of the tokens."""
     position = window * length
     stop = min(position + length + 1, split.tokens)
     found = []
-    while position < stop - 1:  # the last token is a target alone, and an input of the next window
+    while position < stop - 1:  # the last token is only a target here, and an input of the next window
         index = int(np.searchsorted(split.first_tokens, position, side="right")) - 1
         shard, first = split.shards[index], int(split.first_tokens[index])
         row = int(np.searchsorted(shard.offsets, position - first, side="right")) - 1
@@ -84,8 +86,8 @@ def passages(split: SplitIndex, window: int, length: int) -> list[Passage]:
     return found
 
 
-def document_spans(dataset: DatasetIndex, split: str, doc_ids: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Where documents lie in a split, in tokens: begins_N and ends_N, int64, both -1 for an id that the split has not.
+def document_spans(dataset: DatasetIndex, split: str, doc_ids: Sequence[str]) -> tuple[Numbers, Numbers]:
+    """Return the spans of documents in a split, in tokens: begins_N and ends_N, int64, -1 for ids that are not in the split.
 
     Raises TrainerError for shards that are not in the order of their ids.
     """
@@ -96,7 +98,7 @@ def document_spans(dataset: DatasetIndex, split: str, doc_ids: Sequence[str]) ->
     lasts = np.array([shard.info.last_doc_id for shard in own.shards], wanted_N.dtype)
     if (firsts > lasts).any() or (lasts[:-1] >= firsts[1:]).any():
         raise _unordered(dataset.folder / DATASET_FILE)
-    # -1 for an id before the first shard, which the comparison with that shard's ids then finds in none.
+    # -1 for an id before the first shard; such ids are in no shard.
     shards_N = np.searchsorted(firsts, wanted_N, side="right") - 1
     for index in np.unique(shards_N[shards_N >= 0]).tolist():
         shard, first = own.shards[index], int(own.first_tokens[index])
@@ -112,21 +114,24 @@ def document_spans(dataset: DatasetIndex, split: str, doc_ids: Sequence[str]) ->
     return begins_N, ends_N
 
 
-def _ids(shard: ShardIndex) -> np.ndarray:
-    """The ids of a shard as fixed-width bytes, a view of the file; the store refuses ids of another length."""
+def _ids(shard: ShardIndex) -> npt.NDArray[np.bytes_]:
+    """Return the ids of a shard as fixed-width bytes, a view of the file; the store allows only ids of this length."""
     _, offsets, characters = shard.doc_ids.buffers()
     first = int(np.frombuffer(offsets, np.int32)[shard.doc_ids.offset])
     return np.frombuffer(characters, f"S{_ID_DIGITS}", count=len(shard.doc_ids), offset=first)
 
 
 def _unordered(path: Path) -> TrainerError:
-    return TrainerError(f"{path}: its documents are not in the order of their ids, so none can be looked up; build it again")
+    return TrainerError(f"{path}: its documents are not in the order of their ids, so they cannot be searched; build it again")
 
 
-def windows_of_spans(begins_N: np.ndarray, ends_N: np.ndarray, tokens: int, length: int) -> tuple[np.ndarray, np.ndarray]:
-    """The windows that read documents at these places of a split of `tokens` tokens: documents_P, the index of each pair's
-    document, and windows_P, int64, document by document. Documents without a place (-1) have none."""
-    last_input = tokens - 2  # the last token of a split is a target alone
+def windows_of_spans(begins_N: Numbers, ends_N: Numbers, tokens: int, length: int) -> tuple[Numbers, Numbers]:
+    """Return the windows of `length` inputs that read documents with these spans in a split of `tokens` tokens.
+
+    The result is documents_P, the index of each pair's document, and windows_P, int64, document by document. Documents that are
+    not in the split (-1) have none.
+    """
+    last_input = tokens - 2  # the last token of a split is only a target
     first_N = begins_N // length
     stop_N = np.minimum(ends_N - 1, last_input) // length + 1
     counts_N = np.where((begins_N >= 0) & (begins_N <= last_input), stop_N - first_N, 0)

@@ -1,8 +1,7 @@
-"""What a corpus knows of the pages behind the documents of a run, and of pages that no run could see; from its ledger.
+"""What a corpus's ledger records about the pages of documents, including pages that were dropped before training.
 
-The ledger lies in the folder that holds the tokens, `CORPUS/tokens` beside `CORPUS/manifest.duckdb`. A corpus without one, or
-one that is being built, still has documents that can be named by their ids: what cannot be read here is a note, not an
-end.
+The ledger is `CORPUS/manifest.duckdb`, beside `CORPUS/tokens`. Without a readable ledger, documents still have their ids, so
+callers turn these errors into notes.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,7 +17,7 @@ from pipeline.corpus.views import create_views
 from pipeline.removals.log import requests_for
 from trainer.errors import TrainerError
 
-# A ledger names the survivor of a cluster of duplicates; other rules are told by themselves.
+# For these rules the ledger names the survivor of a cluster of duplicates.
 _DEDUP = "dedup"
 _SAME_RECORD = "same_record"
 # The stage of take-downs.
@@ -36,8 +35,10 @@ class TakenDown:
 
 @dataclass(frozen=True)
 class Page:
-    """Where a document came from. warc_offset: of its record, in bytes of `warc_file`. taken_down: the request in force that
-    it be removed from the corpus."""
+    """The origin of a document.
+
+    warc_offset: of its record, in bytes of `warc_file`. taken_down: the request in force to remove it from the corpus.
+    """
 
     doc_id: str
     url: str
@@ -50,8 +51,11 @@ class Page:
 
 @dataclass(frozen=True)
 class Fate:
-    """What became of a record. stage, rule: which dropped it; value, threshold: what the rule compared. survivor: the doc_id
-    of the document that was kept instead of a duplicate."""
+    """Whether a record was kept, or what dropped it.
+
+    stage, rule: which dropped it. value, threshold: what the rule compared. survivor: the doc_id of the document that was kept
+    instead of a duplicate.
+    """
 
     doc_id: str
     url: str
@@ -63,7 +67,7 @@ class Fate:
     survivor: str | None
 
     def __str__(self) -> str:
-        """How a record was dropped, in half a sentence."""
+        """Describe how a record was dropped, as part of a sentence."""
         compared = ", ".join(
             f"{name} {number:g}" for name, number in (("value", self.value), ("threshold", self.threshold)) if number is not None
         )
@@ -72,10 +76,10 @@ class Fate:
 
 
 class Pages:
-    """The ledger of one corpus, opened to read. A context."""
+    """The ledger of one corpus, open for reading. A context manager."""
 
     def __init__(self, corpus: Path) -> None:
-        """Raises TrainerError when there is no ledger in `corpus`, or it cannot be read now."""
+        """Open the ledger. Raises TrainerError if `corpus` has none, or it cannot be read now."""
         self.corpus = corpus
         if not (corpus / FILE_NAME).exists():
             raise TrainerError(f"{corpus}: no {FILE_NAME}, so documents have no URLs here; give their corpus by --corpus FOLDER")
@@ -91,24 +95,24 @@ class Pages:
         self._ledger.__exit__(*exception)
 
     def of(self, doc_ids: Sequence[str]) -> dict[str, Page]:
-        """The pages of documents, by doc_id; without those that the corpus has no text of."""
-        # A record that was crawled into two inputs has a row in both parts, and dedup keeps one of them.
+        """Return the pages of documents by doc_id, without those whose text the corpus does not have."""
+        # A record that occurs in two inputs has a row in both parts; dedup keeps one of them.
         rows = self._rows(
             "SELECT DISTINCT ON (doc_id) doc_id, d.url, d.host, d.date, d.warc_file, d.warc_offset FROM documents d "
             "JOIN fates f USING (part, doc_id) WHERE doc_id IN (SELECT unnest(?)) ORDER BY doc_id, f.kept DESC, part",
             sorted(set(doc_ids)),
         )
         requests = requests_for(self.corpus, ((url, host) for _, url, host, *_ in rows))
-        told = [request and TakenDown(request.requested.isoformat(), request.reason, request.who) for request in requests]
+        taken_down = [request and TakenDown(request.requested.isoformat(), request.reason, request.who) for request in requests]
         return {
-            doc_id: Page(doc_id, url, host, date, warc_file, warc_offset, taken_down)
-            for (doc_id, url, host, date, warc_file, warc_offset), taken_down in zip(rows, told, strict=True)
+            doc_id: Page(doc_id, url, host, date, warc_file, warc_offset, request)
+            for (doc_id, url, host, date, warc_file, warc_offset), request in zip(rows, taken_down, strict=True)
         }
 
     def fates(self, column: str, value: str) -> list[Fate]:
-        """What became of the records whose `column`, url or doc_id, has this value, one a doc_id, in their order."""
+        """Return the fates of the records whose `column`, url or doc_id, has this value, one per doc_id, sorted by doc_id."""
         survivor = f"CASE WHEN NOT f.kept AND f.stage = '{_DEDUP}' THEN d.survivor_id END"
-        # A record that was crawled into two inputs is told by the one that dedup did not drop for the other.
+        # Of a record that occurs in two inputs, take the one that dedup did not drop in favour of the other.
         rows = self._rows(
             f"SELECT DISTINCT ON (f.doc_id) f.doc_id, f.url, f.kept, f.stage, f.rule, f.value, f.threshold, {survivor} "
             f"FROM fates f LEFT JOIN duplicates d USING (doc_id) WHERE f.{column} = ? "
@@ -118,9 +122,9 @@ class Pages:
         return [Fate(*row) for row in rows]
 
     def nearest_url(self, url: str) -> str | None:
-        """The URL of the corpus that is most like `url`, by Jaro and Winkler's measure, which favours a common beginning."""
+        """Return the corpus's URL most similar to `url` by Jaro-Winkler similarity, which favours common prefixes."""
         rows = self._rows("SELECT url FROM records ORDER BY jaro_winkler_similarity(url, ?) DESC, url LIMIT 1", url)
-        return rows[0][0] if rows else None
+        return str(rows[0][0]) if rows else None
 
     def _rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
         with self._plain_errors():
@@ -134,4 +138,4 @@ class Pages:
             raise TrainerError(str(error)) from error
         except duckdb.Error as error:
             reason = " ".join(str(error).split())
-            raise TrainerError(f"{self.corpus}: its ledger cannot be asked ({reason}); run the pipeline to its end") from error
+            raise TrainerError(f"{self.corpus}: its ledger cannot be read ({reason}); run the pipeline to its end") from error

@@ -1,11 +1,11 @@
-"""Steps whose loss or gradient norm is unusual among the steps before them.
+"""Steps whose loss or gradient norm is unusually high compared with the steps before them.
 
-The rule is that of a Hampel filter (Hampel 1974; Pearson et al. 2016, "Generalized Hampel Filters", 2) looking back: a value is
-unusual when it exceeds the median of the 128 steps before it by more than six times their median absolute deviation, scaled
-to a standard deviation. 128 steps, six deviations and silence before 64 of them are known are those of the optimizer of
-OLMo-core that skips spikes (allenai/OLMo-core, src/olmo_core/optim/skip_step_optimizer.py); median and absolute deviation
-stand in for its mean and standard deviation, as a spike raises those for the steps that follow it and hides the second of
-two. Only rises count: a loss that falls fast is no fault. A value that is not finite is always unusual, and enters no median.
+The rule is a backward-looking Hampel filter (Hampel 1974; Pearson et al. 2016, "Generalized Hampel Filters", 2): a value is
+unusual if it exceeds the median of the 128 steps before it by more than six times their median absolute deviation, scaled to a
+standard deviation. The 128 steps, the six deviations and the minimum of 64 known steps come from OLMo-core's optimizer that
+skips spikes (allenai/OLMo-core, src/olmo_core/optim/skip_step_optimizer.py). Median and absolute deviation replace its mean and
+standard deviation, which a spike raises for the following steps, so that it hides a second one. A fast decrease is not unusual.
+A value that is not finite always is, and enters no median.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
 
 BEFORE = 128
 AT_LEAST = 64
@@ -21,14 +24,16 @@ DEVIATIONS = 6.0
 SCALE = 1.4826
 MEASURES = ("loss", "gradient_norm")
 
-# Rows of medians at once: 128 float64 each, so that a run of any length takes 32 MiB.
-_PIECE = 2**15
+# Steps judged at once, with 128 float64 each, so that a run of any length takes 32 MiB.
+STEPS_AT_ONCE = 2**15
 
 
 @dataclass(frozen=True)
 class Spike:
-    """An unusual value. measure: of MEASURES. value: None where it was not finite; then nothing was compared. limit: what it
-    exceeds, for a median of the steps before."""
+    """An unusual value.
+
+    measure: one of MEASURES. value: None if it was not finite; median and limit, of the steps before, are None then too.
+    """
 
     step: int
     measure: str
@@ -38,7 +43,7 @@ class Spike:
 
 
 def spikes(rows: Iterable[Mapping[str, Any]]) -> list[Spike]:
-    """The unusual values among the rows of a run's metrics, in the order of the steps."""
+    """Return the unusual values among the rows of a run's metrics, in the order of the steps."""
     training = [row for row in rows if row.get("kind") == "train"]
     found = []
     for measure in MEASURES:
@@ -55,8 +60,8 @@ def spikes(rows: Iterable[Mapping[str, Any]]) -> list[Spike]:
     return sorted(found, key=lambda spike: (spike.step, MEASURES.index(spike.measure)))
 
 
-def limits(values_N: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The median of the finite values before each, and what it may be at most: float64 (N,), NaN where too few came before."""
+def limits(values_N: Floats) -> tuple[Floats, Floats]:
+    """Return the median of the finite values before each, and its upper limit: float64 (N,), NaN if too few came before."""
     medians_N, limits_N = np.full(len(values_N), np.nan), np.full(len(values_N), np.nan)
     places = np.flatnonzero(np.isfinite(values_N))
     finite = values_N[places]
@@ -65,14 +70,14 @@ def limits(values_N: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         medians_N[piece], limits_N[piece] = _limits(finite[None, :nth])
     if len(finite) > BEFORE:
         before = np.lib.stride_tricks.sliding_window_view(finite[:-1], BEFORE)
-        for start in range(0, len(before), _PIECE):
-            piece = places[BEFORE + start : BEFORE + start + _PIECE]
-            medians_N[piece], limits_N[piece] = _limits(before[start : start + _PIECE])
+        for start in range(0, len(before), STEPS_AT_ONCE):
+            piece = places[BEFORE + start : BEFORE + start + STEPS_AT_ONCE]
+            medians_N[piece], limits_N[piece] = _limits(before[start : start + STEPS_AT_ONCE])
     return medians_N, limits_N
 
 
-def _limits(before: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Median and limit of each row of values."""
-    medians = np.median(before, axis=1)
+def _limits(before: Floats) -> tuple[Floats, Floats]:
+    """Return the median and limit of each row of values."""
+    medians: Floats = np.median(before, axis=1)
     deviations = np.median(np.abs(before - medians[:, None]), axis=1)
     return medians, medians + DEVIATIONS * SCALE * deviations

@@ -1,10 +1,10 @@
-"""Where the documents of a finished or unfinished run were trained on, and which documents a step was trained on.
+"""Which steps of a run trained on a document, and which documents a step was trained on.
 
-Everything follows from the run's folder and its token shards by arithmetic: a document's tokens are windows, the windows'
-places in the order of the data are sequence numbers, and these are steps. Nothing is scanned that grows with the length of
-the run, so the answer for the first step of a run of a year is as quick as for that of a minute.
+Everything is computed from the run's folder and its token shards: a document's tokens determine windows, the windows' positions
+in the order of the data are sequence numbers, and these determine steps. Nothing that grows with the length of the run is
+scanned, so answers take as long for a run of a year as for one of a minute.
 
-Shapes: N documents asked for, P pairs of a document and a window, M places in the order of the data.
+Shapes: N requested documents, P pairs of a document and a window, M positions in the order of the data.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,18 +12,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from trainer.errors import TrainerError
 from trainer.record.history import History
 from trainer.record.window_losses import read_losses, recorded_sequences
 from trainer.where.documents import FoundSource, Passage, document_spans, find_sources, passages, windows_of_spans
 
+Numbers = npt.NDArray[np.int64]
+
 
 @dataclass(frozen=True)
 class TrainedWindow:
-    """A row of a step. source: its index among the run's. epoch: how often the source was through before. loss: mean nats a
-    target in that step, NaN where it is not known. passages: what it reads of which documents; None where that is not
-    known any more."""
+    """A window of a step.
+
+    source: its index in the run. epoch: epochs of the source before. loss: mean nats per target in that step, NaN if unknown.
+    passages: what it reads of which documents; None if that is no longer known.
+    """
 
     sequence: int
     source: int
@@ -35,20 +40,26 @@ class TrainedWindow:
 
 @dataclass(frozen=True, eq=False)
 class Sightings:
-    """Every place of the run, behind it or planned, at which a document is read; int64 (M,), in the order of the sequences
-    within a source. documents_M: its index among the ids asked for. steps_M: the step it is trained in."""
+    """All positions of the run, completed or planned, at which documents are read; int64 (M,).
 
-    documents_M: np.ndarray
-    sources_M: np.ndarray
-    windows_M: np.ndarray
-    sequences_M: np.ndarray
-    steps_M: np.ndarray
+    Within a source, they are in the order of the sequences. documents_M: index among the requested ids. steps_M: the step that
+    trains the sequence.
+    """
+
+    documents_M: Numbers
+    sources_M: Numbers
+    windows_M: Numbers
+    sequences_M: Numbers
+    steps_M: Numbers
 
 
 @dataclass(frozen=True)
 class SeenDocument:
-    """How often training reads a document: `times` windows with tokens of it so far, in steps from `first_step` to
-    `last_step` (None where times is 0), and `planned` in the whole run, those among them."""
+    """How often a run reads a document.
+
+    times: windows with tokens of it so far, in steps from `first_step` to `last_step` (None if `times` is 0). planned: such
+    windows in the whole run.
+    """
 
     run: Path
     doc_id: str
@@ -59,17 +70,20 @@ class SeenDocument:
 
 
 class TrainedRun:
-    """The run in a folder: its history, how far it came, and which documents its shards held, where that is still known."""
+    """The run in a folder: its history, its progress, and the documents of its shards as far as they are still known."""
 
     def __init__(self, folder: Path, corpora: Sequence[Path] = ()) -> None:
-        """corpora: where the corpora lie now, if not where they were. Raises TrainerError."""
+        """corpora: current folders of the corpora, if they have moved.
+
+        Raises TrainerError for a folder that is not a run, and for a corpus that has no tokens of the run.
+        """
         self.folder = folder
         self.history = History.read(folder)
         self.steps_done = self.history.steps_done(recorded_sequences(folder))
         self.sources: list[FoundSource] = find_sources(self.history.sources, corpora)
 
     def step(self, step: int) -> list[TrainedWindow]:
-        """The windows of a step, one a sequence. Raises TrainerError for a step that the run has not."""
+        """Return the windows of a step, one per sequence. Raises TrainerError for a step that the run does not have."""
         sequences = self.history.sequences(step)
         columns = (column.tolist() for column in self.history.windows(step))
         losses_N = read_losses(self.folder, np.arange(sequences.start, sequences.stop))
@@ -82,8 +96,10 @@ class TrainedRun:
         return windows
 
     def sightings(self, doc_ids: Sequence[str]) -> Sightings:
-        """Every place at which the documents are read, in the sources whose documents are known. An id that these do not have has
-        none. Raises TrainerError for shards in which no id can be looked up."""
+        """Return all positions at which the documents are read, in the sources whose documents are known.
+
+        Ids that these sources do not have are not read. Raises TrainerError for shards that are not in the order of their ids.
+        """
         found = [np.empty((5, 0), np.int64)]
         for index, source in enumerate(self.sources):
             if source.index is not None:
@@ -93,9 +109,11 @@ class TrainedRun:
                 found.append(self._places(index, documents_P, windows_P))
         return Sightings(*np.concatenate(found, axis=1))
 
-    def _places(self, source: int, documents_P: np.ndarray, windows_P: np.ndarray) -> np.ndarray:
-        """The columns of `Sightings` for these pairs, int64 (5, M). Neighbouring documents share windows, and each window is
-        looked for once."""
+    def _places(self, source: int, documents_P: Numbers, windows_P: Numbers) -> Numbers:
+        """Return the columns of `Sightings` for these pairs, int64 (5, M).
+
+        Neighbouring documents share windows, and each window is searched once.
+        """
         windows_W, inverse_P = np.unique(windows_P, return_inverse=True)
         rows_M, sequences_M = self.history.places_of(source, windows_W)
         steps_M = self.history.steps_of(sequences_M)
@@ -103,7 +121,7 @@ class TrainedRun:
         counts_W = np.bincount(inverse_P, minlength=len(windows_W))
         firsts_W = np.cumsum(counts_W) - counts_W
         counts_M = counts_W[rows_M]
-        # Place after place, the pairs of its window.
+        # For each position, all pairs of its window.
         places = np.repeat(np.arange(len(rows_M)), counts_M)
         nth = np.arange(len(places)) - np.repeat(np.cumsum(counts_M) - counts_M, counts_M)
         pairs = by_window[firsts_W[rows_M[places]] + nth]
@@ -112,9 +130,10 @@ class TrainedRun:
 
 
 def runs_that_saw(folders: Iterable[Path], doc_ids: Sequence[str]) -> list[SeenDocument]:
-    """For each run and each of the documents that it has read or will read, how often; run by run, in the order of `doc_ids`.
+    """Return how often each run has read, or will read, each of the documents: run by run, in the order of `doc_ids`.
 
-    Raises TrainerError for a folder that is no run, and for a run of some of whose shards nothing is known any more.
+    Documents that a run does not read are left out. Raises TrainerError for a folder that is not a run, and for a run with
+    shards whose documents are no longer known.
     """
     seen = []
     for folder in folders:

@@ -1,4 +1,4 @@
-"""One or a few tokens at a time without modules against the model's own forward pass."""
+"""The decoder, one or a few tokens at a time, compared with the model's own forward pass."""
 
 import pytest
 import torch

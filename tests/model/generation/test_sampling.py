@@ -1,4 +1,4 @@
-"""Choices against the definition, and against the shares that they should have."""
+"""Choices, compared with the definition and with their expected frequencies."""
 
 import math
 
@@ -43,7 +43,7 @@ def test_a_choice_is_that_of_the_definition(
     values = [logit / 100 for logit in logits]
     waits_BV = waiting_times(draw_keys(seed, [(0, 0)]), len(values))
     token = int(choose(torch.tensor([values]), sampling, waits_BV))
-    # Sums in single precision may fall on either side of a border that is this near.
+    # Sums in single precision may fall on either side of so close a threshold.
     near = {
         chosen_plainly(values, sampling.model_copy(update={"top_p": moved_p}), waits_BV[0].tolist())
         for moved_p in ([None] if top_p is None else [top_p - 1e-5, top_p, top_p + 1e-5])
@@ -63,7 +63,7 @@ def test_what_is_filtered_never_comes_and_the_rest_comes_as_often_as_it_should()
     expected = kept / kept.sum() * count
     found = np.bincount(tokens.numpy(), minlength=6)
     assert found[len(kept) :].sum() == 0
-    # Chi-square with at most 4 degrees of freedom exceeds 23 once in 8,000 seeds; this one is fixed.
+    # Chi-square with at most 4 degrees of freedom exceeds 23 for one seed in 8,000; the seed is fixed.
     assert ((found[: len(kept)] - expected) ** 2 / expected).sum() < 23
 
 
@@ -81,7 +81,7 @@ def test_waiting_times_are_exponential_and_a_places_own() -> None:
     waits = torch.cat([waiting_times(draw_keys(seed, places), 2000) for seed in range(3)])
     assert float(waits.min()) > 0
     assert bool(waits.isfinite().all())
-    # The mean of 54,000 numbers deviates by 0.004; of the exponential distribution, 1/e are beyond 1.
+    # The mean of 54,000 numbers has a standard error of 0.004; 1/e of an exponential distribution is above 1.
     assert abs(float(waits.mean()) - 1) < 0.02
     assert abs(float((waits > 1).float().mean()) - math.exp(-1)) < 0.01
     assert waits[:, :20].unique().numel() == 27 * 20

@@ -1,10 +1,10 @@
-"""Products of few rows against torch's own."""
+"""Products of few rows, compared with torch's own."""
 
 import pytest
 import torch
 from torch.nn import functional
 
-from model.generation import skinny_matmul as few_rows
+from model.generation import skinny_matmul
 from model.generation.skinny_matmul import MOST_ROWS, EightBits, FewRows, Threads
 
 GENERATOR = torch.Generator().manual_seed(0)
@@ -27,7 +27,7 @@ def test_few_rows_see_what_becomes_of_the_matrix() -> None:
 
 @pytest.mark.parametrize("has_bias", [False, True])
 def test_eight_bits_round_each_row_to_127_steps_of_its_own(has_bias: bool) -> None:
-    # More rows than are turned into 8 bits at once, of sizes that differ by six decimal orders, and one of zeros.
+    # Rows whose sizes span six orders of magnitude, and one of zeros.
     weight_NK = torch.randn(300, 64, generator=GENERATOR) * torch.logspace(-3, 3, 300)[:, None]
     weight_NK[7] = 0
     bias_N = torch.randn(300, generator=GENERATOR) if has_bias else None
@@ -43,7 +43,7 @@ def test_eight_bits_round_each_row_to_127_steps_of_its_own(has_bias: bool) -> No
 @pytest.mark.parametrize("count", [1, 2, 3, 7])
 @pytest.mark.parametrize("rows", [2, 5, 37])
 def test_threads_share_the_rows_of_a_matrix_and_leave_none_out(count: int, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(few_rows, "_SHARED_FROM", 0)
+    monkeypatch.setattr(skinny_matmul, "SHARED_FROM", 0)
     weight_NK, x_1K = torch.randn(rows, 33, generator=GENERATOR), torch.randn(1, 33, generator=GENERATOR)
     for multiply in (FewRows, EightBits):
         alone, shared = (multiply(weight_NK, None, Threads(threads))(x_1K) for threads in (1, count))

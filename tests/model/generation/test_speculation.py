@@ -1,14 +1,13 @@
-"""Guessed and checked tokens against one token at a time, whatever the guesses are worth."""
+"""Guessed and checked tokens, compared with one token at a time, for good and bad guesses."""
 
 import pytest
 import torch
 
 from model.config import ModelConfig
-from model.generation import speculation
 from model.generation.decoder import Decoder
 from model.generation.generate import generate
 from model.generation.sampling import Sampling
-from model.generation.speculation import MOST_GUESSES, Speculation
+from model.generation.speculation import MOST_GUESSES, WORTH_FROM, Speculation
 from tests.model.generation.test_generate import GREEDY, PROMPTS, generated_plainly, lively
 from tests.model.test_gpt import TINY, TINY_GPT2
 
@@ -18,7 +17,7 @@ WAYS = pytest.mark.parametrize(
     [GREEDY, Sampling(seed=5), Sampling(temperature=0.7, top_k=10, top_p=0.8, seed=6)],
     ids=["greedy", "all", "filtered"],
 )
-# The context of 16 is full four times on the way.
+# The context of 16 fills up four times.
 TOKENS = 40
 
 
@@ -67,6 +66,6 @@ def test_right_guesses_are_kept_all_with_one_token_more() -> None:
 
 
 def test_few_tokens_and_other_precisions_are_not_worth_a_copy() -> None:
-    assert Speculation.of(lively(TINY), speculation._WORTH_FROM - 1) is None
-    assert Speculation.of(lively(TINY), speculation._WORTH_FROM) is not None
+    assert Speculation.of(lively(TINY), WORTH_FROM - 1) is None
+    assert Speculation.of(lively(TINY), WORTH_FROM) is not None
     assert Speculation.of(lively(TINY).bfloat16(), TOKENS) is None

@@ -1,7 +1,7 @@
-"""Folders in both directions, against transformers itself."""
+"""Hugging Face folders in both directions, compared with transformers itself."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ TOKENS_BT = torch.randint(0, 50, (2, 16), generator=torch.Generator().manual_see
 
 
 def random_model(config: ModelConfig) -> GPT:
-    """A model whose norms and biases too have values that a mistake would show; initial ones are 0 and 1."""
+    """A model with random norms and biases too: the initial 0 and 1 would hide mistakes."""
     model = GPT(config)
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
@@ -70,7 +70,7 @@ def equal(first: Mapping[str, torch.Tensor], second: Mapping[str, torch.Tensor])
 @pytest.mark.parametrize("config", FORMS.values(), ids=FORMS.keys())
 def test_transformers_computes_the_same_logits_and_reading_back_is_the_identity(config: ModelConfig, tmp_path: Path) -> None:
     model = exported(tmp_path, config)
-    loader: Any = transformers.AutoModelForCausalLM  # its types know nothing of what the flag adds
+    loader: Any = transformers.AutoModelForCausalLM  # its types lack the result that the flag adds
     theirs, loading = loader.from_pretrained(tmp_path, output_loading_info=True)
     assert not any(loading.values()), loading
     torch.testing.assert_close(logits(theirs), logits(model), rtol=0, atol=1e-4)
@@ -96,7 +96,7 @@ def test_a_tied_head_is_a_flag_and_no_tensor(tied: bool, tmp_path: Path) -> None
 
 SMALL: dict[str, Any] = {"vocab_size": 50, "bos_token_id": 0, "eos_token_id": 0}
 SMALL_LLAMA = SMALL | {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4}
-THEIRS = {
+THEIRS: dict[str, Callable[[], transformers.PretrainedConfig]] = {
     "gpt2": lambda: transformers.GPT2Config(**SMALL, n_positions=16, n_embd=32, n_layer=2, n_head=4, attn_pdrop=0.0),
     "llama": lambda: transformers.LlamaConfig(
         **SMALL_LLAMA,
@@ -112,7 +112,8 @@ THEIRS = {
 @pytest.mark.parametrize("files", ["one", "several"])
 def test_a_model_that_transformers_made_gives_its_logits(form: str, files: str, tmp_path: Path) -> None:
     torch.manual_seed(2)
-    theirs = transformers.AutoModelForCausalLM.from_config(THEIRS[form]()).eval()
+    auto: Any = transformers.AutoModelForCausalLM  # its method is untyped
+    theirs = auto.from_config(THEIRS[form]()).eval()
     with torch.no_grad():
         for parameter in theirs.parameters():
             parameter.normal_(0.1, 0.3)
@@ -129,12 +130,12 @@ def test_an_absent_key_means_what_transformers_takes_it_for(form: Form) -> None:
     theirs = transformers.AutoConfig.for_model(form.model_type).to_dict()
     theirs.update(theirs.get("rope_parameters") or {})
     for key, value in form.defaults.items():
-        if value is not None:  # then it follows from another key
+        if value is not None:  # None is derived from another key
             assert theirs[key] == value, key
 
 
 def test_names_without_prefix_stored_masks_and_half_precision_are_read(tmp_path: Path) -> None:
-    # So is the file in which GPT-2 was published.
+    # The published file of GPT-2 is like this.
     exported(tmp_path, FORMS["gpt2 tied, query biases"])
     path = tmp_path / "model.safetensors"
     stored = {name.removeprefix("transformer."): tensor.bfloat16() for name, tensor in load_file(path).items()}
@@ -163,7 +164,7 @@ def test_a_model_changed_by_transformers_is_no_longer_what_our_key_says(tmp_path
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
-        ({"model_type": "mamba"}, "model_type is 'mamba'; what can be read is gpt2, llama, qwen3"),
+        ({"model_type": "mamba"}, "model_type is 'mamba'; supported are gpt2, llama, qwen3"),
         ({"hidden_act": "gelu"}, "hidden_act is 'gelu'"),
         ({"rope_scaling": {"rope_type": "linear", "factor": 2.0}}, "rope_type is 'linear'"),
         ({"rope_scaling": {"type": "yarn", "factor": 2.0}}, "rope_type is 'yarn'"),
@@ -175,7 +176,7 @@ def test_a_model_changed_by_transformers_is_no_longer_what_our_key_says(tmp_path
         ({"num_attention_heads": 5}, "not divisible by heads 5"),
         ({"num_hidden_layers": 1}, "describes it has no tensor model.layers.1"),
         ({"num_hidden_layers": 3}, "tensors are missing, such as model.layers.2"),
-        ({"vocab_size": 49}, r"model.embed_tokens.weight has the shape \[50, 32\], config.json asks for \[49, 32\]"),
+        ({"vocab_size": 49}, r"model.embed_tokens.weight has shape \[50, 32\], but config.json implies \[49, 32\]"),
     ],
 )
 def test_what_a_gpt_cannot_follow_is_named(changes: dict[str, Any], named: str, tmp_path: Path) -> None:
@@ -195,7 +196,7 @@ def test_sliding_windows_of_qwen3_are_named(tmp_path: Path) -> None:
 def test_pickled_weights_are_refused_with_a_way_to_convert_them(tmp_path: Path) -> None:
     exported(tmp_path)
     (tmp_path / "model.safetensors").rename(tmp_path / "pytorch_model.bin")
-    with pytest.raises(ModelError, match=r"pytorch_model\.bin: pickled .*save_pretrained"):
+    with pytest.raises(ModelError, match=r"pytorch_model\.bin: reading pickled weights .*save_pretrained"):
         read_hugging_face(tmp_path)
 
 
@@ -210,7 +211,7 @@ def test_damaged_and_missing_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"model\.safetensors: cannot be read"):
         read_hugging_face(tmp_path)
     (tmp_path / "config.json").write_text("[]")
-    with pytest.raises(ModelError, match=r"config\.json: is no JSON object"):
+    with pytest.raises(ModelError, match=r"config\.json: is not a JSON object"):
         read_hugging_face(tmp_path)
     (tmp_path / "config.json").unlink()
     with pytest.raises(ModelError, match=r"config\.json: cannot be read"):

@@ -1,8 +1,9 @@
-"""`tokenizer.json`, loaded by transformers: the ids and the texts of the pipeline's own tokenizer."""
+"""`tokenizer.json`, loaded by transformers: it gives the ids and texts of the pipeline's own tokenizer."""
 
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sentencepiece
@@ -19,14 +20,14 @@ from pipeline.tokens.opening import load_tokenizer, tokenizer_of
 from pipeline.tokens.tokenizer import DELIMITER, Tokenizer
 from pipeline.tokens.training import PATTERN, train_tokenizer
 
-# Few characters in a row are alike, so that no two segmentations cost the same.
+# Few repeated characters, so that no two segmentations have the same score.
 TEXTS = [
     "吾輩は猫である。名前はまだ無い。どこで生れたかとんと見当がつかぬ。",
     "何でも薄暗いじめじめした所でニャーニャー泣いていた事だけは記憶している。",
     "The quick brown fox jumps over the lazy dog; it doesn't stop at 1234.",
     "<a href='x'>東京</a> and (x|y) -> z",
 ]
-# As cl100k_base of tiktoken has it (tiktoken_ext/openai_public.py): possessive, and with an end of text.
+# The pattern of tiktoken's cl100k_base (tiktoken_ext/openai_public.py): possessive, and with an end-of-text anchor.
 CL100K_PATTERN = (
     r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s"
 )
@@ -51,17 +52,17 @@ Pair = tuple[Tokenizer, PreTrainedTokenizerBase]
 
 
 def loaded(files: dict[str, bytes], folder: Path) -> Pair:
-    """The pipeline's tokenizer of `files` and what transformers makes of the written folder."""
+    """The pipeline's tokenizer of `files`, and the one that transformers loads from the written folder."""
     ours = tokenizer_of(files)
     ours.save(folder / "ours")
     write_tokenizer(folder / "ours", folder / "theirs")
     return ours, AutoTokenizer.from_pretrained(folder / "theirs")
 
 
-def sentencepiece_files(texts: list[str] = TEXTS, **changes: object) -> dict[str, bytes]:
-    """A small SentencePiece model, trained like the pipeline's but for `changes`."""
+def sentencepiece_files(texts: list[str] = TEXTS, **changes: Any) -> dict[str, bytes]:
+    """A small SentencePiece model, trained like the pipeline's except for `changes`."""
     model = io.BytesIO()
-    settings_of_the_pipeline = {
+    settings_of_the_pipeline: dict[str, Any] = {
         "model_type": "unigram",
         "vocab_size": 450,
         "hard_vocab_limit": False,
@@ -89,10 +90,10 @@ def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return loaded(files, tmp_path_factory.mktemp("pair"))
 
 
-# The same examples every time: SentencePiece rounds to single precision, and a draw may find two equal segmentations.
+# The same examples every time: SentencePiece rounds to single precision, and random ones may include two equal segmentations.
 @settings(derandomize=True, max_examples=60, deadline=None)
 @given(parts=texts)
-def test_every_text_has_the_pipelines_ids_and_comes_back_as_the_pipelines_text(pair: Pair, parts: list[str]):
+def test_every_text_has_the_pipelines_ids_and_comes_back_as_the_pipelines_text(pair: Pair, parts: list[str]) -> None:
     ours, theirs = pair
     text = "".join(parts)
     ids = ours.encode_batch([text])[0].tolist()
@@ -101,12 +102,12 @@ def test_every_text_has_the_pipelines_ids_and_comes_back_as_the_pipelines_text(p
 
 
 @pytest.mark.parametrize("text", [*TEXTS, "1234567 12 1", "line \n  end  \n\n", "  ", "tail ", "I'LL say's", "\u3000全角\u3000"])
-def test_plain_texts_have_the_pipelines_ids(pair: Pair, text: str):
+def test_plain_texts_have_the_pipelines_ids(pair: Pair, text: str) -> None:
     ours, theirs = pair
     assert theirs(text)["input_ids"] == ours.encode_batch([text])[0].tolist()
 
 
-def test_size_delimiter_and_speed_are_those_of_the_pipelines_tokenizer(pair: Pair):
+def test_size_delimiter_and_speed_are_those_of_the_pipelines_tokenizer(pair: Pair) -> None:
     ours, theirs = pair
     assert len(theirs) == ours.vocabulary_size
     assert theirs.eos_token_id == theirs.bos_token_id == ours.delimiter_id
@@ -115,7 +116,7 @@ def test_size_delimiter_and_speed_are_those_of_the_pipelines_tokenizer(pair: Pai
     assert theirs.is_fast
 
 
-def test_encoding_adds_no_token_and_decoding_cleans_nothing_up(pair: Pair):
+def test_encoding_adds_no_token_and_decoding_cleans_nothing_up(pair: Pair) -> None:
     ours, theirs = pair
     assert theirs("a", add_special_tokens=True)["input_ids"] == ours.encode_batch(["a"])[0].tolist()
     ids = ours.encode_batch(["a , b . 'm"])[0]
@@ -123,7 +124,7 @@ def test_encoding_adds_no_token_and_decoding_cleans_nothing_up(pair: Pair):
 
 
 @pytest.mark.parametrize("architecture", ["gpt2", "llama", "qwen3"])
-def test_the_class_that_belongs_to_the_models_architecture_does_not_take_over(tmp_path: Path, architecture: str):
+def test_the_class_that_belongs_to_the_models_architecture_does_not_take_over(tmp_path: Path, architecture: str) -> None:
     ours, _ = loaded(sentencepiece_files(), tmp_path)
     (tmp_path / "theirs" / "config.json").write_text(json.dumps({"model_type": architecture}))
     theirs = AutoTokenizer.from_pretrained(tmp_path / "theirs")
@@ -131,33 +132,33 @@ def test_the_class_that_belongs_to_the_models_architecture_does_not_take_over(tm
     assert theirs(text)["input_ids"] == ours.encode_batch([text])[0].tolist()
 
 
-def test_a_name_that_a_piece_reaches_into_is_cut_behind_that_piece(tmp_path: Path):
+def test_a_name_that_a_piece_reaches_into_is_cut_behind_that_piece(tmp_path: Path) -> None:
     tags = [f"{word}</{word}>" for word in ("ab", "cd", "ef", "gh", "ij", "kl")]
     ours, theirs = loaded(sentencepiece_files(tags, control_symbols=["</m>"]), tmp_path)
     assert theirs.convert_tokens_to_ids("</") != theirs.unk_token_id
     assert theirs("ab</m></s>cd")["input_ids"] == ours.encode_batch(["ab</m></s>cd"])[0].tolist()
 
 
-def test_a_token_that_no_merging_makes_is_found_where_it_stands_alone(tmp_path: Path):
+def test_a_token_that_no_merging_makes_is_found_where_it_stands_alone(tmp_path: Path) -> None:
     ranks = {bytes([byte]): byte for byte in range(256)} | {b"xyz": 256}
     ours, theirs = loaded(byte_pair_files(ranks, PATTERN, {DELIMITER: 257}), tmp_path)
     assert theirs("xyz wxyz")["input_ids"] == ours.encode_batch(["xyz wxyz"])[0].tolist() == [256, *b" wxyz"]
 
 
-def test_special_ids_with_a_gap_before_them_stay(tmp_path: Path):
+def test_special_ids_with_a_gap_before_them_stay(tmp_path: Path) -> None:
     ranks = {bytes([byte]): byte for byte in range(256)}
     ours, theirs = loaded(byte_pair_files(ranks, PATTERN, {DELIMITER: 300, "<|fim|>": 310}), tmp_path)
     assert theirs.eos_token_id == ours.delimiter_id == 300
     assert theirs.convert_tokens_to_ids("<|fim|>") == 310
 
 
-def test_the_names_of_the_files_are_the_pipelines():
+def test_the_names_of_the_files_are_the_pipelines() -> None:
     for name in ("SENTENCEPIECE_FILE", "RANKS_FILE", "PATTERN_FILE", "DELIMITER"):
         assert getattr(hugging_face_tokenizer, name) == getattr(pipeline_tokenizer, name)
 
 
 @pytest.mark.parametrize("kind", ["sentencepiece", "bpe"])
-def test_the_exported_folder_gives_the_tokenizer_back(tmp_path: Path, kind: str):
+def test_the_exported_folder_gives_the_tokenizer_back(tmp_path: Path, kind: str) -> None:
     ours = train_tokenizer(TEXTS, TokenizerConfig(kind=kind, vocabulary=400))
     ours.save(tmp_path / "ours")
     write_tokenizer(tmp_path / "ours", tmp_path / "theirs")
@@ -169,15 +170,17 @@ def test_the_exported_folder_gives_the_tokenizer_back(tmp_path: Path, kind: str)
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"model_type": "bpe"}, "no unigram model"),
+        ({"model_type": "bpe"}, "not a unigram model"),
         ({"byte_fallback": False}, "no byte fallback"),
-        ({"normalization_rule_name": "nmt_nfkc"}, "normalises text by 'nmt_nfkc'"),
+        ({"normalization_rule_name": "nmt_nfkc"}, "normalizes text by 'nmt_nfkc'"),
         ({"remove_extra_whitespaces": True}, "removes extra spaces"),
-        ({"user_defined_symbols": ["<sep>"]}, "defined by its user"),
+        ({"user_defined_symbols": ["<sep>"]}, "user-defined pieces"),
         ({"eos_id": -1}, "no end-of-sentence symbol"),
     ],
 )
-def test_a_model_that_cannot_be_expressed_is_refused_with_the_reason(tmp_path: Path, changes: dict[str, object], reason: str):
+def test_a_model_that_cannot_be_expressed_is_refused_with_the_reason(
+    tmp_path: Path, changes: dict[str, Any], reason: str
+) -> None:
     (tmp_path / "sentencepiece.model").write_bytes(sentencepiece_files(**changes)["sentencepiece.model"])
     with pytest.raises(TokenizerExportError, match=reason) as caught:
         write_tokenizer(tmp_path, tmp_path / "theirs")
@@ -188,7 +191,7 @@ def test_a_model_that_cannot_be_expressed_is_refused_with_the_reason(tmp_path: P
 @pytest.mark.parametrize(
     ("files", "reason"),
     [
-        ({}, "neither sentencepiece.model nor ranks.tiktoken"),
+        ({}, "has neither sentencepiece.model nor ranks.tiktoken"),
         ({"sentencepiece.model": b"no model"}, "sentencepiece.model: cannot be read"),
         ({"ranks.tiktoken": b"YQ==\n", "pattern.json": b"{}"}, "ranks.tiktoken: cannot be read"),
         ({"ranks.tiktoken": b"YQ== 0\n", "pattern.json": b"{}"}, "pattern.json: has no pattern"),
@@ -196,20 +199,20 @@ def test_a_model_that_cannot_be_expressed_is_refused_with_the_reason(tmp_path: P
         (byte_pair_files({bytes([byte]): byte for byte in range(256)}, "a{1,2}+b", {DELIMITER: 256}), "possessive count"),
     ],
 )
-def test_missing_and_damaged_files_are_named(tmp_path: Path, files: dict[str, bytes], reason: str):
+def test_missing_and_damaged_files_are_named(tmp_path: Path, files: dict[str, bytes], reason: str) -> None:
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)
     with pytest.raises(TokenizerExportError, match=reason):
         write_tokenizer(tmp_path, tmp_path / "theirs")
 
 
-def test_a_folder_of_another_program_gives_no_tokenizer_back(tmp_path: Path):
+def test_a_folder_of_another_program_gives_no_tokenizer_back(tmp_path: Path) -> None:
     (tmp_path / "tokenizer.json").write_text("{}")
     with pytest.raises(TokenizerExportError, match="neither"):
         read_back(tmp_path, tmp_path / "again")
 
 
-def test_a_target_that_cannot_be_written_is_named(tmp_path: Path):
+def test_a_target_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     tokenizer_of(sentencepiece_files()).save(tmp_path / "ours")
     (tmp_path / "theirs").write_text("a file")
     with pytest.raises(TokenizerExportError, match="theirs: cannot be written"):

@@ -1,4 +1,4 @@
-"""The ways of attention against the plainest one."""
+"""The methods of attention, compared with the plain mask."""
 
 import itertools
 
@@ -7,17 +7,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.mixers.attention import Documents, Method, attend, attention_method
-
-
-def starts_of(lengths: list[list[int]]) -> torch.Tensor:
-    """starts_BT of rows given as lengths of documents."""
-    rows = []
-    for row in lengths:
-        begins = torch.tensor([0, *row]).cumsum(0)
-        rows.append(torch.repeat_interleave(begins[:-1], torch.tensor(row)))
-    return torch.stack(rows)
-
+from model.mixers.attention import attend
+from model.mixers.documents import Documents
+from tests.model.mixers.test_documents import starts_of
 
 rows = st.lists(st.integers(1, 23), max_size=5, unique=True).map(lambda cuts: sorted({0, 24, *cuts}))
 layouts = st.lists(rows.map(lambda cuts: [b - a for a, b in itertools.pairwise(cuts)]), min_size=1, max_size=3)
@@ -53,39 +45,13 @@ def test_the_compiled_kernels_description_of_documents_equals_the_mask() -> None
     torch.testing.assert_close(flex, plain, rtol=1e-5, atol=1e-5)
 
 
-def test_packed_documents_are_bounded_by_their_starts() -> None:
-    documents = Documents.of(starts_of([[3, 4, 1], [8]]), "varlen")
-    assert documents.bounds is not None
-    assert documents.bounds.tolist() == [0, 3, 7, 8, 16]
-    assert documents.longest == 8
-    assert Documents.of(starts_of([[3, 4, 1], [8]]), "loop").lengths == (3, 4, 1, 8)
-
-
-def test_positions_begin_again_at_each_document() -> None:
-    assert Documents.of(starts_of([[3, 2]]), "mask").positions_BT.tolist() == [[0, 1, 2, 0, 1]]
-
-
-@pytest.mark.parametrize(
-    ("device", "dtype", "method"),
-    [
-        ("cpu", torch.float32, "loop"),
-        ("cpu", torch.bfloat16, "loop"),
-        ("cuda", torch.bfloat16, "varlen"),
-        ("cuda", torch.float32, "flex"),
-        ("mps", torch.float32, "mask"),
-    ],
-)
-def test_each_device_has_its_way(device: str, dtype: torch.dtype, method: Method) -> None:
-    assert attention_method(torch.device(device), dtype) == method
-
-
 def test_with_dropout_weights_are_those_without_masked_and_scaled() -> None:
     starts_BT = starts_of([[10, 14]])
     generator = torch.Generator().manual_seed(0)
     q, k, v = (torch.randn(1, 24, heads, 8, generator=generator) for heads in (4, 2, 2))
     documents = Documents.of(starts_BT, "loop")
     key_B = torch.tensor([5], dtype=torch.int32)
-    # Averaged over many masks, dropout changes nothing.
+    # On average over many masks, dropout changes nothing.
     mean = torch.stack([attend(q, k, v, documents, 0.2, key_B + i) for i in range(400)]).mean(0)
     plain = attend(q, k, v, documents)
     torch.testing.assert_close(mean, plain, rtol=0, atol=0.25)

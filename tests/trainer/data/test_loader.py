@@ -1,12 +1,14 @@
-"""Batches: the same sequences for any number of ranks, made ahead by one thread, from memory that does not grow."""
+"""Batches: the same sequences for any number of ranks, prepared ahead by one thread, in memory that does not grow."""
 
 import sys
 import threading
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
@@ -18,7 +20,7 @@ from pipeline.tokens.store import TokenMeta, write_dataset, write_shard
 from tests.trainer.conftest import WriteTokens, random_documents
 from trainer.data import loader as loader_module
 from trainer.data.loader import AHEAD, Batch, Loader, validation_batches
-from trainer.data.order import Order, Source
+from trainer.data.order import Dataset, Order
 from trainer.data.windows import Windows
 from trainer.errors import TrainerError
 
@@ -27,27 +29,27 @@ Rows = dict[int, tuple[list[int], list[int], list[int]]]
 
 @pytest.fixture
 def split(write_tokens: WriteTokens) -> TokenSplit:
-    """Some thousand tokens in three shards."""
+    """About two thousand tokens in three shards."""
     shards = [random_documents(40, seed=1), random_documents(3, seed=2), random_documents(70, seed=3)]
     return TokenDataset.open(write_tokens({"train": shards})).split("train")
 
 
 def order_of(windows: Sequence[Windows], *weights: float, seed: int = 7, block: int = 64) -> Order:
-    """An order over `windows`, each weighted by its size unless `weights` are given."""
+    """An order over `windows`, weighted by their sizes unless `weights` are given."""
     weighted = zip(windows, weights or [float(len(source)) for source in windows], strict=True)
-    return Order([Source(f"s{i}", len(source), weight) for i, (source, weight) in enumerate(weighted)], seed, block)
+    return Order([Dataset(f"s{i}", len(source), weight) for i, (source, weight) in enumerate(weighted)], seed, block)
 
 
 def loader_of(
     windows: Sequence[Windows], *weights: float, batch: int, micro_batch: int = 1, rank: int = 0, world_size: int = 1
 ) -> Loader:
-    """A loader over `order_of` the same."""
+    """A loader over `order_of` the same arguments."""
     order = order_of(windows, *weights)
     return Loader(order, windows, global_batch=batch, micro_batch=micro_batch, rank=rank, world_size=world_size)
 
 
 def rows_of(batches: Sequence[Batch]) -> Rows:
-    """Sequence number to its inputs, targets and starts; no number may occur twice."""
+    """From sequence numbers to inputs, targets and starts; no number may occur twice."""
     rows: Rows = {}
     for batch in batches:
         for row, sequence in enumerate(batch.sequences_B.tolist()):
@@ -142,10 +144,10 @@ def test_steps_made_at_once_are_those_made_one_by_one(split: TokenSplit, monkeyp
 
 
 def test_a_batch_that_is_kept_never_changes(split: TokenSplit, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whole, as one of its tensors, as a row, or as an array over a row: whatever is kept."""
+    """Kept as a tensor, as a row, or as a numpy array."""
     monkeypatch.setattr(loader_module, "TOKENS_AT_ONCE", 2 * 4 * 16)
     loader = loader_of([Windows(split, 16)], batch=4, micro_batch=2)
-    kept: list[tuple[torch.Tensor | np.ndarray, list]] = []
+    kept: list[tuple[torch.Tensor | npt.NDArray[Any], list[Any]]] = []
     for number, step in enumerate(loader.steps(0, 40)):
         batch = step[number % 2]
         held = (batch.inputs_BT, batch.targets_BT[1], batch.starts_BT.numpy()[0], batch.sequences_B)[number % 4]
@@ -159,7 +161,7 @@ def test_a_batch_that_is_kept_never_changes(split: TokenSplit, monkeypatch: pyte
 def test_arrays_are_used_again_when_nothing_refers_to_them(split: TokenSplit, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loader_module, "TOKENS_AT_ONCE", 1)
     loader = loader_of([Windows(split, 16)], batch=4, micro_batch=4)
-    # Those that wait, the one that is being made, and the one that is at hand while the next is asked for.
+    # Those that wait, the one being prepared, and the one in use while the next is requested.
     assert len({step[0].inputs_BT.data_ptr() for step in loader.steps(0, 100)}) <= AHEAD + 2
     kept = [step[0].targets_BT for step in loader.steps(0, 20)]
     assert len({targets_BT.data_ptr() for targets_BT in kept}) == 20
@@ -170,17 +172,17 @@ def test_arrays_are_used_again_when_nothing_refers_to_them(split: TokenSplit, mo
 
 @pytest.fixture
 def one_step_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As it is for steps of many tokens."""
+    """Prepare each step alone, as for steps of many tokens."""
     monkeypatch.setattr(loader_module, "TOKENS_AT_ONCE", 1)
 
 
 def loader_threads() -> list[threading.Thread]:
-    """The threads that loaders have running."""
+    """The running threads of loaders."""
     return [thread for thread in threading.enumerate() if thread.name.startswith("loader")]
 
 
 class Watched(Windows):
-    """Windows that count how often they are read, tell when `awaited` reads are done, and break at one of the reads."""
+    """Windows that count their reads, signal when `awaited` reads are done, and fail at read `breaks_at`."""
 
     reads = 0
     awaited = 0
@@ -190,7 +192,7 @@ class Watched(Windows):
         super().__init__(split, length)
         self.enough = threading.Event()
 
-    def fill(self, *arguments: np.ndarray) -> None:
+    def fill(self, *arguments: npt.NDArray[Any]) -> None:
         self.reads += 1
         if self.reads == self.breaks_at:
             raise OSError("the disk is gone")
@@ -237,7 +239,7 @@ def test_an_error_of_the_thread_reaches_the_consumer_at_its_step_and_ends_the_th
 
 def test_an_error_in_a_group_of_small_steps_is_raised_after_the_steps_before_it(split: TokenSplit) -> None:
     windows = Watched(split, 16)
-    windows.breaks_at = 2  # the first is the first step, made alone
+    windows.breaks_at = 2  # read 1 is the first step, which is prepared alone
     stream = loader_of([windows], batch=4, micro_batch=4).steps(0, 10)
     assert len(rows_of(next(stream))) == 4
     with pytest.raises(OSError, match="the disk is gone"):
@@ -253,7 +255,7 @@ def test_the_thread_ends_with_the_last_step_and_with_a_forgotten_iterator(split:
     assert loader_threads() == []
 
 
-# What cannot be
+# Refused arguments
 
 
 @pytest.mark.parametrize(("batch", "remedy"), [(20, "16 or 24"), (7, "8")])
@@ -267,7 +269,7 @@ def test_windows_that_are_not_the_order_s_or_differ_in_length_are_refused(split:
     windows = [Windows(split, 16), Windows(split, 8)]
     with pytest.raises(ValueError, match="differ in length"):
         loader_of(windows, batch=1)
-    with pytest.raises(ValueError, match="not the windows"):
+    with pytest.raises(ValueError, match="do not match the order's sources"):
         Loader(order_of(windows[:1]), windows[1:], global_batch=1, micro_batch=1, rank=0, world_size=1)
 
 
@@ -313,7 +315,7 @@ def test_a_limit_takes_windows_from_the_whole_split(split: TokenSplit) -> None:
 
 
 def resident_file_bytes() -> int:
-    """Pages of mapped files that count as this process's, in bytes, as the kernel says."""
+    """Bytes of mapped files that the kernel counts as this process's memory."""
     status = Path("/proc/self/status").read_text()
     return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("RssFile:"))
 
@@ -334,4 +336,4 @@ def test_no_page_of_a_shard_counts_as_the_process_s_own(tmp_path: Path) -> None:
             pass
         assert resident_file_bytes() - before < 0.25 * tokens.nbytes
     windows.split.read(0, len(tokens))
-    assert resident_file_bytes() - before > 0.75 * tokens.nbytes  # so that the figure would have shown them
+    assert resident_file_bytes() - before > 0.75 * tokens.nbytes  # the figure does show such pages

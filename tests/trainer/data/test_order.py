@@ -1,4 +1,4 @@
-"""The order of the data: which source, which window, which epoch; whatever the number of ranks."""
+"""The order of the data: source, window and epoch of each sequence, whatever the number of ranks."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainer.data.order import Order, Place, Source, rank_slice
+from trainer.data.order import Dataset, Order, Place, rank_slice
 from trainer.data.permutation import Permutation
 from trainer.errors import TrainerError
 
@@ -30,8 +30,8 @@ def hamilton(weights: Sequence[float], block: int) -> list[int]:
     return counts
 
 
-def restated(sources: Sequence[Source], seed: int, block: int, stop: int) -> list[Place]:
-    """The mixture told from its beginning: each source hands out its shuffled epochs, one window after the other."""
+def restated(sources: Sequence[Dataset], seed: int, block: int, stop: int) -> list[Place]:
+    """The mixture from its beginning: each source hands out its shuffled epochs, one window after the other."""
     counts = hamilton([source.weight for source in sources], block)
     owners = [index for index, count in enumerate(counts) for _ in range(count)]
     handed_out = [0] * len(sources)
@@ -46,17 +46,17 @@ def restated(sources: Sequence[Source], seed: int, block: int, stop: int) -> lis
 
 
 @st.composite
-def mixtures(draw: st.DrawFn) -> list[Source]:
-    """Two to four sources whose weights leave a place for each in a block of 32."""
+def mixtures(draw: st.DrawFn) -> list[Dataset]:
+    """Two to four sources whose weights leave a position for each in a block of 32."""
     count = draw(st.integers(2, 4))
     windows = draw(st.lists(st.integers(1, 40), min_size=count, max_size=count))
     weights = draw(st.lists(st.floats(1, 8), min_size=count, max_size=count))
-    return [Source(f"s{i}", n, weight) for i, (n, weight) in enumerate(zip(windows, weights, strict=True))]
+    return [Dataset(f"s{i}", n, weight) for i, (n, weight) in enumerate(zip(windows, weights, strict=True))]
 
 
 @settings(max_examples=10, deadline=None)
 @given(sources=mixtures(), seed=st.integers(0, 2**32), start=st.integers(0, 70))
-def test_any_stretch_of_a_mixture_equals_the_story_told_from_its_beginning(sources: list[Source], seed: int, start: int) -> None:
+def test_any_stretch_of_a_mixture_equals_the_story_told_from_its_beginning(sources: list[Dataset], seed: int, start: int) -> None:
     order = Order(sources, seed, block=32)
     if order.mixed:
         told = restated(sources, seed, 32, 90)
@@ -66,7 +66,7 @@ def test_any_stretch_of_a_mixture_equals_the_story_told_from_its_beginning(sourc
 
 @settings(max_examples=15, deadline=None)
 @given(sources=mixtures(), seed=st.integers(0, 9))
-def test_counts_are_exact_in_each_block(sources: list[Source], seed: int) -> None:
+def test_counts_are_exact_in_each_block(sources: list[Dataset], seed: int) -> None:
     order = Order(sources, seed, block=64)
     if order.mixed:
         expected = dict(enumerate(hamilton([source.weight for source in sources], 64)))
@@ -75,14 +75,14 @@ def test_counts_are_exact_in_each_block(sources: list[Source], seed: int) -> Non
 
 
 def test_three_quarters_to_one_quarter_is_48_to_16_in_a_block_of_64() -> None:
-    order = Order([Source("a", 100, 0.75), Source("b", 10, 0.25)], seed=3, block=64)
+    order = Order([Dataset("a", 100, 0.75), Dataset("b", 10, 0.25)], seed=3, block=64)
     assert Counter(order.many(0, 21 * 64)[0].tolist()) == {0: 1008, 1: 336}
     assert len({tuple(order.many(64 * block, 64 * (block + 1))[0].tolist()) for block in range(10)}) == 10
 
 
 @settings(max_examples=15, deadline=None)
 @given(sources=mixtures(), seed=st.integers(0, 9))
-def test_no_source_repeats_a_window_before_it_has_given_all_others(sources: list[Source], seed: int) -> None:
+def test_no_source_repeats_a_window_before_it_has_given_all_others(sources: list[Dataset], seed: int) -> None:
     given_by = defaultdict(list)
     for place in places(Order(sources, seed, block=32), 0, 200):
         given_by[place.source].append((place.epoch, place.window))
@@ -97,7 +97,7 @@ def test_no_source_repeats_a_window_before_it_has_given_all_others(sources: list
 
 @pytest.mark.parametrize("windows", [1, 7, 1000, 5000])
 def test_one_source_is_read_exactly_once_per_epoch(windows: int) -> None:
-    order = Order([Source("only", windows, 1.0)], seed=11)
+    order = Order([Dataset("only", windows, 1.0)], seed=11)
     epochs = [order.many(epoch * windows, (epoch + 1) * windows) for epoch in range(3)]
     for epoch, (sources_N, windows_N, epochs_N) in enumerate(epochs):
         assert not sources_N.any()
@@ -109,7 +109,7 @@ def test_one_source_is_read_exactly_once_per_epoch(windows: int) -> None:
 
 def test_sources_weighted_by_their_windows_are_read_exactly_once_per_epoch_of_their_union() -> None:
     sizes = [1, 5000, 70]
-    order = Order([Source(f"s{size}", size, float(size)) for size in sizes], seed=5)
+    order = Order([Dataset(f"s{size}", size, float(size)) for size in sizes], seed=5)
     everything = {(source, window) for source, size in enumerate(sizes) for window in range(size)}
     for epoch in range(2):
         found = places(order, epoch * 5071, (epoch + 1) * 5071)
@@ -120,9 +120,9 @@ def test_sources_weighted_by_their_windows_are_read_exactly_once_per_epoch_of_th
 
 def test_a_stretch_does_not_depend_on_where_it_is_begun() -> None:
     for order in (
-        Order([Source("a", 30, 1)], 1),
-        Order([Source("a", 10**10, 1)], 1),
-        Order([Source("a", 9, 1), Source("b", 8, 3)], 1),
+        Order([Dataset("a", 30, 1)], 1),
+        Order([Dataset("a", 10**10, 1)], 1),
+        Order([Dataset("a", 9, 1), Dataset("b", 8, 3)], 1),
     ):
         whole = places(order, 4000, 4300)
         assert places(order, 4000, 4090) + places(order, 4090, 4100) + places(order, 4100, 4300) == whole
@@ -131,10 +131,10 @@ def test_a_stretch_does_not_depend_on_where_it_is_begun() -> None:
 
 
 def test_seeds_sources_and_epochs_do_not_collide() -> None:
-    """Neither seed 1, epoch 2 = seed 2, epoch 1 nor source 0 = source 1: 12 shuffles of the same size, all different."""
+    """12 shuffles of the same size are all different, also for seed 1, epoch 2 and seed 2, epoch 1, or two sources."""
     seen: set[tuple[int, ...]] = set()
     for seed in range(3):
-        order = Order([Source("a", 50, 1), Source("b", 50, 1)], seed, block=50)
+        order = Order([Dataset("a", 50, 1), Dataset("b", 50, 1)], seed, block=50)
         given_by = defaultdict(list)
         for place in places(order, 0, 200):
             given_by[place.source, place.epoch].append(place.window)
@@ -143,15 +143,15 @@ def test_seeds_sources_and_epochs_do_not_collide() -> None:
 
 
 def test_the_order_does_not_depend_on_the_names_of_the_sources() -> None:
-    orders = [Order([Source(a, 20, 1), Source(b, 30, 2)], 4) for a, b in (("x", "y"), ("/moved/x", "/moved/y"))]
+    orders = [Order([Dataset(a, 20, 1), Dataset(b, 30, 2)], 4) for a, b in (("x", "y"), ("/moved/x", "/moved/y"))]
     assert places(orders[0], 0, 100) == places(orders[1], 0, 100)
 
 
 def test_the_order_never_changes() -> None:
-    """A run that was begun with another version of the program must go on in the same order."""
-    one = Order([Source("a", 1000, 1)], seed=42)
+    """A run started with another version of the program must resume in the same order."""
+    one = Order([Dataset("a", 1000, 1)], seed=42)
     assert one.many(2998, 3004)[1].tolist() == [528, 758, 399, 639, 693, 287]
-    mixed = Order([Source("a", 1000, 3), Source("b", 10, 1)], seed=42)
+    mixed = Order([Dataset("a", 1000, 3), Dataset("b", 10, 1)], seed=42)
     assert [(p.source, p.window, p.epoch) for p in places(mixed, 4093, 4099)] == [
         (0, 149, 3),
         (1, 4, 102),
@@ -163,7 +163,7 @@ def test_the_order_never_changes() -> None:
 
 
 def enumerated(order: Order, source: int, windows: Sequence[int], start: int, stop: int) -> list[tuple[int, int]]:
-    """(row, sequence) of every sequence in the range that is one of `windows`, by looking at each."""
+    """(row, sequence) of every sequence in the range that is one of `windows`, by enumeration."""
     told = zip(range(start, stop), places(order, start, stop), strict=True)
     return [(windows.index(p.window), g) for g, p in told if p.source == source and p.window in windows]
 
@@ -171,11 +171,11 @@ def enumerated(order: Order, source: int, windows: Sequence[int], start: int, st
 @settings(max_examples=12, deadline=None)
 @given(sources=mixtures(), shuffled=st.booleans(), seed=st.integers(0, 99), start=st.integers(0, 150), length=st.integers(0, 150))
 def test_the_places_of_windows_are_those_that_a_look_at_every_sequence_finds(
-    sources: list[Source], shuffled: bool, seed: int, start: int, length: int
+    sources: list[Dataset], shuffled: bool, seed: int, start: int, length: int
 ) -> None:
-    """Over several epochs, of one set or of a mixture, from anywhere to anywhere, also within a block."""
+    """Over several epochs, of one set or of a mixture, for any range, also within a block."""
     if shuffled:
-        sources = [Source(source.name, source.windows, float(source.windows)) for source in sources]
+        sources = [Dataset(source.name, source.windows, float(source.windows)) for source in sources]
     order = Order(sources, seed, block=32)
     for index, source in enumerate(sources):
         windows = list(range(source.windows))[:: 1 + seed % 3][::-1]
@@ -186,7 +186,7 @@ def test_the_places_of_windows_are_those_that_a_look_at_every_sequence_finds(
 
 @pytest.mark.parametrize("weights", [(6e9, 4e9), (3.0, 1.0)], ids=["one set", "mixture"])
 def test_places_in_an_order_too_long_to_walk_through_are_found_at_once(weights: tuple[float, float]) -> None:
-    order = Order([Source("a", 6 * 10**9, weights[0]), Source("b", 4 * 10**9, weights[1])], seed=8)
+    order = Order([Dataset("a", 6 * 10**9, weights[0]), Dataset("b", 4 * 10**9, weights[1])], seed=8)
     start = 2 * 10**10 + 123
     sources_N, windows_N, _ = order.many(start, start + 50)
     for source in (0, 1):
@@ -199,7 +199,7 @@ def test_places_in_an_order_too_long_to_walk_through_are_found_at_once(weights: 
 
 
 def test_places_of_what_there_is_not_are_refused_and_of_nothing_are_none() -> None:
-    order = Order([Source("a", 5, 1), Source("b", 6, 2)], 0)
+    order = Order([Dataset("a", 5, 1), Dataset("b", 6, 2)], 0)
     assert [column.tolist() for column in order.places_of(1, np.array([], np.int64), 0, 100)] == [[], []]
     assert [column.tolist() for column in order.places_of(1, np.array([3]), 7, 7)] == [[], []]
     for source, window, start in ((2, 0, 0), (0, 5, 0), (0, -1, 0), (0, 0, -1)):
@@ -230,28 +230,28 @@ def test_a_batch_that_does_not_divide_has_no_slices() -> None:
 @pytest.mark.parametrize("weight", [0.0, -1.0, float("nan"), float("inf")])
 def test_a_weight_that_is_no_positive_number_is_refused(weight: float) -> None:
     with pytest.raises(TrainerError, match=r"source b: weight .* is not a positive number"):
-        Order([Source("a", 5, 1.0), Source("b", 5, weight)], 0)
+        Order([Dataset("a", 5, 1.0), Dataset("b", 5, weight)], 0)
 
 
 def test_a_source_without_windows_and_no_source_at_all_are_refused() -> None:
     with pytest.raises(TrainerError, match="source b: it has no windows"):
-        Order([Source("a", 5, 1.0), Source("b", 0, 1.0)], 0)
+        Order([Dataset("a", 5, 1.0), Dataset("b", 0, 1.0)], 0)
     with pytest.raises(TrainerError, match="no source"):
         Order([], 0)
 
 
 def test_a_weight_that_rounds_to_no_place_is_refused_and_the_one_that_is_named_works() -> None:
     with pytest.raises(TrainerError, match=r"source b: weight 0.0001 is 0.41 of 4096 sequences .* at least 0.000244"):
-        Order([Source("a", 5, 1.0), Source("b", 5, 0.0001)], 0)
-    assert Order([Source("a", 5, 1.0), Source("b", 5, 0.0002442)], 0).counts.tolist() == [4095, 1]
+        Order([Dataset("a", 5, 1.0), Dataset("b", 5, 0.0001)], 0)
+    assert Order([Dataset("a", 5, 1.0), Dataset("b", 5, 0.0002442)], 0).counts.tolist() == [4095, 1]
 
 
 def test_equal_weights_that_do_not_divide_a_block_favour_the_earlier_source() -> None:
-    assert Order([Source(name, 9, 0.1) for name in "abc"], 0, block=64).counts.tolist() == [22, 21, 21]
+    assert Order([Dataset(name, 9, 0.1) for name in "abc"], 0, block=64).counts.tolist() == [22, 21, 21]
 
 
 def test_a_run_that_repeats_a_source_too_often_is_refused_before_it_begins() -> None:
-    order = Order([Source("a", 1000, 0.5), Source("b", 16, 0.5, max_epochs=4)], 0, block=64)
+    order = Order([Dataset("a", 1000, 0.5), Dataset("b", 16, 0.5, max_epochs=4)], 0, block=64)
     assert order.epochs(128) == [0.064, 4.0]
     order.check_length(128)
     with pytest.raises(TrainerError, match=r"source b: 192 sequences .* 6.00 times, .* max_epochs of 4; train about 128"):
@@ -259,7 +259,7 @@ def test_a_run_that_repeats_a_source_too_often_is_refused_before_it_begins() -> 
 
 
 def test_the_limit_of_a_single_source_counts_part_epochs() -> None:
-    order = Order([Source("a", 100, 1, max_epochs=1.5)], 0)
+    order = Order([Dataset("a", 100, 1, max_epochs=1.5)], 0)
     order.check_length(150)
     with pytest.raises(TrainerError, match=r"train about 150 sequences, raise max_epochs$"):
         order.check_length(151)
@@ -267,4 +267,4 @@ def test_the_limit_of_a_single_source_counts_part_epochs() -> None:
 
 def test_negative_sequence_numbers_are_refused() -> None:
     with pytest.raises(IndexError, match="count from 0"):
-        Order([Source("a", 5, 1)], 0).at(-1)
+        Order([Dataset("a", 5, 1)], 0).at(-1)

@@ -1,4 +1,4 @@
-"""Datasets that belong together, and those that do not."""
+"""Datasets that belong together, and others."""
 
 from pathlib import Path
 
@@ -73,5 +73,5 @@ def test_text_sizes_are_those_of_the_texts(write_tokens: WriteTokens) -> None:
     letters = sum(map(len, documents))
     assert (size.tokens, size.n_bytes, size.n_characters) == (letters + 7 - 1, 3 * letters, letters)
     order = sources.order(sources.windows("train", 8), 0)
-    assert sources.bytes_a_token(order) == pytest.approx(3 * letters / (letters + 6))
+    assert sources.bytes_per_token(order) == pytest.approx(3 * letters / (letters + 6))
     assert sources.mean_context() == pytest.approx((letters + 7) / 7)

@@ -1,10 +1,12 @@
-"""Windows over the token stream: every target once, documents told apart, shards joined."""
+"""Windows over the token stream: every target once, documents separated, shards joined."""
 
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -28,7 +30,7 @@ def split_of(write: WriteTokens, folder: Path, shards: list[list[list[int]]], vo
 
 
 def restated(split: TokenSplit, length: int, index: int) -> Window:
-    """A window token by token, documents found by the shards' offsets."""
+    """A window, token by token, with documents from the shards' offsets."""
     stream = split.read(0, split.tokens).tolist()
     begins = set(split.document_starts(0, split.tokens).tolist())
     position = index * length
@@ -53,7 +55,7 @@ def test_windows_equal_their_restatement_and_hold_each_target_once(
     split = split_of(write_tokens, tmp_path, shards)
     windows = Windows(split, length)
     inputs_NT, targets_NT, starts_NT = windows.read_many(range(len(windows)))
-    assert (inputs_NT.dtype, targets_NT.dtype, starts_NT.dtype) == (np.int64, np.int64, np.int32)
+    assert [array.dtype.name for array in (inputs_NT, targets_NT, starts_NT)] == ["int64", "int64", "int32"]
     for index in range(len(windows)):
         expected = restated(split, length, index)
         assert inputs_NT[index].tolist() == expected.inputs_T.tolist()
@@ -69,8 +71,10 @@ def test_many_windows_are_the_single_ones_in_the_order_asked_for(write_tokens: W
     for row, index in enumerate(indices):
         single = windows.read(index)
         assert single.position == index * 16
-        for many, one in zip(windows.read_many(indices), (single.inputs_T, single.targets_T, single.starts_T), strict=True):
-            assert np.array_equal(many[row], one)
+        inputs_NT, targets_NT, starts_NT = windows.read_many(indices)
+        assert np.array_equal(inputs_NT[row], single.inputs_T)
+        assert np.array_equal(targets_NT[row], single.targets_T)
+        assert np.array_equal(starts_NT[row], single.starts_T)
     assert [array.shape for array in windows.read_many([])] == [(0, 16)] * 3
 
 
@@ -106,7 +110,7 @@ def test_ids_beyond_16_bits_arrive(write_tokens: WriteTokens, tmp_path: Path) ->
 
 
 def named_shards(folder: Path) -> TokenSplit:
-    """Three shards of one document, whose names sort otherwise; the delimiter is 9."""
+    """Three shards of one document each, not in the order of their names; the delimiter is 9."""
     meta = TokenMeta("ab" * 32, 64, delimiter_id=9)
     named = [("z.arrow", 1), ("a.arrow", 2), ("m.arrow", 3)]
     shards = [write_documents(folder / name, [[value, value]], meta, first) for first, (name, value) in enumerate(named)]
@@ -134,8 +138,8 @@ def test_rows_are_filled_where_asked_for_and_the_others_are_left_alone(write_tok
     assert [array.tolist() for array in arrays] == [array.tolist() for array in expected]
 
 
-def windows_of(windows: Windows, indices: list[int]) -> list[tuple[np.ndarray, ...]]:
-    """Inputs, targets and starts, of each the windows `indices`, by the restatement."""
+def windows_of(windows: Windows, indices: list[int]) -> list[tuple[npt.NDArray[Any], ...]]:
+    """Inputs, targets and starts of the windows `indices`, by the restatement."""
     each = [restated(windows.split, windows.length, index) for index in indices]
     return list(zip(*((window.inputs_T, window.targets_T, window.starts_T) for window in each), strict=True))
 
@@ -154,7 +158,7 @@ def test_a_shard_that_is_cut_while_it_is_in_use_is_named(write_tokens: WriteToke
     os.truncate(last.path, last.first_byte + 100)
     windows.read(0)
     with pytest.raises(
-        TrainerError, match=rf"{last.path}: ends before byte {last.first_byte + 2 * len(last.tokens)}, .*copy it again"
+        TrainerError, match=rf"{last.path}: ends before byte {last.first_byte + 2 * len(last.tokens)}; .*copy it again"
     ):
         windows.read_many([0, len(windows) - 1])
 

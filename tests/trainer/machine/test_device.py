@@ -1,4 +1,4 @@
-"""Devices and precisions: what the machine has decides."""
+"""Devices and precisions that depend on the machine."""
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ def test_what_is_asked_for_is_taken_or_refused(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     assert chosen_device("auto") == chosen_device("cpu") == torch.device("cpu")
-    with pytest.raises(TrainerError, match=r"device cuda: .* take --device auto"):
+    with pytest.raises(TrainerError, match=r"device cuda: .* use --device auto"):
         chosen_device("cuda")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert chosen_device("auto") == torch.device("cuda")
@@ -27,5 +27,5 @@ def test_a_cpu_computes_in_bf16_where_it_has_tiles_for_it(tiles: bool, monkeypat
 
 @pytest.mark.parametrize("supported", [True, False])
 def test_a_gpu_computes_in_bf16_where_it_has_it(supported: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: supported)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: supported)
     assert chosen_precision("auto", torch.device("cuda")) == (torch.bfloat16 if supported else torch.float32)

@@ -1,4 +1,4 @@
-"""Counting arithmetic, and measuring how fast the machine does it."""
+"""Counts of arithmetic, and the measured speed of the machine."""
 
 import pytest
 import torch
@@ -6,7 +6,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from model.gpt import GPT
 from model.presets import preset
-from trainer.machine.flops import measured_peak, operations_a_token
+from trainer.machine.flops import measured_peak, operations_per_token
 
 
 @pytest.mark.parametrize("name", ["modern-1m", "gpt2-124m"])
@@ -16,15 +16,15 @@ def test_operations_are_those_that_torch_counts(name: str) -> None:
     with FlopCounterMode(display=False) as counter:
         total, _ = model(tokens_BT, tokens_BT)
         total.backward()
-    # What torch does not count: the product that is added to the output matrix's gradient in place, and attention on a CPU.
+    # torch does not count the product that is added in place to the output matrix's gradient, nor attention on a CPU.
     uncounted = 2 * 128 * model.head_VE.numel()
-    assert counter.get_total_flops() + uncounted == pytest.approx(128 * operations_a_token(model, 0), rel=0.01)
+    assert counter.get_total_flops() + uncounted == pytest.approx(128 * operations_per_token(model, 0), rel=0.01)
 
 
 def test_attention_costs_two_products_for_each_token_looked_at() -> None:
     model = GPT(preset("modern-1m", vocabulary_size=1000, context_length=64))
-    # Scores and their sum of values: 2 operations each for every number of the width, once forward and twice backward.
-    looked_at = operations_a_token(model, 65) - operations_a_token(model, 64)
+    # Scores and weighted values: 2 operations each per number of the width, once forward and twice backward.
+    looked_at = operations_per_token(model, 65) - operations_per_token(model, 64)
     assert looked_at == 3 * (2 + 2) * model.config.width * model.config.layers
 
 

@@ -1,4 +1,4 @@
-"""What is freed stays with the process: seen by the page faults of one that takes and frees the same array again and again."""
+"""Freed memory stays with the process, measured by the page faults of allocating the same array repeatedly."""
 
 import subprocess
 import sys
@@ -29,7 +29,7 @@ def faults(way: str) -> int:
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only glibc can be told to keep memory")
 def test_an_array_taken_again_costs_no_page_faults() -> None:
-    # Huge pages, where the system gives them unasked, would make both few.
+    # If the system uses huge pages by default, both have few faults.
     assert faults("kept") < max(200, faults("given_back") // 4)
 
 

@@ -1,4 +1,4 @@
-"""Two processes that talk by gloo against one process alone."""
+"""Two processes that communicate by gloo, compared with a single process."""
 
 import os
 import subprocess
@@ -10,10 +10,9 @@ import torch
 from safetensors.torch import load_file
 
 from tests.conftest import ROOT
-from tests.trainer.optimization.test_step import COMPUTATION, PARALLEL, batch_of, new_model
+from tests.trainer.optimization.test_step import gradients_of_step, new_model
 from trainer.errors import TrainerError
 from trainer.machine.parallel import Parallel
-from trainer.optimization.step import train_step
 
 
 def torchrun(arguments: list[str], ranks: int = 2) -> subprocess.CompletedProcess[str]:
@@ -30,21 +29,14 @@ def test_two_ranks_have_the_gradients_of_one_and_skip_together(strategy: str, tm
     assert ended.returncode == 0, ended.stderr[-3000:]
     found = load_file(output)
 
-    model = new_model()
-    gradients: dict[str, torch.Tensor] = {}
-
-    class Recorder(torch.optim.SGD):
-        def step(self, closure: object = None) -> None:
-            gradients.update({name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None})
-
-    result = train_step(model, [batch_of(range(8))], Recorder(model.parameters()), 0.1, 1e9, COMPUTATION, PARALLEL)
+    gradients, result = gradients_of_step(new_model(), 8)
     assert int(found["tokens"]) == result.tokens
     assert float(found["loss"]) == pytest.approx(result.loss, abs=1e-6)
     assert found["losses"].tolist() == pytest.approx(result.losses_G.tolist(), rel=1e-5)
     assert float(found["norm"]) == pytest.approx(result.gradient_norm, rel=1e-5)
     for name, gradient in gradients.items():
         assert float((found[name] - gradient).abs().max()) < 1e-6, name
-    # A loss that is not finite on one rank is skipped by both, and neither's parameters change.
+    # If the loss is not finite on one rank, both skip the step and no parameters change.
     assert found["skipped"].tolist() == [True, True]
 
 

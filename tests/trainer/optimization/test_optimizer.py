@@ -42,20 +42,20 @@ VECTORS = (
 )
 
 
-def test_matrices_decay_and_norms_and_biases_do_not_and_a_tied_matrix_is_listed_once():
+def test_matrices_decay_and_norms_and_biases_do_not_and_a_tied_matrix_is_listed_once() -> None:
     decaying, constant = parameter_groups(Tied(), weight_decay=0.3)
     assert (decaying.weight_decay, constant.weight_decay) == (0.3, 0.0)
     assert decaying.names == MATRICES
     assert constant.names == VECTORS
 
 
-def test_each_name_stands_for_its_parameter():
+def test_each_name_stands_for_its_parameter() -> None:
     model = Tied()
     for group in parameter_groups(model, 0.1):
         assert all(model.get_parameter(name) is parameter for name, parameter in zip(group.names, group.parameters, strict=True))
 
 
-def test_the_description_says_what_decays_and_how_much_it_is():
+def test_the_description_says_what_decays_and_how_much_it_is() -> None:
     assert describe(parameter_groups(Tied(), 0.1)).splitlines() == [
         "weight decay 0.1: 3 tensors, 72 parameters: embedding.weight, blocks.*.linear.weight (2)",
         "weight decay 0: 7 tensors, 28 parameters: blocks.*.norm.weight (2), blocks.*.norm.bias (2), "
@@ -63,7 +63,7 @@ def test_the_description_says_what_decays_and_how_much_it_is():
     ]
 
 
-def test_a_frozen_parameter_is_in_no_group_and_a_group_without_parameters_is_left_out():
+def test_a_frozen_parameter_is_in_no_group_and_a_group_without_parameters_is_left_out() -> None:
     model = Tied()
     for name in VECTORS:
         model.get_parameter(name).requires_grad_(False)
@@ -73,7 +73,7 @@ def test_a_frozen_parameter_is_in_no_group_and_a_group_without_parameters_is_lef
     assert len(adamw(model, 1e-3).param_groups) == 1
 
 
-def test_the_optimizer_has_the_groups_the_published_settings_and_the_fused_kernel():
+def test_the_optimizer_has_the_groups_the_published_settings_and_the_fused_kernel() -> None:
     optimizer = adamw(Tied(), 1e-3)
     assert [group["weight_decay"] for group in optimizer.param_groups] == [0.1, 0.0]
     assert [len(group["params"]) for group in optimizer.param_groups] == [3, 7]
@@ -89,7 +89,7 @@ class One(nn.Module):
         self.parameter = nn.Parameter(value.clone())
 
 
-def test_the_first_step_from_a_gradient_of_2_has_a_moment_of_0_2_that_corrects_to_2():
+def test_the_first_step_from_a_gradient_of_2_has_a_moment_of_0_2_that_corrects_to_2() -> None:
     model = One(torch.tensor([5.0], dtype=torch.float64))
     optimizer = adamw(model, 0.01)
     model.parameter.grad = torch.tensor([2.0], dtype=torch.float64)
@@ -102,7 +102,7 @@ def test_the_first_step_from_a_gradient_of_2_has_a_moment_of_0_2_that_corrects_t
 
 
 @pytest.mark.parametrize("shape", [(6,), (2, 3)])
-def test_ten_steps_equal_the_algorithm_written_out_in_float64(shape):
+def test_ten_steps_equal_the_algorithm_written_out_in_float64(shape: tuple[int, ...]) -> None:
     generator = torch.Generator().manual_seed(7)
     start = torch.randn(shape, dtype=torch.float64, generator=generator)
     gradients = torch.randn(10, *shape, dtype=torch.float64, generator=generator)
@@ -136,8 +136,8 @@ def adamw_written_out(value: float, gradients: list[float], rates: list[float], 
     return value
 
 
-def test_without_a_gradient_a_matrix_shrinks_by_rate_times_decay_and_a_vector_stays():
-    # Decay that went through the moments would be rescaled by them, to a step of about the learning rate.
+def test_without_a_gradient_a_matrix_shrinks_by_rate_times_decay_and_a_vector_stays() -> None:
+    # Decay through the moments would be rescaled by them to a step of about the learning rate.
     model = Tied().double()
     before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
     optimizer = adamw(model, 0.01, weight_decay=0.5)

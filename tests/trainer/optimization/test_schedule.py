@@ -1,4 +1,4 @@
-"""The learning rate at chosen steps, worked out by hand, and what holds for every schedule."""
+"""The learning rate at chosen steps, computed by hand, and properties of every schedule."""
 
 import math
 from itertools import pairwise
@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from trainer.config import Kind, ScheduleConfig
 from trainer.errors import TrainerError
-from trainer.optimization.schedule import ScheduleConfig, learning_rate, warmup_of
+from trainer.optimization.schedule import learning_rate, warmup_of
 
-HORIZON = ["cosine", "linear", "wsd", "step"]
-KINDS = [*HORIZON, "inverse_square_root", "constant"]
+HORIZON: list[Kind] = ["cosine", "linear", "wsd", "step"]
+KINDS: list[Kind] = [*HORIZON, "inverse_square_root", "constant"]
 
 
 def rates(total_steps: int, **keys: object) -> list[float]:
@@ -23,7 +24,7 @@ def rates(total_steps: int, **keys: object) -> list[float]:
 
 # Each: kind, its keys, and the rates of ten steps after a warm-up of two; peak 1, minimum 0.1.
 ONE_OVER_ROOT_TEN = 10**-0.5
-TABLE = {
+TABLE: dict[str, tuple[dict[str, object], list[float]]] = {
     "cosine": (
         {},
         [0.5, 1.0, *(0.1 + 0.45 * (1 + math.cos(math.pi * eighth / 8)) for eighth in range(1, 8)), 0.1],
@@ -52,18 +53,18 @@ TABLE = {
 
 
 @pytest.mark.parametrize("case", TABLE)
-def test_a_run_of_ten_steps_has_the_rates_worked_out_by_hand(case):
+def test_a_run_of_ten_steps_has_the_rates_worked_out_by_hand(case: str) -> None:
     keys, expected = TABLE[case]
     assert rates(10, **{"kind": case, "warmup_steps": 2, **keys}) == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.parametrize(("total_steps", "expected"), [(1, 0), (2, 0), (20, 2), (75, 7), (1000, 100), (50_000, 100)])
-def test_the_default_warm_up_is_a_tenth_of_the_run_and_at_most_100_steps(total_steps, expected):
+def test_the_default_warm_up_is_a_tenth_of_the_run_and_at_most_100_steps(total_steps: int, expected: int) -> None:
     assert warmup_of(ScheduleConfig(), total_steps) == expected
     assert rates(total_steps)[max(expected, 1) - 1] == 1.0
 
 
-def test_step_500_counted_from_one_is_step_499_here():
+def test_step_500_counted_from_one_is_step_499_here() -> None:
     # "The rate at step 500 of a warm-up of 1,000 steps to 0.001 is 0.0005" counts from 1.
     schedule = ScheduleConfig(peak=0.001, warmup_steps=1000)
     assert learning_rate(schedule, 499, 5000) == 0.0005
@@ -74,38 +75,38 @@ def test_step_500_counted_from_one_is_step_499_here():
 
 @pytest.mark.parametrize("kind", HORIZON)
 @pytest.mark.parametrize("minimum_ratio", [0.1, 1 / 3, 1.0])
-def test_the_last_step_has_exactly_the_minimum_and_so_have_steps_after_it(kind, minimum_ratio):
+def test_the_last_step_has_exactly_the_minimum_and_so_have_steps_after_it(kind: Kind, minimum_ratio: float) -> None:
     schedule = ScheduleConfig(kind=kind, peak=3e-4, warmup_steps=7, minimum_ratio=minimum_ratio)
     for total_steps in (8, 9, 50, 1001):
         assert learning_rate(schedule, total_steps - 1, total_steps) == 3e-4 * minimum_ratio
         assert learning_rate(schedule, total_steps + 100, total_steps) == 3e-4 * minimum_ratio
 
 
-def test_the_inverse_square_root_stops_falling_at_the_minimum():
+def test_the_inverse_square_root_stops_falling_at_the_minimum() -> None:
     falling = rates(20_000, kind="inverse_square_root", warmup_steps=4, minimum_ratio=0.1)
     assert falling[399] == falling[-1] == 0.1 < falling[398]
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("warmup_steps", [0, 1])
-def test_without_a_warm_up_the_first_step_has_the_peak(kind, warmup_steps):
+def test_without_a_warm_up_the_first_step_has_the_peak(kind: Kind, warmup_steps: int) -> None:
     assert rates(50, kind=kind, warmup_steps=warmup_steps)[0] == 1.0
     assert rates(1, kind=kind, warmup_steps=warmup_steps) == [1.0]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_run_that_ends_with_its_warm_up_ends_at_the_peak(kind):
+def test_a_run_that_ends_with_its_warm_up_ends_at_the_peak(kind: Kind) -> None:
     assert rates(4, kind=kind, warmup_steps=4) == [0.25, 0.5, 0.75, 1.0]
 
 
-def test_a_run_shorter_than_its_warm_up_is_refused_with_a_remedy():
+def test_a_run_shorter_than_its_warm_up_is_refused_with_a_remedy() -> None:
     with pytest.raises(TrainerError, match="warmup_steps is 5, longer than the run of 4 steps; train longer or lower"):
         rates(4, warmup_steps=5)
 
 
 @st.composite
 def runs(draw: st.DrawFn) -> tuple[ScheduleConfig, int]:
-    """A schedule of any kind and a run that is no shorter than its warm-up."""
+    """A schedule of any kind and a run at least as long as its warm-up."""
     total_steps = draw(st.integers(1, 400))
     schedule = ScheduleConfig(
         kind=draw(st.sampled_from(KINDS)),
@@ -120,8 +121,9 @@ def runs(draw: st.DrawFn) -> tuple[ScheduleConfig, int]:
 
 
 @given(run=runs())
-def test_every_schedule_rises_to_the_peak_and_then_never_rises_nor_leaves_its_bounds(run):
+def test_every_schedule_rises_to_the_peak_and_then_never_rises_nor_leaves_its_bounds(run: tuple[ScheduleConfig, int]) -> None:
     schedule, total_steps = run
+    assert schedule.warmup_steps is not None
     warmup = max(1, schedule.warmup_steps)
     values = [learning_rate(schedule, step, total_steps) for step in range(total_steps)]
     assert values[warmup - 1] == schedule.peak == max(values)
@@ -133,8 +135,8 @@ def test_every_schedule_rises_to_the_peak_and_then_never_rises_nor_leaves_its_bo
 
 
 @pytest.mark.parametrize(("kind", "steepest"), [("cosine", math.pi / 2), ("linear", 1.0), ("wsd", None)])
-def test_a_schedule_without_steps_is_continuous(kind, steepest):
-    # From step to step a cosine falls by at most pi/2 of a straight line's fall; the root is steepest where it begins.
+def test_a_schedule_without_steps_is_continuous(kind: Kind, steepest: float | None) -> None:
+    # Per step, a cosine falls by at most pi/2 times as much as a straight line; the root is steepest at its start.
     values = rates(10_000, kind=kind, warmup_steps=100, minimum_ratio=0.1)
     largest = max(before - after for before, after in pairwise(values[99:]))
     assert largest <= (0.9 * steepest / 9900 if steepest else 0.9 * math.sqrt(1 / 2000)) + 1e-12
@@ -143,14 +145,14 @@ def test_a_schedule_without_steps_is_continuous(kind, steepest):
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ({"milestones": (0.9, 0.8)}, "milestones must rise"),
-        ({"milestones": ()}, "milestones must rise"),
+        ({"milestones": (0.9, 0.8)}, "milestones must increase"),
+        ({"milestones": ()}, "milestones must increase"),
         ({"milestones": (0.5, 1.0)}, "between 0 and 1"),
         ({"kind": "step", "minimum_ratio": 0}, "minimum_ratio of 0; set it above 0"),
         ({"kind": "cosin"}, "cosine"),
         ({"peak": 0}, "greater than 0"),
     ],
 )
-def test_a_schedule_that_makes_no_sense_is_refused(keys, message):
+def test_a_schedule_that_makes_no_sense_is_refused(keys: dict[str, object], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         ScheduleConfig.model_validate(keys)

@@ -1,4 +1,4 @@
-"""One step against the whole batch at once, and what a broken number does to it."""
+"""One step, compared with the whole batch at once, and steps with numbers that are not finite."""
 
 import copy
 import math
@@ -13,8 +13,9 @@ from model.gpt import GPT
 from model.initialization import initialize
 from trainer.data.loader import Batch
 from trainer.machine.parallel import Parallel
+from trainer.optimization.computation import Computation
 from trainer.optimization.optimizer import adamw
-from trainer.optimization.step import Computation, dropout_keys, train_step
+from trainer.optimization.step import StepResult, train_step
 
 CONFIG = ModelConfig(
     vocabulary_size=40,
@@ -32,7 +33,7 @@ PARALLEL = Parallel("ddp", "cpu")
 
 
 def batch_of(sequences: range) -> Batch:
-    """Windows that differ, with documents, and with targets missing in an uneven way."""
+    """Different windows, with documents and an uneven number of missing targets."""
     rows = []
     for g in sequences:
         generator = np.random.default_rng(g)
@@ -40,8 +41,8 @@ def batch_of(sequences: range) -> Batch:
         targets = np.where(generator.random(12) < 0.2 * (g % 4), IGNORE, tokens[1:])
         starts = np.where(np.arange(12) < 1 + g % 11, 0, 1 + g % 11)
         rows.append((tokens[:-1], targets, starts))
-    inputs, targets, starts = (torch.from_numpy(np.stack(column)) for column in zip(*rows, strict=True))
-    return Batch(inputs, targets, starts.int(), np.array(sequences), np.zeros(len(sequences), np.int64))
+    inputs_BT, targets_BT, starts_BT = (torch.from_numpy(np.stack(column)) for column in zip(*rows, strict=True))
+    return Batch(inputs_BT, targets_BT, starts_BT.int(), np.array(sequences), np.zeros(len(sequences), np.int64))
 
 
 def new_model() -> GPT:
@@ -50,25 +51,26 @@ def new_model() -> GPT:
     return model
 
 
-def gradients_of_step(model: GPT, micro_batch: int) -> tuple[dict[str, torch.Tensor], float]:
-    """The gradients with which a step of sequences 0 to 7 meets its optimizer, and its loss."""
+def gradients_of_step(model: GPT, micro_batch: int) -> tuple[dict[str, torch.Tensor], StepResult]:
+    """The gradients of a step over sequences 0 to 7, as its optimizer gets them, and the step's result."""
     batches = [batch_of(range(start, start + micro_batch)) for start in range(0, 8, micro_batch)]
     seen: dict[str, torch.Tensor] = {}
 
-    class Recorder(torch.optim.SGD):
-        def step(self, closure: object = None) -> None:
-            seen.update({name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None})
+    def record(*_: object) -> None:
+        seen.update({name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None})
 
-    result = train_step(model, batches, Recorder(model.parameters()), 0.1, 1e9, COMPUTATION, PARALLEL)
-    return seen, result.loss
+    optimizer = torch.optim.SGD(model.parameters())
+    optimizer.register_step_pre_hook(record)
+    result = train_step(model, batches, optimizer, 0.1, 1e9, COMPUTATION, PARALLEL)
+    return seen, result
 
 
 def test_accumulation_changes_no_gradient_and_no_loss() -> None:
-    whole, loss = gradients_of_step(new_model(), 8)
+    whole, result = gradients_of_step(new_model(), 8)
     assert len(whole) == len(list(new_model().parameters()))
     for micro_batch in (4, 1):
-        parts, partial_loss = gradients_of_step(new_model(), micro_batch)
-        assert partial_loss == pytest.approx(loss, abs=1e-6)
+        parts, partial = gradients_of_step(new_model(), micro_batch)
+        assert partial.loss == pytest.approx(result.loss, abs=1e-6)
         for name, gradient in whole.items():
             assert float((parts[name] - gradient).abs().max()) < 1e-6, name
 
@@ -85,7 +87,7 @@ def test_the_loss_is_the_mean_over_all_targets_of_the_step() -> None:
 
 
 def test_each_sequence_has_its_own_loss_whatever_the_way_that_the_step_is_cut() -> None:
-    """In the order of the sequences, and NaN for a row beyond the end of the run, which has no targets."""
+    """In the order of the sequences, with NaN for a row beyond the end of the run, which has no targets."""
     batches = [batch_of(range(0, 3)), batch_of(range(3, 8))]
     batches[1].targets_BT[4] = IGNORE
     expected = []
@@ -131,25 +133,3 @@ def test_a_step_that_is_not_finite_changes_neither_parameters_nor_moments(broken
     with torch.no_grad():
         gain[0] = 1.0
     assert not train_step(model, [batch_of(range(8))], optimizer, 1e-3, 1.0, COMPUTATION, PARALLEL).skipped
-
-
-def test_dropout_keys_follow_seed_and_sequence_and_do_not_collide() -> None:
-    keys = dropout_keys(0, np.arange(20_000))
-    assert np.array_equal(keys[100:200], dropout_keys(0, np.arange(100, 200)))
-    assert len(np.unique(keys)) > 19_990  # of 32 bits, some hundredths of a collision are expected in 20,000
-    assert not np.intersect1d(dropout_keys(1, np.arange(1000)), keys[:1000]).size
-    bits = (keys.view(np.uint32)[:, None] >> np.arange(32, dtype=np.uint32)) & 1
-    assert np.abs(bits.mean(axis=0) - 0.5).max() < 0.02
-
-
-def test_without_dropout_training_and_scoring_are_the_same_numbers() -> None:
-    model = new_model()
-    plain = Computation("loop", torch.float32, dropout_seed=None)
-    batch = batch_of(range(4))
-    with torch.no_grad():
-        training, scoring, dropped = (
-            computation.loss(model, batch, torch.device("cpu"), training=flag)[1]
-            for computation, flag in ((plain, True), (COMPUTATION, False), (COMPUTATION, True))
-        )
-    assert torch.equal(training, scoring)
-    assert not torch.allclose(scoring, dropped)

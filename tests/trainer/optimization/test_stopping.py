@@ -1,4 +1,4 @@
-"""Real signals ask for a stop, a run of skipped steps ends with advice, and patience is counted as it says."""
+"""Real signals request a stop, consecutive skipped steps end with advice, and patience counts validations."""
 
 import json
 import os
@@ -18,7 +18,7 @@ def send(number: signal.Signals) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_is_noted_by_name_and_the_block_goes_on(number):
+def test_a_signal_is_noted_by_name_and_the_block_goes_on(number: signal.Signals) -> None:
     with StopSignal() as stop:
         assert stop.requested is None
         send(number)
@@ -26,7 +26,7 @@ def test_a_signal_is_noted_by_name_and_the_block_goes_on(number):
 
 
 @pytest.mark.parametrize("others", [[], [signal.SIGTERM, signal.SIGTERM]])
-def test_only_a_second_sigint_interrupts_at_once(others):
+def test_only_a_second_sigint_interrupts_at_once(others: list[signal.Signals]) -> None:
     with StopSignal() as stop:
         for number in [*others, signal.SIGINT, *others]:
             send(number)
@@ -35,10 +35,10 @@ def test_only_a_second_sigint_interrupts_at_once(others):
         assert stop.requested == ("SIGTERM" if others else "SIGINT")
 
 
-def test_signals_do_again_what_they_did_before_when_the_block_ends_or_fails():
+def test_signals_do_again_what_they_did_before_when_the_block_ends_or_fails() -> None:
     heard: list[int] = []
     former = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    signal.signal(signal.SIGTERM, lambda number, frame: heard.append(number))
+    signal.signal(signal.SIGTERM, lambda number, _: heard.append(number))
     try:
         with pytest.raises(KeyboardInterrupt), StopSignal():
             raise KeyboardInterrupt
@@ -50,7 +50,7 @@ def test_signals_do_again_what_they_did_before_when_the_block_ends_or_fails():
         signal.signal(signal.SIGTERM, former[signal.SIGTERM])
 
 
-def test_the_last_of_too_many_skipped_steps_in_a_row_ends_the_run_with_advice():
+def test_the_last_of_too_many_skipped_steps_in_a_row_ends_the_run_with_advice() -> None:
     skipped = SkippedSteps(3)
     skipped.record(10, False, float("nan"), 1.0)
     skipped.record(11, False, 2.0, float("inf"))
@@ -61,7 +61,7 @@ def test_the_last_of_too_many_skipped_steps_in_a_row_ends_the_run_with_advice():
 
 
 @given(healthy=st.lists(st.booleans(), max_size=30), limit=st.integers(1, 4))
-def test_a_healthy_step_starts_the_count_again(healthy, limit):
+def test_a_healthy_step_starts_the_count_again(healthy: list[bool], limit: int) -> None:
     skipped = SkippedSteps(limit)
     text = "".join("." if good else "x" for good in healthy)
     stopped = None
@@ -75,14 +75,14 @@ def test_a_healthy_step_starts_the_count_again(healthy, limit):
     assert stopped == (None if first < 0 else first + limit - 1)
 
 
-def test_patience_counts_validations_without_a_new_lowest():
+def test_patience_counts_validations_without_a_new_lowest() -> None:
     stopping = EarlyStopping(patience=2)
     assert [stopping.update(value) for value in (3.0, 2.0, 2.0, 1.5, 1.6, float("nan"))] == [False] * 5 + [True]
     assert stopping.best == 1.5
 
 
 @given(values=st.lists(st.sampled_from([1.0, 2.0, 3.0, float("nan"), float("inf")]), max_size=12), cut=st.integers(0, 12))
-def test_its_state_survives_a_checkpoint(values, cut):
+def test_its_state_survives_a_checkpoint(values: list[float], cut: int) -> None:
     straight = EarlyStopping(3)
     expected = [straight.update(value) for value in values]
     first = EarlyStopping(3)

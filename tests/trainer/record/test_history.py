@@ -1,4 +1,4 @@
-"""Which sequences a step is, in runs that were resumed with other batches and ends, against counting one by one."""
+"""The sequences of each step, in runs resumed with other batches and ends, compared with counting one by one."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainer.data.order import Order, Source
+from trainer.data.order import Dataset, Order
 from trainer.errors import TrainerError
 from trainer.record.history import STRETCHES_FILE, History, Stretch, TrainedSource, record_stretch
 
-# Enough windows that a block of the mixture does not shuffle many epochs of them.
+# Enough windows that a block of the mixture needs few epochs of them.
 WINDOWS = (997, 301)
 SOURCES = tuple(TrainedSource(f"/{name}", name, count, 3.0) for name, count in zip("ab", WINDOWS, strict=True))
 FIRST = Stretch(step=0, sequences=0, end=40, batch_size=4, seed=5, context_length=16, sources=SOURCES)
@@ -20,7 +20,7 @@ FIRST = Stretch(step=0, sequences=0, end=40, batch_size=4, seed=5, context_lengt
 
 @st.composite
 def resumed_runs(draw: st.DrawFn) -> tuple[list[Stretch], list[list[int]]]:
-    """The stretches of a run, and the sequences of each of its steps, told by taking one batch after the other."""
+    """The stretches of a run, and the sequences of each step, by taking one batch after the other."""
     stretches: list[Stretch] = []
     steps: list[list[int]] = []
     consumed = 0
@@ -57,11 +57,11 @@ def test_steps_and_sequences_are_those_of_batch_after_batch(run: tuple[list[Stre
 @settings(max_examples=6, deadline=None)
 @given(run=resumed_runs())
 def test_windows_are_found_wherever_a_look_at_every_step_finds_them(run: tuple[list[Stretch], list[list[int]]]) -> None:
-    """Also where a resume changed the weights of the sources, and with them the order."""
+    """Also if a resume changed the weights of the sources and so the order."""
     stretches, steps = run
     history = History(stretches)
     told = []
-    orders = [Order([Source(one.folder, one.windows, one.weight) for one in stretch.sources], 5) for stretch in stretches]
+    orders = [Order([Dataset(one.folder, one.windows, one.weight) for one in stretch.sources], 5) for stretch in stretches]
     for step, sequences in enumerate(steps, start=1):
         sources_N, windows_N, _ = history.windows(step)
         told += list(zip(sequences, sources_N.tolist(), windows_N.tolist(), strict=True))
@@ -92,7 +92,7 @@ def test_a_run_whose_beginning_was_not_recorded_says_so(tmp_path: Path) -> None:
     history = History.read(tmp_path)
     assert list(history.sequences(7)) == [24, 25, 26, 27]
     assert history.steps_done(0) == 6
-    with pytest.raises(TrainerError, match="the run has the steps 7 to 10; of the steps before them no record was kept"):
+    with pytest.raises(TrainerError, match="the run has the steps 7 to 10; the earlier ones were not recorded"):
         history.sequences(6)
 
 
@@ -100,10 +100,10 @@ def test_a_run_whose_beginning_was_not_recorded_says_so(tmp_path: Path) -> None:
     ("content", "message"),
     [
         ("", "is empty"),
-        ("[]\n", "line 1 is no stretch"),
-        ("{}\n", "line 1 is no stretch"),
-        ('{"step": 0}\n', "line 1 is no stretch"),
-        ("\xff", "line 1 is no stretch"),
+        ("[]\n", "line 1 is not a stretch"),
+        ("{}\n", "line 1 is not a stretch"),
+        ('{"step": 0}\n', "line 1 is not a stretch"),
+        ("\xff", "line 1 is not a stretch"),
     ],
     ids=["empty", "list", "nothing", "part", "no JSON"],
 )
@@ -119,5 +119,6 @@ def test_a_damaged_record_is_named(tmp_path: Path, content: str, message: str) -
 def test_a_folder_that_is_no_run_or_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(TrainerError, match=r"stretches.jsonl is missing: .* give the folder of a run"):
         History.read(tmp_path)
-    with pytest.raises(TrainerError, match=r"cannot be written .*make room"):
-        record_stretch(tmp_path / "nowhere", FIRST)
+    (tmp_path / "file").touch()
+    with pytest.raises(TrainerError, match=r"cannot be written .*free disk space"):
+        record_stretch(tmp_path / "file", FIRST)

@@ -1,4 +1,4 @@
-"""The line that a run shows: its fields, its width, and how often it comes where there is no terminal."""
+"""The line that a run shows: its fields, its width, and how often it appears in a log."""
 
 import io
 import re
@@ -10,7 +10,7 @@ from trainer.record.live_line import LiveLine, compact, duration
 
 
 def log() -> Console:
-    """A console that is no terminal."""
+    """A console that is not a terminal."""
     return Console(file=io.StringIO(), width=200)
 
 
@@ -40,7 +40,7 @@ def row(step: int, seconds: float = 0.5, **changes: float | int | str | None) ->
     return figures | changes
 
 
-def test_a_line_has_every_field():
+def test_a_line_has_every_field() -> None:
     console = log()
     with LiveLine(2000, console) as line:
         line.update(row(1000))
@@ -50,17 +50,17 @@ def test_a_line_has_every_field():
     )
 
 
-def test_a_terminal_shows_the_same_fields_and_keeps_the_last_line():
+def test_a_terminal_shows_the_same_fields_and_keeps_the_last_line() -> None:
     console = terminal()
     with LiveLine(10, console) as line:
         for step in range(1, 11):
             line.update(row(step, loss=1.0 / step))
     for step in range(1, 11):
         assert f"step {step}/10" in shown(console)
-    assert "gradient norm 0.88 · 41% of peak\n" in shown(console)  # the line end after the block
+    assert "gradient norm 0.88 · 41% of peak\n" in shown(console)  # with the newline at the end of the block
 
 
-def test_a_narrow_terminal_gets_one_line_and_the_most_wanted_fields():
+def test_a_narrow_terminal_gets_one_line_and_the_most_wanted_fields() -> None:
     console = terminal(width=60)
     with LiveLine(2000, console) as line:
         line.update(row(1000))
@@ -68,7 +68,7 @@ def test_a_narrow_terminal_gets_one_line_and_the_most_wanted_fields():
     assert {text for text in lines if text} == {"step 1,000/2,000 · 8 min left · loss 3.1416 · 1.234 bits/by…"}
 
 
-def test_a_log_has_the_first_step_the_last_and_one_line_every_ten_seconds_of_training():
+def test_a_log_has_the_first_step_the_last_and_one_line_every_ten_seconds_of_training() -> None:
     console = log()
     with LiveLine(50, console) as line:
         for step in range(1, 51):
@@ -76,7 +76,7 @@ def test_a_log_has_the_first_step_the_last_and_one_line_every_ten_seconds_of_tra
     assert [text.split()[1] for text in shown(console).splitlines()] == ["1/50", "15/50", "29/50", "43/50", "50/50"]
 
 
-def test_the_time_left_follows_the_last_steps():
+def test_the_time_left_follows_the_last_steps() -> None:
     console = log()
     with LiveLine(160, console) as line:
         line.update(row(1, seconds=100.0))
@@ -90,7 +90,7 @@ def test_the_time_left_follows_the_last_steps():
     assert lines[-1].startswith("step 61/160")
 
 
-def test_figures_that_are_missing_are_dashes_and_a_skipped_step_is_said():
+def test_figures_that_are_missing_are_dashes_and_a_skipped_step_is_said() -> None:
     console = log()
     with LiveLine(10, console) as line:
         line.update(row(1, loss=None, gradient_norm=None, peak_share=None, skipped=True))
@@ -99,20 +99,20 @@ def test_figures_that_are_missing_are_dashes_and_a_skipped_step_is_said():
 
 
 @pytest.mark.parametrize("console", [log(), terminal()])
-def test_what_is_said_is_printed_as_it_is_but_for_control_characters(console: Console):
+def test_what_is_said_is_printed_as_it_is_but_for_control_characters(console: Console) -> None:
     text = "[bold]東京[/bold] :cat: 3\u3000つ\n\tend"
     with LiveLine(10, console) as line:
         line.say(text)
         line.say("\x1b[2Jcleared\r\x07\x9b")
     assert "[bold]東京[/bold] :cat: 3\u3000つ\n" in shown(console)
-    assert "\ufffd[2Jcleared\ufffd\ufffd\ufffd\n" in shown(console)
+    assert " [2Jcleared   \n" in shown(console)
 
 
 @pytest.mark.parametrize(
     ("number", "text"),
     [(0, "0"), (950, "950"), (999.6, "1 k"), (12345, "12.3 k"), (999_600, "1 M"), (1_054_000, "1.05 M"), (2e9, "2 G")],
 )
-def test_numbers_have_three_digits_at_most(number: float, text: str):
+def test_numbers_have_three_digits_at_most(number: float, text: str) -> None:
     assert compact(number) == text
 
 
@@ -128,5 +128,5 @@ def test_numbers_have_three_digits_at_most(number: float, text: str):
         (187_200, "2 d 04 h"),
     ],
 )
-def test_durations_have_the_two_largest_units(seconds: float, text: str):
+def test_durations_have_the_two_largest_units(seconds: float, text: str) -> None:
     assert duration(seconds) == text

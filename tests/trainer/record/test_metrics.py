@@ -1,4 +1,4 @@
-"""The record of a run: whole lines, valid JSON, each step once, read by DuckDB; and what is written beside it."""
+"""The metrics of a run: whole lines, valid JSON, each step once, readable by DuckDB; and TensorBoard and W&B."""
 
 import json
 import math
@@ -18,7 +18,7 @@ from trainer.record.metrics import RECENT_STEPS, Metrics, Speed, read_metrics
 
 ROOT = Path(__file__).parents[3]
 
-# Writes rows as fast as it can until it is killed, and says when it has begun.
+# Writes rows as fast as it can until it is killed, and reports when it has written 100.
 WRITE_ON = """
 import itertools, sys
 from pathlib import Path
@@ -43,7 +43,7 @@ def opened(run: Path, resumed_step: int | None = None, tensorboard: bool = False
     return Metrics(run, tensorboard=tensorboard, wandb_project=wandb_project, resumed_step=resumed_step)
 
 
-def test_rows_are_lines_as_soon_as_they_are_written(tmp_path: Path):
+def test_rows_are_lines_as_soon_as_they_are_written(tmp_path: Path) -> None:
     with opened(tmp_path) as metrics:
         for step in (1, 2):
             metrics.write(train_row(step))
@@ -53,28 +53,31 @@ def test_rows_are_lines_as_soon_as_they_are_written(tmp_path: Path):
     assert read_metrics(tmp_path) == [train_row(1), train_row(2)]
 
 
-def test_duckdb_reads_the_file_with_numbers_that_are_not_finite_as_null(tmp_path: Path):
+def test_duckdb_reads_the_file_with_numbers_that_are_not_finite_as_null(tmp_path: Path) -> None:
     with opened(tmp_path) as metrics:
         for step, loss in enumerate((math.nan, 2.5, math.inf, -math.inf), start=1):
             metrics.write(train_row(step, loss))
         metrics.write(validation_row(4, "日本語"))
         metrics.write({"step": 4, "tokens": 400, "kind": "sample", "prompt": "吾輩は", "text": '猫"\n\u2028である\0'})
-    rows = duckdb.sql(f"SELECT kind, loss, source, text, skipped FROM read_json('{metrics.path}')").fetchall()
+    query = f"SELECT kind, loss, source, text, skipped FROM read_json('{metrics.path}')"
+    rows = duckdb.execute(query).fetchall()
     assert [row[1] for row in rows] == [None, 2.5, None, None, 3.0, None]
     assert rows[4] == ("validation", 3.0, "日本語", None, None)
     assert rows[5][:1] + rows[5][3:] == ("sample", '猫"\n\u2028である\0', None)
     assert rows[0][4] is False
 
 
-def test_duckdb_reads_a_run_that_validates_first_after_its_sample(tmp_path: Path):
+def test_duckdb_reads_a_run_that_validates_first_after_its_sample(tmp_path: Path) -> None:
     lines = [json.dumps(train_row(step)) for step in range(1, 21_001)] + [json.dumps(validation_row(21_000))]
     (tmp_path / "metrics.jsonl").write_text("\n".join(lines) + "\n")
     query = f"SELECT count(*), count(perplexity) FROM read_json('{tmp_path / 'metrics.jsonl'}', sample_size = -1)"
-    assert duckdb.sql(query).fetchall() == [(21_001, 1)]
+    assert duckdb.execute(query).fetchall() == [(21_001, 1)]
 
 
 @given(last=st.integers(0, 12), resumed=st.integers(0, 12), torn=st.integers(0, 40))
-def test_after_a_resume_every_step_stands_once(tmp_path_factory: pytest.TempPathFactory, last: int, resumed: int, torn: int):
+def test_after_a_resume_every_step_stands_once(
+    tmp_path_factory: pytest.TempPathFactory, last: int, resumed: int, torn: int
+) -> None:
     run = tmp_path_factory.mktemp("run")
     with opened(run) as metrics:
         for step in range(1, last + 1):
@@ -91,7 +94,7 @@ def test_after_a_resume_every_step_stands_once(tmp_path_factory: pytest.TempPath
     assert [file.name for file in run.iterdir()] == ["metrics.jsonl"]
 
 
-def test_validation_at_the_step_of_the_checkpoint_is_kept(tmp_path: Path):
+def test_validation_at_the_step_of_the_checkpoint_is_kept(tmp_path: Path) -> None:
     rows = [train_row(1), train_row(2), validation_row(2), train_row(3)]
     with opened(tmp_path) as metrics:
         for row in rows:
@@ -100,7 +103,7 @@ def test_validation_at_the_step_of_the_checkpoint_is_kept(tmp_path: Path):
     assert read_metrics(tmp_path) == rows[:3]
 
 
-def test_a_killed_run_leaves_whole_lines_and_at_most_one_torn(tmp_path: Path):
+def test_a_killed_run_leaves_whole_lines_and_at_most_one_torn(tmp_path: Path) -> None:
     process = subprocess.Popen([sys.executable, "-c", WRITE_ON, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE)
     assert process.stdout is not None
     assert process.stdout.readline() == b"writing\n"
@@ -114,35 +117,35 @@ def test_a_killed_run_leaves_whole_lines_and_at_most_one_torn(tmp_path: Path):
     assert len(read_metrics(tmp_path)) == 50
 
 
-def test_another_run_is_not_written_over(tmp_path: Path):
+def test_another_run_is_not_written_over(tmp_path: Path) -> None:
     with opened(tmp_path) as metrics:
         metrics.write(train_row(1))
-    with pytest.raises(TrainerError, match=r"metrics\.jsonl holds another run; choose another output, or --resume"):
+    with pytest.raises(TrainerError, match=r"metrics\.jsonl belongs to another run; choose another --output, or --resume"):
         opened(tmp_path)
     assert read_metrics(tmp_path) == [train_row(1)]
 
 
-def test_a_full_disk_is_one_message_that_names_the_file(tmp_path: Path):
+def test_a_full_disk_is_one_message_that_names_the_file(tmp_path: Path) -> None:
     (tmp_path / "metrics.jsonl").symlink_to("/dev/full")
     with (
         opened(tmp_path) as metrics,
-        pytest.raises(TrainerError, match=r"metrics\.jsonl: cannot be written .*No space left.*make room"),
+        pytest.raises(TrainerError, match=r"metrics\.jsonl: cannot be written .*No space left.*free disk space"),
     ):
         metrics.write(train_row(1))
 
 
-def test_a_missing_folder_and_a_damaged_line_are_named(tmp_path: Path):
+def test_a_missing_folder_and_a_damaged_line_are_named(tmp_path: Path) -> None:
     with pytest.raises(TrainerError, match=r"metrics\.jsonl: cannot be written"):
         opened(tmp_path / "nowhere")
     with pytest.raises(TrainerError, match=r"metrics\.jsonl: cannot be read"):
         read_metrics(tmp_path)
     for line in ("{", "[]", '{"loss": 1}'):
         (tmp_path / "metrics.jsonl").write_text(f"{json.dumps(train_row(1))}\n{line}\n")
-        with pytest.raises(TrainerError, match="line 2 is no row of metrics"):
+        with pytest.raises(TrainerError, match="line 2 is not a row of metrics"):
             read_metrics(tmp_path)
 
 
-def test_tensorboard_has_the_finite_numbers_and_after_a_resume_only_those_of_the_steps_that_count(tmp_path: Path):
+def test_tensorboard_has_the_finite_numbers_and_after_a_resume_only_those_of_the_steps_that_count(tmp_path: Path) -> None:
     with opened(tmp_path, tensorboard=True) as metrics:
         for step in (1, 2, 3):
             metrics.write(train_row(step, loss=math.nan if step == 1 else 5.0))
@@ -155,14 +158,14 @@ def test_tensorboard_has_the_finite_numbers_and_after_a_resume_only_those_of_the
     assert "train/step" not in events.Tags()["scalars"]
 
 
-def test_wandb_goes_on_with_a_resumed_run_under_the_id_it_began_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_wandb_goes_on_with_a_resumed_run_under_the_id_it_began_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("wandb")
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_SILENT", "true")
     (tmp_path / "wandb_id").write_text("begun")
     with opened(tmp_path, wandb_project="kotokura-tests", resumed_step=1) as metrics:
         metrics.write(train_row(2))
-    # What is in the file is W&B's own process's to write, in its own time.
+    # W&B's own process writes the content of the file later.
     (written,) = tmp_path.glob("wandb/offline-run-*/run-*.wandb")
     assert written.name == "run-begun.wandb"
 
@@ -170,16 +173,16 @@ def test_wandb_goes_on_with_a_resumed_run_under_the_id_it_began_with(tmp_path: P
 @pytest.mark.parametrize(("package", "extra"), [("torch.utils.tensorboard", "train"), ("wandb", "wandb")])
 def test_a_package_that_is_asked_for_and_missing_is_named_before_anything_is_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str, extra: str
-):
+) -> None:
     with opened(tmp_path) as metrics:
         metrics.write(train_row(1))
-    monkeypatch.setitem(sys.modules, package, None)  # Python's own way to say that an import fails
+    monkeypatch.setitem(sys.modules, package, None)  # makes the import fail
     with pytest.raises(TrainerError, match=rf"not installed .*pip install 'kotokura\[{extra}\]'"):
         opened(tmp_path, resumed_step=0, tensorboard=extra == "train", wandb_project="x" if extra == "wandb" else None)
     assert read_metrics(tmp_path) == [train_row(1)]
 
 
-def test_speed_is_that_of_the_last_steps():
+def test_speed_is_that_of_the_last_steps() -> None:
     speed = Speed()
     assert speed.tokens_per_second == 0
     speed.add(1000, 100.0)

@@ -14,11 +14,11 @@ from trainer.record.window_losses import LOSSES_FILE, WindowLosses, read_losses,
 
 
 def loss_of(sequence: int) -> float:
-    return 3 + sequence / 8  # float32 has each of them exactly
+    return 3 + sequence / 8  # exact in float32
 
 
 def train(run: Path, start: int, stop: int, batch: int) -> None:
-    """Go on after `start` sequences, in steps of `batch`."""
+    """Continue after `start` sequences, in steps of `batch`."""
     with WindowLosses(run, start) as losses:
         while losses.sequences < stop:
             last = min(losses.sequences + batch, stop)
@@ -54,7 +54,7 @@ def test_losses_are_found_by_their_sequence_numbers(tmp_path: Path) -> None:
 
 
 def test_what_a_power_cut_took_is_not_known_and_moves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(window_losses, "_PIECE", 3)
+    monkeypatch.setattr(window_losses, "FILL_PIECE", 3)
     train(tmp_path, 0, 5, 5)
     with (tmp_path / LOSSES_FILE).open("rb+") as stream:
         stream.truncate(4 * 2 + 1)
@@ -76,7 +76,7 @@ def test_a_loss_that_is_no_number_stays_one(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    with pytest.raises(TrainerError, match=f"{LOSSES_FILE}: cannot be written .*; make room, then go on with --resume"):
+    with pytest.raises(TrainerError, match=f"{LOSSES_FILE}: cannot be written .*; free disk space, then use --resume"):
         WindowLosses(tmp_path / "nowhere", 0)
     full = Path("/dev/full")
     if full.exists():

@@ -1,4 +1,4 @@
-"""A run made ready: its length, its model, and who may have its folder."""
+"""A prepared run: its length, its model, and the lock of its folder."""
 
 from pathlib import Path
 
@@ -15,11 +15,11 @@ from tests.trainer.optimization.test_step import PARALLEL
 from tests.trainer.test_pretrain import write_tokenized
 from trainer.checkpoints.state import Progress
 from trainer.config import PretrainConfig
-from trainer.data.order import Order, Source
+from trainer.data.order import Dataset, Order
 from trainer.errors import TrainerError
 from trainer.run.prepare import held, length, prepare
 
-ORDER = Order([Source("a", 90, 90), Source("b", 10, 10)], seed=0)
+ORDER = Order([Dataset("a", 90, 90), Dataset("b", 10, 10)], seed=0)
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ ORDER = Order([Source("a", 90, 90), Source("b", 10, 10)], seed=0)
         ({"epochs": 0.5}, Progress(), (50, 7)),
         ({"tokens": 1000}, Progress(), (63, 8)),
         ({}, Progress(), (1000, 125)),
-        # Going on with another batch: 40 sequences are behind after 10 steps of 4.
+        # Resumed with another batch size, after 40 sequences in 10 steps of 4.
         ({"steps": 12}, Progress(step=10, sequences=40), (56, 12)),
         ({"epochs": 1}, Progress(step=10, sequences=40), (100, 18)),
         ({"steps": 5}, Progress(step=10, sequences=40), (40, 5)),
@@ -44,7 +44,7 @@ def test_the_length_of_a_run_in_sequences_and_steps(
 
 
 def test_without_a_length_a_large_corpus_gets_two_million_tokens() -> None:
-    order = Order([Source("a", 10**6, 10**6)], seed=0)
+    order = Order([Dataset("a", 10**6, 10**6)], seed=0)
     assert length(PretrainConfig.model_validate({"shards": ["x"]}), Progress(), order, 1000) == (2000, 125)
 
 
@@ -88,7 +88,7 @@ def test_a_shape_may_come_from_a_file_and_its_faults_are_named(shards: Path, tmp
     with pytest.raises(TrainerError, match="did you mean 'feed_forward_width'"):
         prepare(config_of(shards, model=str(file)), None, PARALLEL)
     file.write_text("- 1\n")
-    with pytest.raises(TrainerError, match=r"is not a YAML file of a model's shape .* modern-1m"):
+    with pytest.raises(TrainerError, match=r"is not a YAML file of a model configuration .* modern-1m"):
         prepare(config_of(shards, model=str(file)), None, PARALLEL)
 
 

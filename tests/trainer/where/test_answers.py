@@ -1,4 +1,4 @@
-"""From a step of a real run to its pages and back, against what the loader gives to training, one sequence after the other."""
+"""From a step of a real run to its pages and back, compared with what the loader gives to training, sequence by sequence."""
 
 import json
 import shutil
@@ -48,7 +48,7 @@ class Case:
 
 @pytest.fixture(scope="module")
 def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
-    """The run and its corpora; tests must not change them."""
+    """The run and its corpora, which tests must not change."""
     folder = tmp_path_factory.mktemp("where")
     corpora = write_corpus(folder / "ja", "ja.example", 30, 3, 3), write_corpus(folder / "en", "en.example", 7, 1, 1)
     (folder / "shape.yaml").write_text(SHAPE)
@@ -64,7 +64,7 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
 
 @dataclass(frozen=True)
 class Row:
-    """What training was given as a sequence, and, restated, which documents' tokens its inputs are."""
+    """What training got as a sequence, and a restatement of which documents its inputs come from."""
 
     step: int
     sequence: int
@@ -75,7 +75,7 @@ class Row:
 
 @pytest.fixture(scope="module")
 def told(case: Case) -> list[Row]:
-    """The run from its beginning, by its own loader; the documents by walking along each source's stream of tokens."""
+    """The run from its beginning, by its own loader, with documents from a walk over each source's token stream."""
     streams = []
     for corpus in case.corpora:
         places = [(doc_id, nth) for doc_id in corpus.train for nth in range(len(corpus.tokens(doc_id)))]
@@ -112,7 +112,7 @@ def test_a_step_is_the_windows_that_training_was_given_and_their_passages_are_it
             assert window.passages is not None
             assert [one.doc_id for one in window.passages] == list(row.read)
             found = [token for one in window.passages for token in corpus.tokens(one.doc_id)[one.start : one.stop]]
-            # The last target may be the delimiter of a document of which nothing was read.
+            # The last target may be the delimiter of a document that is not read.
             assert row.tokens[: len(found)] == found
             assert row.tokens[len(found) :] in ([], [byte_tokenizer().delimiter_id])
             assert all(one.tokens == len(corpus.tokens(one.doc_id)) for one in window.passages)
@@ -139,7 +139,7 @@ def test_each_document_is_found_in_exactly_the_windows_that_read_it(case: Case, 
 def test_what_runs_saw_of_documents_counts_what_is_done_and_what_is_planned(case: Case, told: list[Row], tmp_path: Path) -> None:
     cut = copied(case, tmp_path)
     with (cut / LOSSES_FILE).open("rb+") as stream:
-        stream.truncate(4 * (24 + 2 * 6) + 4 * 5 + 3)  # a process killed while it wrote the last row of step 9
+        stream.truncate(4 * (24 + 2 * 6) + 4 * 5 + 3)  # as after a kill while the last row of step 9 was written
     ids = [*case.corpora[1].train, *case.corpora[0].train, "f" * 32]
     expected = []
     for run, done in ((case.run, 10), (cut, 8)):
@@ -153,7 +153,7 @@ def test_what_runs_saw_of_documents_counts_what_is_done_and_what_is_planned(case
 
 
 def test_the_loss_of_each_window_is_its_own(case: Case) -> None:
-    """Computed again from the checkpoint that the step began with, with the same dropout."""
+    """Computed again from the checkpoint at the start of the step, with the same dropout."""
     checkpoint = open_checkpoint(case.run / "checkpoints/step-00000006")
     config = read_configuration(None, {}, read_stored(case.run / "checkpoints/step-00000010").configuration)
     run = prepare(config, checkpoint, Parallel("ddp", "cpu"))
@@ -176,7 +176,7 @@ def test_the_losses_of_a_step_s_windows_add_up_to_the_step_s(case: Case, told: l
 
 
 def ask(*arguments: str | Path) -> Any:
-    """What the command prints; it must end well."""
+    """Run the command, which must succeed."""
     result = CliRunner().invoke(where.main, [str(argument) for argument in arguments])
     assert result.exit_code == 0, result.output
     return result
@@ -187,7 +187,7 @@ def objects(*arguments: str | Path) -> list[dict[str, Any]]:
 
 
 def refused(*arguments: str | Path) -> str:
-    """The one line that the command ends with."""
+    """Run the command, which must fail with one line, and return the line."""
     result = CliRunner().invoke(where.main, [str(argument) for argument in arguments])
     assert result.exit_code == 1, result.output
     assert isinstance(result.exception, SystemExit), result.exception
@@ -249,7 +249,7 @@ def test_steps_that_are_planned_are_told_as_not_trained(case: Case, tmp_path: Pa
 
 @pytest.fixture
 def away(case: Case) -> Iterator[Path]:
-    """While it is in use, the first corpus lies elsewhere."""
+    """Moves the first corpus elsewhere during a test."""
     folder = case.corpora[0].folder
     moved = folder.rename(folder.with_name("moved"))
     yield moved
@@ -290,8 +290,8 @@ def test_tokens_that_were_built_anew_are_not_taken_for_the_run_s(case: Case, tmp
 
 def test_a_page_that_training_did_not_read_is_told_with_the_reason(case: Case) -> None:
     corpus = case.corpora[0]
-    assert "is set aside for validation" in refused(case.run, "--url", corpus.url(corpus.val[0]))
-    assert "is set aside for validation" in refused(case.run, "--doc", corpus.val[0])
+    assert "is in the validation split" in refused(case.run, "--url", corpus.url(corpus.val[0]))
+    assert "is in the validation split" in refused(case.run, "--doc", corpus.val[0])
     dropped = refused(case.run, "--url", corpus.url_of("short"))
     assert "dropped by quality, rule num_letters (value 12, threshold 400)" in dropped
     twin = refused(case.run, "--doc", doc_id_of(corpus.url_of("twin")))
@@ -301,8 +301,8 @@ def test_a_page_that_training_did_not_read_is_told_with_the_reason(case: Case) -
 def test_mistakes_are_one_line_that_names_the_remedy(case: Case, tmp_path: Path) -> None:
     assert "the run has the steps 1 to 10" in refused(case.run, "--step", "11")
     assert "the nearest is https://ja.example/1" in refused(case.run, "--url", "https://ja.exampel/1")
-    assert "no document of it is among the tokens" in refused(case.run, "--doc", "0" * 32)
-    assert "32 hex digits" in refused(case.run, "--doc", "12ab")
+    assert "it has no document among the tokens" in refused(case.run, "--doc", "0" * 32)
+    assert "32 lower-case hex digits" in refused(case.run, "--doc", "12ab")
     assert "stretches.jsonl is missing" in refused(tmp_path, "--step", "1")
     assert CliRunner().invoke(where.main, [str(case.run)]).exit_code == 2
     assert CliRunner().invoke(where.main, [str(case.run), "--step", "1", "--spike"]).exit_code == 2
@@ -312,7 +312,7 @@ def test_a_spike_is_told_with_the_windows_of_highest_loss(case: Case, tmp_path: 
     run = copied(case, tmp_path)
     assert ask(run, "--spike").stdout == "nothing unusual in 10 steps\n"
     rows = read_metrics(run)
-    rows[6]["loss"] = None  # as a step that was skipped is recorded
+    rows[6]["loss"] = None  # as for a skipped step
     (run / METRICS_FILE).write_text("".join(json.dumps(row) + "\n" for row in rows))
     (spike,) = objects(run, "--spike")
     assert (spike["step"], spike["measure"], spike["value"]) == (7, "loss", None)
@@ -326,7 +326,7 @@ def test_the_command_waits_for_nothing_that_it_does_not_need() -> None:
         "import sys\n"
         "from trainer.where.__main__ import main\n"
         "assert not {'numpy', 'duckdb', 'pyarrow', 'torch'} & set(sys.modules)\n"
-        "import trainer.where_answers\n"
+        "import trainer.where.answers\n"
         "assert 'torch' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=60)

@@ -1,4 +1,4 @@
-"""Windows to documents and back, against a walk along the tokens."""
+"""From windows to documents and back, compared with a walk over the tokens."""
 
 from collections import defaultdict
 from pathlib import Path
@@ -19,7 +19,7 @@ META = TokenMeta("ab" * 32, 64, delimiter_id=0)
 
 
 def written(folder: Path, shards: list[list[int]], first: int = 0) -> DatasetIndex:
-    """The index of a dataset whose shards have documents of these lengths, delimiter apart, with ids that count from `first`."""
+    """The index of a dataset whose shards have documents of these lengths, without delimiters, and ids from `first` on."""
     infos = []
     for number, lengths in enumerate(shards):
         documents = [[1] * length for length in lengths]
@@ -71,7 +71,7 @@ def test_ids_that_are_not_there_have_no_place_in_any_order_of_asking(tmp_path: P
 
 
 def test_shards_whose_ids_do_not_rise_are_refused(tmp_path: Path) -> None:
-    """A document that is not found by halving must be one that is not there."""
+    """Binary search must find every document that exists."""
     backwards = tmp_path / "backwards"
     backwards.mkdir()
     infos = [write_documents(backwards / f"{first}.arrow", [[1], [1]], META, first) for first in (10, 0)]

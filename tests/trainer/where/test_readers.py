@@ -1,6 +1,7 @@
-"""What a run was trained on is told after take-downs as it was told before, with what was taken down since."""
+"""After take-downs, a run's answers are those of before, with the pages taken down since marked."""
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from tests.trainer.test_pretrain import SHAPE
 from tests.trainer.where.test_answers import ask, objects, refused
 from trainer import pretrain
 from trainer.record.metrics import METRICS_FILE, read_metrics
+from trainer.where.readers import training_text
 from trainer.where.trained_run import runs_that_saw
 
 QUIET = ("--validate-every", "0", "--sample-every", "0")
@@ -26,7 +28,7 @@ Answers = dict[str, list[dict[str, Any]]]
 
 @dataclass(frozen=True)
 class Case:
-    """A run that was trained on a corpus, what `trainer.where` told of it then, and two pages of it."""
+    """A run trained on a corpus, the answers of `trainer.where` before any take-down, and two of its pages."""
 
     corpus: Path
     run: Path
@@ -56,7 +58,7 @@ def case(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Case:
     result = CliRunner().invoke(pretrain.main, [*begun, *lengths])
     assert result.exit_code == 0, result.output
     rows = read_metrics(folder / "run")
-    rows[1]["loss"] = None  # as a step that was skipped is recorded, which is a spike
+    rows[1]["loss"] = None  # as for a skipped step, which is a spike
     (folder / "run" / METRICS_FILE).write_text("".join(json.dumps(row) + "\n" for row in rows))
     documents = [document for window in objects(folder / "run", "--step", "2") for document in window["documents"]]
     pages = documents[0], next(each for each in documents if each["host"] != documents[0]["host"])
@@ -64,7 +66,7 @@ def case(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Case:
 
 
 def answers_of(run: Path, pages: tuple[dict[str, Any], ...]) -> Answers:
-    """Everything that the command tells of the run and the pages."""
+    """The command's answers about the run and the pages."""
     questions = [["--step", "1"], ["--step", "2"], ["--spike"]]
     questions += [["--url", page["url"]] for page in pages] + [["--doc", pages[0]["doc_id"]]]
     return {" ".join(question): objects(run, *question) for question in questions}
@@ -76,7 +78,7 @@ def change(case: Case, entry: Entry, *, remove: bool) -> None:
 
 
 def expected(value: Any, taken: set[str]) -> Any:
-    """An answer of before, with what is to be told of the pages `taken` since."""
+    """A former answer, with the pages `taken` since marked as taken down."""
     if isinstance(value, list):
         return [expected(each, taken) for each in value]
     if not isinstance(value, dict):
@@ -86,7 +88,7 @@ def expected(value: Any, taken: set[str]) -> Any:
 
 
 def without_time(value: Any) -> Any:
-    """An answer, what it tells of a request put as the word `told`, once that is seen to be right."""
+    """An answer, with checked requests replaced by the word `told`."""
     if isinstance(value, list):
         return [without_time(each) for each in value]
     if not isinstance(value, dict):
@@ -103,6 +105,9 @@ def test_a_run_is_told_as_before_after_two_take_downs_and_after_one_was_taken_ba
     first, second = case.pages
     before = TokenDataset.open(case.corpus / "tokens").fingerprint
     seen = runs_that_saw([case.run], [first["doc_id"], second["doc_id"]])
+    text = training_text([case.run], [first["doc_id"], second["doc_id"]])
+    assert re.fullmatch(rf"training run {case.run}: has read 2 of them, in steps \d to \d", text)
+    assert training_text([case.run], ["0" * 32]) == f"training run {case.run}: has read none of them"
     windows = [window for answer in case.answers.values() for window in answer]
     documents = [document for window in windows for document in window.get("documents", [window])]
     of_host = {document["doc_id"] for document in documents if document.get("host") == second["host"]}
@@ -117,9 +122,15 @@ def test_a_run_is_told_as_before_after_two_take_downs_and_after_one_was_taken_ba
         assert not taken & doc_ids_in_shards(case.corpus)
         assert without_time(answers_of(case.run, case.pages)) == expected(case.answers, taken)
     assert runs_that_saw([case.run], [first["doc_id"], second["doc_id"]]) == seen
-    # People read the same, without what a terminal obeys.
+    assert training_text([case.run], [first["doc_id"], second["doc_id"]]) == text
+    # The text for people has no control characters.
     requested = objects(case.run, "--doc", second["doc_id"])[0]["taken_down"]["requested"][:10]
-    told = f", taken down since ({requested}: asked by\N{REPLACEMENT CHARACTER}[2J its author)"
+    told = f", taken down since ({requested}: asked by [2J its author)"
     assert told in ask(case.run, "--doc", second["doc_id"]).stdout
     (case.corpus / "tokens/earlier").rename(case.corpus / "away")
     assert "has other tokens now" in refused(case.run, "--doc", second["doc_id"])
+
+
+def test_a_folder_that_is_no_run_has_a_line_too_and_without_runs_a_line_says_so(tmp_path: Path) -> None:
+    assert training_text([tmp_path], ["0" * 32]).startswith(f"training run {tmp_path}: cannot tell: ")
+    assert "give the runs that may have read them with --runs" in training_text([], ["0" * 32])

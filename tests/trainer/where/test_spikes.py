@@ -1,4 +1,4 @@
-"""Unusual steps, against the rule restated with the statistics module."""
+"""Unusual steps, compared with a restatement of the rule by the statistics module."""
 
 import math
 import statistics
@@ -14,7 +14,7 @@ from trainer.where.spikes import Spike, limits, spikes
 
 
 def restated(values: list[float]) -> list[tuple[float, float] | None]:
-    """Median and limit for each value, None where fewer than 64 came before."""
+    """Median and limit for each value, None if fewer than 64 came before."""
     told: list[tuple[float, float] | None] = []
     before: list[float] = []
     for value in values:
@@ -43,7 +43,7 @@ def test_medians_and_limits_are_those_of_the_values_before(count: int, gaps: lis
 def test_a_long_run_is_judged_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     values = np.random.default_rng(0).normal(3, 1, 500)
     whole = limits(values)
-    monkeypatch.setattr(where_spikes, "_PIECE", 100)
+    monkeypatch.setattr(where_spikes, "STEPS_AT_ONCE", 100)
     for found, expected in zip(limits(values), whole, strict=True):
         assert np.array_equal(found, expected, equal_nan=True)
 
