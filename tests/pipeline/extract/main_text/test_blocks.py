@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from resiliparse.parse.html import HTMLTree, NodeType
 
-from pipeline.extract.main_text.blocks import MOST_BLOCKS, TAGS, Page, read_page
+from pipeline.extract.main_text.block_builder import MOST_BLOCKS
+from pipeline.extract.main_text.blocks import TAGS, Page, read_page
 from pipeline.extract.main_text.class_names import WORD_KINDS
 
 
