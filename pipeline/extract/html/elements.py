@@ -64,10 +64,11 @@ def pack_name(name: str) -> int:
 
 
 def element_table(more: Iterable[str] = ()) -> np.ndarray:
-    """`ELEMENTS`, and `more` names without properties, as a hash table, int64, shape (slots, 6): packed name, kind, class,
-    closes, stops, and the classes that an end tag does not reach across.
+    """`ELEMENTS`, and `more` names without properties, as a hash table, int64, shape (slots + 1, 6): packed name, kind, class,
+    closes, stops, and the classes that an end tag does not reach across. The last row is for all names that the table lacks.
 
     The slot of a name is its remainder by the number of slots, the first number that gives every name one of its own.
+    `open_elements.row_of` finds it.
     """
     rows = {pack_name(name): (0, 0, 0, 0, SPECIAL) for name in more}
     for names, kind, own_class, closes, stops in ELEMENTS:
@@ -76,7 +77,8 @@ def element_table(more: Iterable[str] = ()) -> np.ndarray:
     slots = len(rows)
     while len({name % slots for name in rows}) < len(rows):
         slots += 1
-    table = np.zeros((slots, 6), dtype=np.int64)
+    table = np.zeros((slots + 1, 6), dtype=np.int64)
+    table[slots, END_STOPS] = SPECIAL
     for packed, properties in rows.items():
         table[packed % slots] = [packed, *properties]
     return table

@@ -21,6 +21,13 @@ A_LINK, IS_CODE, IS_FOREIGN, NO_ROLE = range(4)  # roles
 
 
 @numba.njit(cache=True, nogil=True)
+def row_of(table: np.ndarray, name: int) -> int:
+    """The row of the element with that packed name in an `element_table`, the last row for names that it lacks."""
+    row = name % (len(table) - 1)
+    return row if table[row, NAME] == name else len(table) - 1
+
+
+@numba.njit(cache=True, nogil=True)
 def outermost(stack: np.ndarray, size: int, first: int, closes: int, stops: int) -> int:
     """The outermost open element of the classes `closes`, sought from the innermost outwards to `first` or to an element
     of the classes `stops`; -1 for none."""

@@ -61,6 +61,7 @@ from pipeline.extract.html.open_elements import (
     innermost,
     outer_foreign,
     outermost,
+    row_of,
 )
 from pipeline.extract.html.references import Texts
 from pipeline.extract.html.tokens import HAS_TARGET, HIDDEN, NOSCRIPT, SELF_CLOSING, START, TITLE, Tokens
@@ -72,12 +73,13 @@ MAX_DEPTH = 256
 # Judging a block takes microseconds and a kilobyte or two, and 10 MB of markup can hold 2.5 million blocks of one letter. The
 # largest of 7,651 real pages has 1,660.
 MOST_BLOCKS = 100_000
-# Columns of the table of elements, after those of `element_table`. Its last row is for names that the table lacks.
+# Columns of the table of elements, after those of `element_table`.
 OWN_PROPERTIES, OWN_TAG = range(6, 8)
 
-# Rows of the table that the pass writes. By piece: kind and token. By block: the element that holds it, whether it is code, the
-# number of its last piece plus 1. By element: parent, tag, words.
-PIECE_KIND, PIECE_TOKEN, HOLDER, IS_CODE_BLOCK, PIECES_END, PARENT, ELEMENT_TAG, WORDS = range(8)
+# Rows of the tables that the pass writes, a column per piece, block or element.
+PIECE_KIND, PIECE_TOKEN = range(2)
+HOLDER, IS_CODE_BLOCK, PIECES_END = range(3)  # the element around the block, and the number of its last piece plus 1
+PARENT, ELEMENT_TAG, WORDS = range(3)
 
 _BR, _BODY, _HTML, _SPAN = map(pack_name, ("br", "body", "html", "span"))
 
@@ -102,31 +104,21 @@ BUILDING = np.dtype(
 
 
 class Blocks(NamedTuple):
-    """`title`: the token that is the title, -1 for none. By piece: kind and token. By block: the element that holds it, whether
-    it is code, and the number of its last piece plus 1. By element: its parent (-1 for the first), tag and words. All int32."""
+    """`title`: the token that is the title, -1 for none. The tables are int32, with the rows that are named above."""
 
     title: int
     letters_left_out: int
-    piece_kinds: np.ndarray
-    piece_tokens: np.ndarray
-    holders_B: np.ndarray
-    are_code_B: np.ndarray
-    piece_ends_B: np.ndarray
-    parents_E: np.ndarray
-    tags_E: np.ndarray
-    words_E: np.ndarray
+    pieces: np.ndarray
+    blocks: np.ndarray
+    elements: np.ndarray
 
 
 def build_blocks(tokens: Tokens, words: np.ndarray, texts: Texts, table: np.ndarray, is_whole: bool) -> Blocks:
     """The blocks of a page from its tokens, the words and texts of these, and the table of elements (int64, shape (rows, 8)).
 
     is_whole: also what is hidden, navigates or comments."""
-    building = np.zeros(1, dtype=BUILDING)
-    written = _build(tokens.kinds, tokens.names, tokens.bits, words, *texts, table, is_whole, building)
-    pieces, blocks, elements = (int(building[name][0]) for name in ("pieces", "blocks", "elements"))
-    counts = (pieces, pieces, blocks, blocks, blocks, elements, elements, elements)
-    columns = (row[:count] for row, count in zip(written, counts, strict=True))
-    return Blocks(int(building["title"][0]), int(building["letters_left_out"][0]), *columns)
+    memory = np.zeros(BUILDING.itemsize // 8, dtype=np.int64)
+    return Blocks(*_build(tokens.kinds, tokens.names, tokens.bits, words, *texts, table, is_whole, memory))
 
 
 @numba.njit(cache=True, nogil=True)
@@ -140,25 +132,35 @@ def _build(
     ends: np.ndarray,
     table: np.ndarray,
     is_whole: bool,
-    buildings: np.ndarray,
-) -> np.ndarray:
-    """Read all tokens; `buildings` is one record of zeros."""
-    building = buildings[0]
+    memory: np.ndarray,
+) -> tuple[int, int, np.ndarray, np.ndarray, np.ndarray]:
+    """Read all tokens; `memory`, zeros, becomes the record."""
+    building = memory.view(BUILDING)[0]
     _open_html_and_body(building, table)
+    pieces = np.empty((2, len(kinds)), dtype=np.int32)
+    blocks = np.empty((3, len(kinds) + 1), dtype=np.int32)
     # each tag begins or closes one element, and may begin a link anew
-    written = np.empty((8, 2 * len(kinds) + 2), dtype=np.int32)
+    elements = np.empty((3, 2 * len(kinds) + 2), dtype=np.int32)
     for token in range(len(kinds)):
         kind = kinds[token]
         if kind <= NOSCRIPT:
-            _add_text(building, written, token, kind, characters, starts[token], ends[token])
+            _add_text(building, pieces, token, kind, characters, starts[token], ends[token])
         elif kind == START:
-            _take_start_tag(building, written, table, token, names[token], bits[token], words[token], is_whole)
+            name = names[token]
+            _take_start_tag(building, pieces, blocks, elements, table, token, name, bits[token], words[token], is_whole)
         else:
-            _take_end_tag(building, written, table, token, names[token])
+            _take_end_tag(building, pieces, blocks, elements, table, token, names[token])
         if building.blocks == MOST_BLOCKS:
-            return written
-    _end_block(building, written)
-    return written
+            break
+    else:
+        _end_block(building, blocks, elements)
+    return (
+        building.title,
+        building.letters_left_out,
+        pieces[:, : building.pieces],
+        blocks[:, : building.blocks],
+        elements[:, : building.elements],
+    )
 
 
 @numba.njit(cache=True, nogil=True)
@@ -166,16 +168,9 @@ def _open_html_and_body(building: Any, table: np.ndarray) -> None:
     """The elements that every page has."""
     stack = building.stack
     stack[0, NAME], stack[1, NAME] = _HTML, _BODY
-    stack[1, TAG] = table[_row_of(table, _BODY), OWN_TAG]
+    stack[1, TAG] = table[row_of(table, _BODY), OWN_TAG]
     stack[0, PLACE] = stack[1, PLACE] = -1
     building.size, building.left_out_from, building.title = 2, MAX_DEPTH, -1
-
-
-@numba.njit(cache=True, nogil=True)
-def _row_of(table: np.ndarray, name: int) -> int:
-    """The row of the element `name`, the last one for names that the table lacks."""
-    row = name % (len(table) - 1)
-    return row if table[row, NAME] == name else len(table) - 1
 
 
 @numba.njit(cache=True, nogil=True)
@@ -201,13 +196,13 @@ def _is_blank(characters: np.ndarray, start: int, end: int) -> bool:
 
 
 @numba.njit(cache=True, nogil=True)
-def _add_piece(building: Any, written: np.ndarray, kind: int, token: int) -> None:
-    written[PIECE_KIND, building.pieces], written[PIECE_TOKEN, building.pieces] = kind, token
+def _add_piece(building: Any, pieces: np.ndarray, kind: int, token: int) -> None:
+    pieces[PIECE_KIND, building.pieces], pieces[PIECE_TOKEN, building.pieces] = kind, token
     building.pieces += 1
 
 
 @numba.njit(cache=True, nogil=True)
-def _add_text(building: Any, written: np.ndarray, token: int, kind: int, characters: np.ndarray, start: int, end: int) -> None:
+def _add_text(building: Any, pieces: np.ndarray, token: int, kind: int, characters: np.ndarray, start: int, end: int) -> None:
     """Add a text to the block, or count its letters where none is shown; white space begins no block outside of code."""
     stack, roles = building.stack, building.roles
     left_out = building.left_out_from
@@ -220,11 +215,11 @@ def _add_text(building: Any, written: np.ndarray, token: int, kind: int, charact
         if not stack[left_out, PROPERTIES] & WITHOUT_TEXT:
             building.letters_left_out += _letters(characters, start, end, False)
     elif building.pieces > building.block_start or roles[IS_CODE] or not _is_blank(characters, start, end):
-        _add_piece(building, written, LINK if roles[A_LINK] else PLAIN, token)
+        _add_piece(building, pieces, LINK if roles[A_LINK] else PLAIN, token)
 
 
 @numba.njit(cache=True, nogil=True)
-def _end_block(building: Any, written: np.ndarray) -> None:
+def _end_block(building: Any, blocks: np.ndarray, elements: np.ndarray) -> None:
     """End the block that is being built, if it has a piece.
 
     Its holder is the innermost open element that starts a line and shows text; what is around that and not yet among the elements
@@ -241,19 +236,19 @@ def _end_block(building: Any, written: np.ndarray) -> None:
         known -= 1
     element = building.elements
     for index in range(known + 1, holder + 1):
-        written[PARENT, element] = stack[index - 1, PLACE] if index else -1
-        written[ELEMENT_TAG, element], written[WORDS, element] = stack[index, TAG], stack[index, BITS]
+        elements[PARENT, element] = stack[index - 1, PLACE] if index else -1
+        elements[ELEMENT_TAG, element], elements[WORDS, element] = stack[index, TAG], stack[index, BITS]
         stack[index, PLACE] = element
         element += 1
     building.elements = element
     block = building.blocks
-    written[HOLDER, block], written[IS_CODE_BLOCK, block] = stack[holder, PLACE], building.roles[IS_CODE] > 0
-    written[PIECES_END, block] = building.block_start = building.pieces
+    blocks[HOLDER, block], blocks[IS_CODE_BLOCK, block] = stack[holder, PLACE], building.roles[IS_CODE] > 0
+    blocks[PIECES_END, block] = building.block_start = building.pieces
     building.blocks = block + 1
 
 
 @numba.njit(cache=True, nogil=True)
-def _close(building: Any, written: np.ndarray, index: int) -> None:
+def _close(building: Any, blocks: np.ndarray, elements: np.ndarray, index: int) -> None:
     """Close the open element at `index`, -1 for none; before that, end the block if that ends a line."""
     if index < 0:
         return
@@ -262,7 +257,7 @@ def _close(building: Any, written: np.ndarray, index: int) -> None:
     shown = min(left_out, size)
     is_formatting = stack[index, KIND] & FORMATTING
     if not is_formatting and ends_a_block(stack, shown, index):
-        _end_block(building, written)
+        _end_block(building, blocks, elements)
     if index <= left_out < size:
         # a formatting element around what is left out closes alone, and what is left out moves outwards
         building.left_out_from = left_out - 1 if is_formatting and index < left_out else MAX_DEPTH
@@ -270,41 +265,43 @@ def _close(building: Any, written: np.ndarray, index: int) -> None:
 
 
 @numba.njit(cache=True, nogil=True)
-def _take_end_tag(building: Any, written: np.ndarray, table: np.ndarray, token: int, name: int) -> None:
+def _take_end_tag(
+    building: Any, pieces: np.ndarray, blocks: np.ndarray, elements: np.ndarray, table: np.ndarray, token: int, name: int
+) -> None:
     """Close the element that the end tag names; `</p>` without one ends the block, and `</br>` is a line break."""
-    row = _row_of(table, name)
+    row = row_of(table, name)
     index = -1
     if building.open_names[name & 0xFF]:
         index = innermost(building.stack, building.size, 2, name, table[row, END_STOPS])
-    _close(building, written, index)
+    _close(building, blocks, elements, index)
     is_shown = building.left_out_from >= building.size
     if index < 0 and table[row, CLASS] == P and is_shown:  # stands for an empty one
-        _end_block(building, written)
+        _end_block(building, blocks, elements)
     if name == _BR and is_shown and building.pieces > building.block_start:
-        _add_piece(building, written, BREAK, token)
+        _add_piece(building, pieces, BREAK, token)
 
 
 @numba.njit(cache=True, nogil=True)
-def _merge_words(building: Any, written: np.ndarray, place: int, words: int) -> None:
+def _merge_words(building: Any, elements: np.ndarray, place: int, words: int) -> None:
     """Add the words of an `html` or `body` tag to those of the one such element that a page has."""
     more = words & ~(LEFT_OUT | COMMENTS)  # style sheets hide a page until its scripts show it
     building.stack[place, BITS] |= more
     element = building.stack[place, PLACE]
     if element >= 0:
-        written[WORDS, element] |= more
+        elements[WORDS, element] |= more
 
 
 @numba.njit(cache=True, nogil=True)
-def _close_before(building: Any, written: np.ndarray, table: np.ndarray, row: int) -> bool:
+def _close_before(building: Any, blocks: np.ndarray, elements: np.ndarray, table: np.ndarray, row: int) -> bool:
     """Close what the start tag of the element in `row` ends; whether the tag still opens an element."""
     stack = building.stack
     if building.roles[IS_FOREIGN] and table[row, CLASS] & SPECIAL & ~SCOPE:  # an element of HTML ends what is foreign to it
-        _close(building, written, outer_foreign(stack, building.size))
+        _close(building, blocks, elements, outer_foreign(stack, building.size))
     if not table[row, CLOSES]:
         return True
     first = max(building.size - 1, 2) if table[row, KIND] & INNERMOST else 2
     index = outermost(stack, building.size, first, table[row, CLOSES], table[row, STOPS])
-    _close(building, written, index)
+    _close(building, blocks, elements, index)
     return index < 0 or not table[row, KIND] & TOGGLE
 
 
@@ -320,25 +317,34 @@ def _is_left_out(properties: int, name: int, bits: int, words: int, is_whole: bo
 
 @numba.njit(cache=True, nogil=True)
 def _take_start_tag(
-    building: Any, written: np.ndarray, table: np.ndarray, token: int, name: int, bits: int, words: int, is_whole: bool
+    building: Any,
+    pieces: np.ndarray,
+    blocks: np.ndarray,
+    elements: np.ndarray,
+    table: np.ndarray,
+    token: int,
+    name: int,
+    bits: int,
+    words: int,
+    is_whole: bool,
 ) -> None:
     """Close what the start tag ends, end the block or add the space that the element brings, and open the element."""
     stack = building.stack
-    row = _row_of(table, name)
+    row = row_of(table, name)
     kind, properties = table[row, KIND], table[row, OWN_PROPERTIES]
     if kind & ONCE:
         if name in (_HTML, _BODY):
-            _merge_words(building, written, 0 if name == _HTML else 1, words)
+            _merge_words(building, elements, 0 if name == _HTML else 1, words)
         return
     if kind & IN_TABLE and outermost(stack, building.size, 2, TABLE, TABLE) < 0:
         return
     is_left_out = _is_left_out(properties, name, bits, words, is_whole)
-    opens = _close_before(building, written, table, row)
+    opens = _close_before(building, blocks, elements, table, row)
     if not is_left_out and building.left_out_from >= building.size:
         if opens and not properties & INLINE:
-            _end_block(building, written)
+            _end_block(building, blocks, elements)
         if building.pieces > building.block_start and (name == _BR or (opens and properties & SPACED)):
-            _add_piece(building, written, BREAK if name == _BR else CELL, token)
+            _add_piece(building, pieces, BREAK if name == _BR else CELL, token)
     if opens and not kind & VOID and building.size < MAX_DEPTH:
         _open(building, table, row, name, bits, words, is_left_out)
 

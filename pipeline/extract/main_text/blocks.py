@@ -16,11 +16,23 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.extract.html.elements import END_STOPS, SPECIAL, element_table, pack_name
-from pipeline.extract.html.open_elements import CODE_TEXT, HTML_INSIDE, INLINE, LANDMARK, SPACED, WITHOUT_TEXT
+from pipeline.extract.html.elements import element_table, pack_name
+from pipeline.extract.html.open_elements import CODE_TEXT, HTML_INSIDE, INLINE, LANDMARK, SPACED, WITHOUT_TEXT, row_of
 from pipeline.extract.html.references import decode_texts
 from pipeline.extract.html.tokens import read_tokens
-from pipeline.extract.main_text.block_builder import OWN_PROPERTIES, OWN_TAG, build_blocks
+from pipeline.extract.main_text.block_builder import (
+    ELEMENT_TAG,
+    HOLDER,
+    IS_CODE_BLOCK,
+    OWN_PROPERTIES,
+    OWN_TAG,
+    PARENT,
+    PIECE_KIND,
+    PIECE_TOKEN,
+    PIECES_END,
+    WORDS,
+    build_blocks,
+)
 from pipeline.extract.main_text.class_names import words_of
 from pipeline.extract.main_text.rendering import Pieces, write_texts
 
@@ -77,7 +89,10 @@ def read_page(html: str, is_whole: bool = False) -> Page:
     tokens = read_tokens(page, has_scripts=not is_whole)
     decoded = decode_texts(page, tokens)
     built = build_blocks(tokens, words_of(page, tokens), decoded, _element_rows(), is_whole)
-    written = write_texts(Pieces(built.piece_kinds, built.piece_tokens, built.are_code_B, built.piece_ends_B), *decoded)
+    written = write_texts(
+        Pieces(built.pieces[PIECE_KIND], built.pieces[PIECE_TOKEN], built.blocks[IS_CODE_BLOCK], built.blocks[PIECES_END]),
+        *decoded,
+    )
     text = written.characters.tobytes().decode()
     ends_B = written.ends_B.tolist()
     texts = [text[start:end] for start, end in zip([0, *ends_B], ends_B, strict=False)]
@@ -86,26 +101,23 @@ def read_page(html: str, is_whole: bool = False) -> Page:
     return Page(
         " ".join(title.decode().split()),
         [texts[number] for number in shown],
-        built.holders_B[shown].tolist(),
+        built.blocks[HOLDER, shown].tolist(),
         written.link_characters_B[shown].tolist(),
-        built.parents_E.tolist(),
-        built.tags_E.tolist(),
-        built.words_E.tolist(),
+        built.elements[PARENT].tolist(),
+        built.elements[ELEMENT_TAG].tolist(),
+        built.elements[WORDS].tolist(),
         built.letters_left_out,
     )
 
 
 @functools.cache
 def _element_rows() -> np.ndarray:
-    """The table of elements with their PROPERTIES and their numbers in TAGS as two more columns, and a last row for
-    all names that it lacks."""
+    """The table of elements with their PROPERTIES and their numbers in TAGS as two more columns."""
     known = element_table({*TAGS[1:], *(name for _, names in _PROPERTIES for name in names)})
-    table = np.zeros((len(known) + 1, known.shape[1] + 2), dtype=np.int64)
-    table[:-1, : known.shape[1]] = known
-    table[-1, END_STOPS] = SPECIAL
+    table = np.concatenate([known, np.zeros((len(known), 2), dtype=np.int64)], axis=1)
     for bit, names in _PROPERTIES:
         for name in names:
-            table[pack_name(name) % len(known), OWN_PROPERTIES] |= bit
+            table[row_of(known, pack_name(name)), OWN_PROPERTIES] |= bit
     for number, tag in enumerate(TAGS[1:], 1):
-        table[pack_name(tag) % len(known), OWN_TAG] = number
+        table[row_of(known, pack_name(tag)), OWN_TAG] = number
     return table
