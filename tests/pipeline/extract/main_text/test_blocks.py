@@ -8,6 +8,8 @@ from resiliparse.parse.html import HTMLTree, NodeType
 from pipeline.extract.main_text.block_builder import MOST_BLOCKS
 from pipeline.extract.main_text.blocks import TAGS, Page, read_page
 from pipeline.extract.main_text.class_names import WORD_KINDS
+from tests.pipeline.extract.main_text.restatement import page_of
+from tests.pipeline.extract.pages import SOUPS, sample_pages
 
 
 @pytest.mark.parametrize(
@@ -163,3 +165,15 @@ def test_parents_come_before_children_and_no_letter_is_lost(pieces: list[str]) -
     assert page.parents[:1] in ([], [-1])
     assert sum(text.count("字") for text in page.texts) == pieces.count("字")
     assert all(0 <= links <= len(text) for links, text in zip(page.link_characters, page.texts, strict=True))
+
+
+@settings(max_examples=300, deadline=None)
+@given(SOUPS, st.booleans())
+def test_blocks_of_any_markup_are_those_of_the_restatement(html: str, is_whole: bool) -> None:
+    assert read_page(html, is_whole) == page_of(html, is_whole)
+
+
+@pytest.mark.parametrize("is_whole", [False, True])
+def test_blocks_of_real_pages_are_those_of_the_restatement(is_whole: bool) -> None:
+    for html in sample_pages():
+        assert read_page(html, is_whole) == page_of(html, is_whole)
