@@ -177,54 +177,63 @@ def _escape(body: np.ndarray, position: int) -> tuple[int, int]:
 
 
 @numba.njit(cache=True)
+def _state_after(state: int, body: np.ndarray, position: int) -> tuple[int, int]:
+    """The state after the control byte at `position`, and how many bytes switch it; 0 if it is none that does."""
+    byte = body[position]
+    if byte == 0x1B:
+        switched, escape_length = _escape(body, position + 1)
+        return (switched, 1 + escape_length) if switched >= 0 else (state, 0)
+    if byte == 0x0E:  # SO and SI switch to katakana and back (CP50222)
+        return KATAKANA, 1
+    return (ASCII, 1) if byte == 0x0F else (state, 0)
+
+
+@numba.njit(cache=True)
+def _one_byte(state: int, byte: int) -> int:
+    """The code point of a byte that is a character by itself, 0 for none, -1 for the first byte of a pair."""
+    if byte == 0x1B:
+        return 0
+    if byte <= 0x20 or byte == 0x7F:
+        return byte
+    if byte > 0x7F:
+        return 0xFF61 - 0xA1 + byte if 0xA1 <= byte <= 0xDF else 0  # 8-bit half-width katakana (CP50220)
+    if state == ASCII:
+        return byte
+    if state == ROMAN:
+        return 0xA5 if byte == 0x5C else 0x203E if byte == 0x7E else byte
+    if state == KATAKANA:
+        return 0xFF61 - 0x21 + byte if byte <= 0x5F else 0
+    return -1
+
+
+@numba.njit(cache=True)
 def _decode_iso_2022_jp(body: np.ndarray, sets: np.ndarray, out: np.ndarray) -> tuple[int, int, bool]:
     length = 0
     errors = 0
     position = 0
-    size = len(body)
     state = ASCII
-    while position < size:
+    while position < len(body):
+        state, switching = _state_after(state, body, position)
+        position += switching
+        if switching:
+            continue
         byte = body[position]
         position += 1
-        code = np.uint16(0)
-        if byte == 0x1B:
-            switched, escape_length = _escape(body, position)
-            if switched >= 0:
-                state = switched
-                position += escape_length
-                continue
-        elif byte == 0x0E:  # SO and SI switch to katakana and back (CP50222)
-            state = KATAKANA
-            continue
-        elif byte == 0x0F:
-            state = ASCII
-            continue
-        elif byte == 0x0A or byte == 0x0D:
+        if byte == 0x0A or byte == 0x0D:
             # RFC 1468: a line ends in ASCII. A page cut and pasted in the middle of a line loses that line only.
             state = ASCII
-            code = np.uint16(byte)
-        elif byte <= 0x20:
-            code = np.uint16(byte)
-        elif 0xA1 <= byte <= 0xDF:  # 8-bit half-width katakana (CP50220)
-            code = np.uint16(0xFF61 - 0xA1 + byte)
-        elif byte >= 0x7F:
-            code = np.uint16(byte) if byte == 0x7F else code
-        elif state == ASCII:
-            code = np.uint16(byte)
-        elif state == ROMAN:
-            code = np.uint16(0xA5 if byte == 0x5C else 0x203E if byte == 0x7E else byte)
-        elif state == KATAKANA:
-            code = np.uint16(0xFF61 - 0x21 + byte) if byte <= 0x5F else code
-        elif position == size:
-            out[length] = REPLACEMENT
-            return length + 1, errors + 1, True
-        else:
+        code = _one_byte(state, byte)
+        if code < 0:
+            if position == len(body):
+                out[length] = REPLACEMENT
+                return length + 1, errors + 1, True
+            code = 0
             trail = body[position]
             if 0x21 <= trail <= 0x7E:
                 code = sets[state, byte - 0x21, trail - 0x21]
                 position += 1
         if code == 0 and byte != 0:
-            code = np.uint16(REPLACEMENT)
+            code = REPLACEMENT
             errors += 1
         out[length] = code
         length += 1
