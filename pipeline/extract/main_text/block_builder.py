@@ -84,8 +84,8 @@ PARENT, ELEMENT_TAG, WORDS = range(3)
 _BR, _BODY, _HTML, _SPAN = map(pack_name, ("br", "body", "html", "span"))
 
 
-# What the pass keeps while it reads. A record, which compiled code hands on as one pointer: with a named tuple of arrays, whose
-# references it counts at each call, the pass took five times as long.
+# State of the pass. A record, because compiled code passes it as one pointer: with a named tuple of arrays, whose references are
+# counted at every call, the pass took five times as long. For the same reason functions with one caller are inlined.
 BUILDING = np.dtype(
     [
         ("stack", np.int64, (MAX_DEPTH, COLUMNS)),
@@ -201,7 +201,7 @@ def _add_piece(building: Any, pieces: np.ndarray, kind: int, token: int) -> None
     building.pieces += 1
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, inline="always")
 def _add_text(building: Any, pieces: np.ndarray, token: int, kind: int, characters: np.ndarray, start: int, end: int) -> None:
     """Add a text to the block, or count its letters where none is shown; white space begins no block outside of code."""
     stack, roles = building.stack, building.roles
@@ -264,7 +264,7 @@ def _close(building: Any, blocks: np.ndarray, elements: np.ndarray, index: int) 
     building.size = close(stack, size, shown, index, building.roles, building.open_names)
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, inline="always")
 def _take_end_tag(
     building: Any, pieces: np.ndarray, blocks: np.ndarray, elements: np.ndarray, table: np.ndarray, token: int, name: int
 ) -> None:
@@ -291,7 +291,7 @@ def _merge_words(building: Any, elements: np.ndarray, place: int, words: int) ->
         elements[WORDS, element] |= more
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, inline="always")
 def _close_before(building: Any, blocks: np.ndarray, elements: np.ndarray, table: np.ndarray, row: int) -> bool:
     """Close what the start tag of the element in `row` ends; whether the tag still opens an element."""
     stack = building.stack
@@ -315,7 +315,7 @@ def _is_left_out(properties: int, name: int, bits: int, words: int, is_whole: bo
     return bool(properties & LANDMARK or bits & HIDDEN or words & LEFT_OUT or (words & COMMENTS and name != _SPAN))
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, inline="always")
 def _take_start_tag(
     building: Any,
     pieces: np.ndarray,
@@ -349,7 +349,7 @@ def _take_start_tag(
         _open(building, table, row, name, bits, words, is_left_out)
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, inline="always")
 def _open(building: Any, table: np.ndarray, row: int, name: int, bits: int, words: int, is_left_out: bool) -> None:
     """Open an element, unless it is foreign to HTML and closes itself."""
     stack, roles = building.stack, building.roles
