@@ -1,4 +1,4 @@
-"""The three Japanese charsets of the legacy Web, decoded as browsers decode them.
+"""Decodes the three Japanese charsets of the legacy Web as browsers do.
 
 Python's own codecs differ from the Web's in what company sites use most: `shift_jis` lacks ① ㈱ 髙, `euc_jp` lacks
 NEC's row 13 and IBM's rows, no ISO-2022-JP codec knows either, and they disagree on the wave dash. Here one table
@@ -6,8 +6,8 @@ serves all three, so that a JIS code means one character whatever the charset: 0
 (－), 0x2142 is U+2225 (∥), as in the WHATWG Encoding Standard. (UTF-8 pages keep what was typed, U+301C or U+FF5E.)
 
 The tables are built from Python's codecs: the standard's index jis0208 equals CP932, its index jis0212 equals `euc_jp`
-but for 0x2237. Malformed input follows the standard too (https://encoding.spec.whatwg.org/, sections 12.1 to 12.3): one
-U+FFFD an error, and an ASCII byte after a stray lead byte survives, so that no tag is eaten.
+except for 0x2237. Malformed input follows the standard too (https://encoding.spec.whatwg.org/, sections 12.1 to 12.3): one
+U+FFFD per error, and an ASCII byte after a stray lead byte survives, so that no tag is lost.
 """
 
 from collections.abc import Callable
@@ -26,7 +26,7 @@ ASCII, ROMAN, KATAKANA = 4, 5, 6
 
 
 class Reading(NamedTuple):
-    """Bytes read as one charset: `errors` counts the U+FFFD made, `cut` says that the last one is a character cut off
+    """Bytes decoded as one charset: `errors` is the number of U+FFFD written, `cut` whether the last one is a character cut off
     at the end of the bytes."""
 
     text: str
@@ -39,7 +39,7 @@ def shift_jis_table() -> np.ndarray:
     """Code points by Shift_JIS pointer, uint16 (11280,), 0 where nothing is assigned.
 
     The pointer is `(lead index) * 188 + (trail index)`; the first 94 * 94 entries are JIS X 0208 with NEC's and IBM's
-    rows, by row and cell. Beyond lies the range of characters defined by users (U+E000 and up).
+    rows, by row and cell. User-defined characters (U+E000 and up) follow.
     """
     table = np.zeros(60 * 188, dtype=np.uint16)
     for pointer in range(len(table)):
@@ -220,7 +220,7 @@ def _decode_iso_2022_jp(body: np.ndarray, sets: np.ndarray, out: np.ndarray) -> 
         byte = body[position]
         position += 1
         if byte == 0x0A or byte == 0x0D:
-            # RFC 1468: a line ends in ASCII. A page cut and pasted in the middle of a line loses that line only.
+            # RFC 1468: a line ends in ASCII. So a page that was cut in the middle of a line loses only that line.
             state = ASCII
         code = _one_byte(state, byte)
         if code < 0:

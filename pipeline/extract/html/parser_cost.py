@@ -1,14 +1,13 @@
-"""How much work a page would make for a parser and a main-text extractor that walks its tree, found in one pass over its tags.
+"""Measures in one pass over the tags how much work a page would cause a tree-building parser and extractor.
 
-The project's own extractor builds no tree, and needs none of this; the public ones do. resiliparse looks at the ancestors of
-every element, so that its work is the sum of the elements' depths and not their number: 10,000 nested `div`s cost it
-seconds, 100,000 minutes. The HTML standard adds a second trap: formatting elements
-that were never closed are opened again in every block that follows (section 13.2.4.3, "the list of active formatting
-elements"). And the parser compares each attribute of a tag with all others of it. Real pages come near none of this; one
-that does is dropped by a rule before it is parsed.
+The project's own extractor builds no tree and does not need this; the public ones do. resiliparse visits the ancestors of every
+element, so its work grows with the sum of the depths of the elements: 10,000 nested `div`s take seconds, 100,000 take minutes.
+The HTML standard adds a second trap: unclosed formatting elements are reopened in every following block (section 13.2.4.3, "the
+list of active formatting elements"). And the parser compares each attribute of a tag with all others. Real pages come nowhere
+near these limits; a page that does is dropped by a rule before it is parsed.
 
-The pass keeps a stack of open elements as a parser does (void elements, implied end tags, raw text, comments, formatting
-elements that outlive their block), but builds nothing.
+The pass keeps a stack of open elements as a parser does (void elements, implied end tags, raw text, comments, formatting elements
+that outlive their block), but builds nothing.
 """
 
 from functools import cache
@@ -70,7 +69,7 @@ class Nesting(NamedTuple):
 
 
 def measure_nesting(page: str) -> Nesting:
-    """What `page`, HTML, would make the parser do. Never fails; some nanoseconds a byte."""
+    """The cost of parsing `page`, HTML. Never fails; takes a few nanoseconds per byte."""
     memory = np.zeros(_COST.itemsize // 8, dtype=np.int64)
     return Nesting(*_measure(np.frombuffer(page.encode("utf-8", "replace"), dtype=np.uint8), _table(), memory))
 
@@ -87,7 +86,7 @@ def _table() -> np.ndarray:
 
 @numba.njit(cache=True, nogil=True)
 def _end_of_tag(page: np.ndarray, position: int) -> tuple[int, int]:
-    """Where the tag ends whose attributes begin at `position` (after its ">"), and how many attributes it has."""
+    """The end (after ">") of the tag whose attributes begin at `position`, and its number of attributes."""
     attributes = 0
     quote = 0
     before = 0x20  # what came last outside of quotes: 0x20 between attributes, 0x3D after "=", 0x61 in a name or value
@@ -114,10 +113,10 @@ def _end_of_tag(page: np.ndarray, position: int) -> tuple[int, int]:
 
 @numba.njit(cache=True, nogil=True)
 def _close(stack: np.ndarray, size: int, index: int) -> tuple[int, int]:
-    """Close the open element at `index`: the new size of the stack, and by how many more formatting elements than before
-    are opened again in each block that follows.
+    """Close the open element at `index`. Returns the new size of the stack, and how many more formatting elements than before
+    are reopened in each following block.
 
-    What is inside closes too, but for formatting elements; a formatting element closes nothing but itself.
+    Elements inside it close too, except formatting elements. A formatting element closes only itself.
     """
     is_formatting = stack[index, KIND] & FORMATTING
     ends_formatting = stack[index, CLASS] & NO_REOPENING

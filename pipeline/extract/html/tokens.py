@@ -1,12 +1,12 @@
-"""The tags and the text of an HTML page: what section 13.2.5 of the HTML standard, "tokenization", makes of its bytes.
+"""Splits an HTML page into tags and texts, after section 13.2.5 of the HTML standard, "tokenization".
 
-Comments, doctypes and whatever a page holds that no reader sees (scripts, style sheets) are stepped over. Of attributes those are
-kept that tell what an element is for, as places in the page, with character references not replaced: no class needs one. Every
-byte is looked at once or twice, whatever the page is.
+Comments, doctypes and content that no reader sees (scripts, style sheets) are skipped. Only attributes that say what an element
+is for are kept, as positions in the page; their character references are not replaced, because no class name needs one. Every
+byte is read once or twice, on any page.
 
-The content of `noscript` is raw text, as for a browser with scripts, or markup, as for one without. The three differences from
-the standard are in what nobody shows: a script that holds a commented `<script>` ends at the first end tag, a CDATA section is
-a comment in `svg` too, and `plaintext` is an element like others.
+The content of `noscript` is raw text (a browser with scripts) or markup (a browser without). Three differences from the standard
+affect only content that is not shown: a script with a commented `<script>` ends at the first end tag, a CDATA section is a
+comment in `svg` too, and `plaintext` is an ordinary element.
 """
 
 import functools
@@ -17,15 +17,15 @@ import numpy as np
 
 from pipeline.extract.html.elements import KIND, NAME, RAW, element_table, pack_name
 
-# Kinds of tokens. A text is decoded where it comes from TEXT or TITLE, but not from CODE, the content of `xmp`, or NOSCRIPT.
+# Kinds of tokens. Character references are replaced in TEXT and TITLE, but not in CODE (the content of `xmp`) or NOSCRIPT.
 TEXT, TITLE, CODE, NOSCRIPT, START, END = range(6)
 _COMMENT = 6  # or doctype, or anything that looks like one: gives no token
 # Rows of the tables of tokens and of the attributes kept.
 _KIND, _BITS, _START, _END = range(4)
 _OWNER, _ATTRIBUTE, _VALUE_START, _VALUE_END = range(4)
-# What is known of a start tag beside its name, as bits.
+# Properties of a start tag, as bits.
 SELF_CLOSING, HIDDEN, HAS_TARGET = 1, 2, 4
-# Attributes kept with their values; of others the presence matters, or nothing.
+# Attributes kept with their values (WORDS, STYLE); of others only the presence matters.
 WORDS, STYLE, _PRESENCE = range(3)
 _ATTRIBUTES = {
     **{"class": (WORDS, 0), "id": (WORDS, 0), "role": (WORDS, 0), "itemprop": (WORDS, 0), "style": (STYLE, 0)},
@@ -35,9 +35,9 @@ _MATH, _NOSCRIPT, _SVG, _TITLE, _XMP = map(pack_name, ("math", "noscript", "svg"
 
 
 class Tokens(NamedTuple):
-    """The tokens of a page in its order: of each its kind; of a tag its packed name (`html_elements.pack_name`) and the bits of
-    a start tag; of a text where in the page it starts and ends. And of each attribute kept, in the same order, the number of the
-    start tag that owns it, WORDS or STYLE, and where its value starts and ends."""
+    """The tokens of a page, in order. Of each: its kind; of a tag its packed name (`elements.pack_name`) and, if it is a start
+    tag, its bits; of a text its start and end in the page. And of each attribute kept, in the same order: the number of the
+    start tag that owns it, WORDS or STYLE, and the start and end of its value."""
 
     kinds: np.ndarray
     names: np.ndarray
@@ -59,7 +59,7 @@ def read_tokens(page: np.ndarray, has_scripts: bool = True) -> Tokens:
 
 @functools.cache
 def _tables(has_scripts: bool) -> tuple[np.ndarray, np.ndarray]:
-    """The packed names of elements whose content is raw text, and a row an attribute: packed name, what is kept, bits."""
+    """The packed names of elements whose content is raw text, and a row per attribute: packed name, what is kept, bits."""
     table = element_table()
     raw = np.append(table[(table[:, KIND] & RAW) > 0, NAME], [_NOSCRIPT] if has_scripts else []).astype(np.int64)
     return raw, np.array([[pack_name(name), *properties] for name, properties in _ATTRIBUTES.items()])
@@ -84,7 +84,7 @@ def name_at(page: np.ndarray, position: int) -> tuple[int, int]:
 
 @numba.njit(cache=True, nogil=True)
 def _attribute_at(page: np.ndarray, position: int) -> tuple[int, int, int, int]:
-    """The packed name of the attribute that begins at `position`, where its value starts and ends, and where to go on."""
+    """The packed name of the attribute that begins at `position`, the start and end of its value, and where to continue."""
     size = len(page)
     name = 0
     length = 0
@@ -119,7 +119,7 @@ def _attribute_at(page: np.ndarray, position: int) -> tuple[int, int, int, int]:
 
 @numba.njit(cache=True, nogil=True)
 def after_comment(page: np.ndarray, position: int) -> int:
-    """Where the text goes on after the "<!", "<?" or "</" at `position` that begins no tag."""
+    """Where text continues after the "<!", "<?" or "</" at `position`, which begins no tag."""
     size = len(page)
     if position + 3 < size and page[position + 1] == 0x21 and page[position + 2] == 0x2D and page[position + 3] == 0x2D:
         start = position + 4
@@ -140,7 +140,7 @@ def after_comment(page: np.ndarray, position: int) -> int:
 
 @numba.njit(cache=True, nogil=True)
 def after_raw_text(page: np.ndarray, position: int, name: int) -> int:
-    """Where the end tag of `name` begins; the end of the page without one."""
+    """The start of the end tag of `name`, or the end of the page."""
     while position + 1 < len(page):
         if page[position] == 0x3C and page[position + 1] == 0x2F and name_at(page, position + 2)[0] == name:
             return position

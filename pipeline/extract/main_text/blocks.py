@@ -1,14 +1,11 @@
-"""The blocks of an HTML page: its paragraphs, headings, list items, rows of tables and lines of code, in the order of the page.
+"""The blocks of an HTML page: its paragraphs, headings, list items, table rows and lines of code, in page order.
 
-A block is a run of text that no element other than inline ones interrupts; it knows the element that holds it, and each element
-its parent, its tag and the kinds of words in its class and id. What is never shown, what only controls the page (buttons,
-fields, navigation) and line numbers beside code give no text.
+A block is a run of text that is interrupted only by inline elements. It knows the element that contains it; each element knows
+its parent, its tag and the kinds of words in its class and id. Content that is never shown or only controls the page (buttons,
+fields, navigation) and line numbers next to code give no text.
 
-One pass over the page's tokens keeps the elements that are open, as a browser does, and no tree: an element is written down when
-a block in it is. Of the standard's rules those are left out that only move text or repeat formatting: text between the rows of a
-table stays there, and of the elements that go on in the next block when they were not closed (`b`, `font`, ...) only links do.
-Memory grows with the page and time too, whatever it holds: beyond MAX_DEPTH elements are not nested any deeper, and what follows
-after MOST_BLOCKS blocks is not read.
+`block_builder` finds the blocks in one pass over the tokens, without a tree. Time and memory are linear in the page, whatever it
+contains: elements are nested at most MAX_DEPTH deep, and a page is read up to its first MOST_BLOCKS blocks.
 """
 
 import functools
@@ -36,26 +33,25 @@ from pipeline.extract.main_text.block_builder import (
 from pipeline.extract.main_text.class_names import words_of
 from pipeline.extract.main_text.rendering import Pieces, write_texts
 
-# Elements whose content is not shown, or is no text; `rt` and `rp` would put the reading of a word into its sentence.
+# Elements whose content is not shown or not text; `rt` and `rp` would put the reading of a word into its sentence.
 _WITHOUT_TEXT = frozenset((
     "title", "script", "style", "template", "svg", "iframe", "object", "embed", "canvas", "audio", "video", "select",
     "option", "datalist", "textarea", "button", "input", "annotation", "rt", "rp", "map", "area", "applet", "frameset",
 ))  # fmt: skip
 _LANDMARKS = frozenset(["nav", "footer"])
-# Elements that do not end a line, by the browser's own style sheet or because they show nothing where they stand; of all
-# others the style sheet, or no one, says that they do.
+# Elements that do not end a line, by the browser's default style sheet or because they show nothing. All others end one.
 _INLINE = frozenset((
     "a", "abbr", "acronym", "b", "base", "basefont", "bdi", "bdo", "bgsound", "big", "blink", "br", "cite", "code", "col", "data",
     "del", "dfn", "em", "font", "frame", "i", "img", "ins", "kbd", "keygen", "label", "link", "mark", "math", "meta", "nobr",
     "output", "param", "picture", "q", "rb", "ruby", "s", "samp", "slot", "small", "source", "span", "strike", "strong", "sub",
     "sup", "td", "th", "time", "track", "tt", "u", "var", "wbr",
 ))  # fmt: skip
-# Inline elements before which there is a space: cells, and what stands for a value between two others.
+# Inline elements that add a space: cells, and `link` and `meta`, which carry a value between two others.
 _SPACED = frozenset(["link", "meta", "td", "th"])
 _CODE = frozenset(["pre", "listing", "xmp"])
-# Elements of SVG and MathML in which HTML goes on.
+# Elements of SVG and MathML that may contain HTML.
 _HTML_INSIDE = frozenset(["annotation-xml", "desc", "foreignobject", "mi", "mn", "mo", "ms", "mtext"])
-# The tags that tell main text from the rest; the position in this list is the tag's number, 0 any other.
+# Tags that help to tell main text from the rest. A tag's number is its position in this list, 0 for all others.
 TAGS = (
     "", "p", "li", "h1", "h2", "h3", "h4", "h5", "h6", "tr", "dd", "dt", "pre", "blockquote", "div", "figcaption", "td",
     "article", "main", "aside", "header", "form", "section", "ul", "ol", "dl", "table", "body", "figure",
@@ -68,9 +64,9 @@ _PROPERTIES = (
 
 
 class Page(NamedTuple):
-    """The blocks of a page, each with its text (lines separated by "\n"), the number of the element that holds it and how many
-    of its characters are links'; and of each element that holds one, or holds such an element, the number of its parent, which
-    is smaller (-1 for the first), of its tag in TAGS, and the bits of its WORD_KINDS."""
+    """The blocks of a page: by block its text (lines separated by "\n"), the number of the element that contains it, and how
+    many of its characters are in links. By element that contains a block, directly or not: the number of its parent, which is
+    smaller (-1 for the first), the number of its tag in TAGS, and the bits of its WORD_KINDS."""
 
     title: str  # on one line, "" without one
     texts: list[str]
@@ -79,12 +75,12 @@ class Page(NamedTuple):
     parents: list[int]
     tags: list[int]
     words: list[int]
-    letters_left_out: int  # that the whole page has beside
+    letters_left_out: int  # that only the whole page has
 
 
 def read_page(html: str, is_whole: bool = False) -> Page:
-    """The blocks of a page and the elements that hold them; of the whole page also what is hidden, navigates, comments or stands
-    in for scripts. Never fails; a page without text has no blocks."""
+    """The blocks of a page and the elements that contain them. The whole page (`is_whole`) includes hidden content, navigation,
+    comments and `noscript`. Never fails; a page without text has no blocks."""
     page = np.frombuffer(html.encode("utf-8", "replace"), dtype=np.uint8)
     tokens = read_tokens(page, has_scripts=not is_whole)
     decoded = decode_texts(page, tokens)

@@ -1,9 +1,9 @@
-"""The main text of an HTML page, by the project's own extractor or one of two public ones behind one interface.
+"""Extracts the main text of an HTML page, by the project's own extractor or one of two public ones, behind one interface.
 
-`blocks` (`main_text_trees`) judges each block of a page by trees trained on human ground truth. `auto` is `blocks` too, and looks
-again where that leaves out all or nearly all of a page, so that no page is lost that shows a sentence: first at the whole page,
-with what is hidden until scripts run, stands in their place or is said to navigate; then, where no block seems to be main text,
-at the blocks that come nearest to it. On the 11 of 1,179 pages of the ground truth where trees of other sites find that
+`blocks` (see `trees`) judges each block of a page by trees trained on human ground truth. `auto` does the same and looks again if
+that drops all or nearly all of a page, so that no page that shows a sentence is lost: first at the whole page, including content
+that is hidden until scripts run, replaces them, or is marked as navigation; then, if no block seems to be main text, at the
+blocks that come closest. On the 11 of 1,179 pages of the ground truth where trees of other sites find that
 little, the strings wanted are 26: `blocks` has 10, `auto` 20, trafilatura 25, which would take as long as all the rest.
 
 `trafilatura` (https://trafilatura.readthedocs.io) is the reference, `resiliparse` (https://resiliparse.chatnoir.eu) a DOM in
@@ -26,8 +26,8 @@ from pipeline.extract.main_text.blocks import Page, read_page
 from pipeline.extract.main_text.public_extractors import by_resiliparse, by_trafilatura, normal_form
 from pipeline.extract.main_text.trees import judge_blocks
 
-# The blocks have missed the text when they have at most ENOUGH letters, and at most MIN_SHARE of those on the whole page, as on
-# 1 % of the ground truth's pages. Where they have 5 to 20 %, a second look changed 2 pages for the better and 5 for the worse.
+# The blocks missed the text if they have at most ENOUGH letters and at most MIN_SHARE of those on the whole page, as on 1 % of
+# the pages of the ground truth. On pages with 5 to 20 %, a second look improved 2 pages and made 5 worse.
 MIN_SHARE, ENOUGH = 0.05, 1_000
 # Of the pages looked at again, those whose text was hidden or in `noscript` had 0.67 and more of it in blocks that are main text,
 # those with menus alone, of which some links look like text, 0.49 and less.
@@ -50,8 +50,8 @@ class MainText(NamedTuple):
 def extract_main_text(html: str, extractor: Extractor) -> MainText:
     """The title and main text of a page.
 
-    Broken markup is read as browsers read it. Hostile markup can cost those of `TREE_BUILDING` minutes: judge
-    `measure_nesting(html)` by `NESTING_RULES` before.
+    Broken markup is read as in browsers. Hostile markup can take the extractors of `TREE_BUILDING` minutes: check
+    `measure_nesting(html)` against `NESTING_RULES` first.
     """
     html = html.replace("\0", "")
     if extractor in TREE_BUILDING:
@@ -64,7 +64,7 @@ def extract_main_text(html: str, extractor: Extractor) -> MainText:
 
 
 def _by_blocks(html: str, looks_again: bool) -> tuple[Page, np.ndarray, str]:
-    """A page as it was read, which of its blocks are main text, and how they were found."""
+    """The page as read, which of its blocks are main text, and how they were found."""
     page = read_page(html)
     scores_B, letters_B = judge_blocks(page)
     found = letters_B[scores_B > 0].sum()

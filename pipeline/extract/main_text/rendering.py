@@ -1,7 +1,7 @@
-"""The texts of a page's blocks: white space as a browser shows it, and how much of each text is links.
+"""Writes the texts of a page's blocks, with white space as a browser shows it, and counts the characters of links.
 
-White space collapses to one space, and a line break of the source between two characters of a script without spaces to nothing;
-in code everything stays as it is. Lines begin and end with something that is seen.
+White space collapses to one space; a line break of the source between two characters of a script without spaces collapses to
+nothing. In code, white space stays as it is. Outside code, no line starts or ends with white space.
 """
 
 from typing import Any, NamedTuple
@@ -9,15 +9,15 @@ from typing import Any, NamedTuple
 import numba
 import numpy as np
 
-# What a block is put together from.
+# Kinds of pieces of a block.
 PLAIN, LINK, BREAK, CELL = range(4)
-# Signs of links to a heading or back from a footnote: such links are no text. As numbers of at most 8 bytes of UTF-8.
+# Signs of links to a heading or back from a footnote, which are not text. As numbers of at most 8 bytes of UTF-8.
 _ANCHOR_SIGNS = tuple(
     int.from_bytes(sign.encode(), "big")
     for sign in ("#", "¶", "§", "🔗", "^", "↑", "↩", "↩︎", "[編集]", "[edit]")
 )  # fmt: skip
-_OTHER_SPACES = (0x1680, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000)  # beyond those that `_is_space` names
-# White space that waits for the next character.
+_OTHER_SPACES = (0x1680, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000)  # in addition to those in `_is_space`
+# White space to be written before the next character.
 _SPACE, _NEW_LINE, _NEXT_CELL, _LINE_BREAK = 1, 2, 4, 8
 # How far the texts are written. A "point" is a character, of one or more bytes.
 _STATE = np.dtype(
@@ -36,8 +36,8 @@ _STATE = np.dtype(
 
 
 class Pieces(NamedTuple):
-    """What the blocks are made of, in order: of each piece its kind and the token that is its text; and of each block whether
-    it is code, and the number of the first piece that is no longer its own."""
+    """The pieces of the blocks, in order. By piece: its kind and the token that is its text. By block: whether it is code, and
+    the number of its last piece plus 1."""
 
     kinds: np.ndarray
     tokens: np.ndarray
@@ -46,8 +46,8 @@ class Pieces(NamedTuple):
 
 
 class BlockTexts(NamedTuple):
-    """`characters` of all texts, as UTF-8, and by block where its text ends, in characters, not in bytes, and how many of its
-    characters stand in links. A block that shows nothing has no characters."""
+    """`characters`: all texts, UTF-8. By block: where its text ends, in characters (not bytes), and how many of its characters
+    are in links. A block that shows nothing has no characters."""
 
     characters: np.ndarray
     ends_B: np.ndarray
@@ -61,7 +61,7 @@ def write_texts(pieces: Pieces, characters: np.ndarray, starts: np.ndarray, ends
 
 @numba.njit(cache=True, nogil=True)
 def _character_at(characters: np.ndarray, position: int) -> tuple[int, int]:
-    """The code point at `position` of UTF-8, and how many bytes it has."""
+    """The code point at `position` of UTF-8, and its number of bytes."""
     byte = characters[position]
     if byte < 0x80:
         return byte, 1
@@ -74,7 +74,7 @@ def _character_at(characters: np.ndarray, position: int) -> tuple[int, int]:
 
 @numba.njit(cache=True, nogil=True)
 def _is_space(code: int) -> bool:
-    """Whether Python's `str.isspace` says so of the character."""
+    """Whether the character is white space for Python's `str.isspace`."""
     if code < 0x1680:
         return code == 0x20 or 0x09 <= code <= 0x0D or 0x1C <= code <= 0x1F or code == 0x85 or code == 0xA0
     return 0x2000 <= code <= 0x200A or code in _OTHER_SPACES

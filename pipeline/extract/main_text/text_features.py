@@ -1,6 +1,6 @@
-"""What the letters of a block say of it: how many of which kind, how it ends, and what of it stands in the page's title.
+"""Features of the characters of a block: how many of each kind, how it ends, and how much of it is in the page's title.
 
-A kana, a Chinese character or a hangul is a token, and a word of any other script is one, as in `main_text_features`.
+Each kana, Chinese character or hangul is a token, and each word of any other script, as in `features`.
 
 Shapes: B blocks, C columns.
 """
@@ -16,8 +16,8 @@ TEXT = (
     "separators", "lines", "link_share", "ends_a_sentence", "ends_with_colon", "brackets", "symbol_share",
     "characters_per_token", "characters_before_colon",
 )  # fmt: skip
-_NO_LABEL = 60  # characters before a colon that are too many for a label, such as "Read also:"
-_TITLE_CHARACTERS = 200  # of a block that are sought in the title: headings are shorter
+_NO_LABEL = 60  # characters before a colon that are too many for a label such as "Read also:"
+_TITLE_CHARACTERS = 200  # of a block that are searched for in the title; headings are shorter
 
 # Kinds of characters, those of words first.
 (
@@ -130,7 +130,7 @@ def _is_final(code: int) -> bool:
 
 @numba.njit(cache=True, nogil=True)
 def share_in_title(codes: np.ndarray, ends_B: np.ndarray, title: np.ndarray) -> np.ndarray:
-    """The share of the tokens at each block's start that the page's title has too, by case of ASCII letters alike."""
+    """The share of the tokens at each block's start that are also in the page's title, ignoring the case of ASCII letters."""
     is_in_title = np.zeros(1 << 16, dtype=np.bool_)  # by hash: one of 65,536 for the dozen tokens of a title
     for token in _hashed_tokens(title):
         is_in_title[token] = True
