@@ -1,9 +1,9 @@
-"""Stage 1, extract: from the records of an input to documents, text written here once.
+"""Stage 1, extract: turns the records of an input into documents.
 
-Keeps pages in Japanese with a main text. Drops, each by a rule with its value: what is no page (requests, redirects, PDFs,
-revisits, damaged or truncated records), what cannot be unpacked or decoded, what the rapid check finds to be in another
-language before anything is parsed (Swallow's idea, NLP2024 A6-1 section 3), what harms the parser, and what the precise
-check finds not to be Japanese. Every record gets a verdict, also those that were never pages.
+It keeps Japanese pages that have a main text. Rules drop, each with its value: records that are not pages (requests, redirects,
+PDFs, revisits, damaged or truncated records), bodies that cannot be unpacked or decoded, pages that the rapid check finds to be
+in another language before they are parsed (Swallow's idea, NLP2024 A6-1 section 3), pages that would overload the parser, and
+pages that the precise check finds not to be Japanese. Every record gets a verdict, even if it was never a page.
 """
 
 import hashlib

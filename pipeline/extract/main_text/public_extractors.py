@@ -1,4 +1,4 @@
-"""TODO."""
+"""Main text by public extractors, trafilatura and resiliparse, and the normal form of all texts."""
 
 import re
 
@@ -27,6 +27,7 @@ def normal_form(text: str) -> str:
 
 
 def by_resiliparse(tree: HTMLTree) -> str:
+    """The main text of a page by resiliparse, in normal form."""
     text = extract_plain_text(
         tree,
         main_content=True,
@@ -40,6 +41,7 @@ def by_resiliparse(tree: HTMLTree) -> str:
 
 
 def by_trafilatura(html: str) -> str:
+    """The main text of a page by trafilatura, in normal form, the cells of tables without bars."""
     import trafilatura  # takes half a second, which only workers that use it should spend
 
     text = trafilatura.extract(html, include_comments=False, include_tables=True, deduplicate=False) or ""

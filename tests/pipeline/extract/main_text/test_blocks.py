@@ -1,4 +1,4 @@
-"""Blocks of pages: what ends one, what gives no text, and which element holds it."""
+"""Blocks of pages: what ends a block, what gives no text, and which element contains a block."""
 
 import pytest
 from hypothesis import given, settings
@@ -113,7 +113,7 @@ def test_a_link_left_open_goes_on_in_the_next_block_and_in_no_other_cell() -> No
 
 
 def chain(page: Page, block: int) -> list[str]:
-    """The tags of the elements around a block, from the inside, as far as TAGS names them."""
+    """The tags of the elements around a block, innermost first, only those in TAGS."""
     tags, element = [], page.holders[block]
     while element >= 0:
         tags.append(TAGS[page.tags[element]])
@@ -122,7 +122,7 @@ def chain(page: Page, block: int) -> list[str]:
 
 
 def restated_chains(html: str) -> dict[str, list[str]]:
-    """By letter the same of the tree that lexbor builds."""
+    """The same by letter, from the tree that lexbor builds."""
     found = {}
     body = HTMLTree.parse(html).body
     assert body is not None

@@ -76,7 +76,7 @@ def ancestors(page: Page, block: int) -> list[int]:
 
 
 def around_restated(page: Page, table: np.ndarray) -> dict[str, list[float]]:
-    """The sums over the blocks before and after, and what is known of neighbours."""
+    """The sums over the blocks before and after, and the features of neighbours."""
     columns: dict[str, list[float]] = {}
     blocks = range(len(page.texts))
     above = [ancestors(page, block) for block in blocks]
