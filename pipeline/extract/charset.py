@@ -1,8 +1,8 @@
-"""From the bytes of a page to its text: which charset, on whose word, and how much of it could not be read.
+"""Decodes the bytes of a page: finds the charset, records how it was found, and how much could not be decoded.
 
-The order is that of trust, not of the standards: what the bytes prove comes before what anyone declares.
+The order is one of trust, not that of the standards: evidence in the bytes comes before declarations.
 
-1. escapes of ISO-2022-JP (such a page is pure ASCII, so every "UTF-8 first" reads it as `$B8cGZ$O`);
+1. escapes of ISO-2022-JP (such a page is pure ASCII, so decoders that try UTF-8 first read it as `$B8cGZ$O`);
 2. a byte order mark, then the NULs of UTF-16 without one;
 3. UTF-8, also with a little damage (a page cut in the middle of a character, a broken byte);
 4. the charset of the HTTP header, then of the page's head, through the WHATWG table of labels, where it decodes without
@@ -10,7 +10,7 @@ The order is that of trust, not of the standards: what the bytes prove comes bef
 5. a detector between Shift_JIS and EUC-JP, by kana;
 6. otherwise the candidate with the fewest replacement characters.
 
-No charset is a reason to drop a page here: `charset`, `source` and `replacement_share` are numbers for a rule.
+No page is dropped here for its charset: `charset`, `source` and `replacement_share` are inputs for a rule.
 """
 
 import codecs
@@ -22,8 +22,8 @@ import webencodings
 
 from pipeline.extract.japanese_charsets import Reading, read_euc_jp, read_iso_2022_jp, read_shift_jis
 
-META_BYTES = 4096  # where a charset is looked for; browsers stop at 1024, many old pages have scripts before it
-MARKS = [  # UTF-32 before UTF-16, whose little-endian mark it begins with
+META_BYTES = 4096  # searched for a charset; browsers stop at 1024, but many old pages have scripts before the declaration
+MARKS = [  # UTF-32 before UTF-16: the mark of utf-32le begins with that of utf-16le
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32le"),
     (codecs.BOM_UTF32_BE, "utf-32be"),
@@ -49,16 +49,16 @@ FURTHER_LABELS = {
     "cp50221": "iso-2022-jp",
     "cp50222": "iso-2022-jp",
 }
-# Python's codecs that hold what browsers read under these names.
+# Python's codecs that decode these names as browsers do.
 CODECS = {"gbk": "gb18030", "big5": "big5hkscs", "euc-kr": "cp949"}
 JAPANESE = {"shift_jis": read_shift_jis, "euc-jp": read_euc_jp}
-# Not to be believed on a label's word: the bytes show it (steps 1 to 3), or no page in it is readable.
+# Labels that are not trusted: the bytes prove the charset (steps 1 to 3), or no page in it is readable.
 UNBELIEVED = {"utf-8", "utf-16le", "utf-16be", "iso-2022-jp", "replacement", "x-user-defined"}
 
 MIN_KANA_SHARE = 0.1  # of all non-ASCII characters; Japanese prose has 0.5 to 0.7, misread bytes of others under 0.02
-MAX_DAMAGE = 0.02  # errors a non-ASCII character of a page still recognised; the wrong charset makes one in four
-MAX_UTF_8_DAMAGE = 0.1  # errors a byte above 0x7F; text in any other charset makes 0.5 and more
-MIN_NUL_SHARE = 0.3  # of every other byte of a head in UTF-16: its markup is ASCII
+MAX_DAMAGE = 0.02  # errors per non-ASCII character of a page that is still recognized; a wrong charset causes one in four
+MAX_UTF_8_DAMAGE = 0.1  # errors per byte above 0x7F; text in any other charset causes 0.5 or more
+MIN_NUL_SHARE = 0.3  # of every other byte in the head of a UTF-16 page, whose markup is ASCII
 
 _ESCAPES = re.compile(rb"\x1b(?:\$[@AB]|\$\([@BCD]|\([IJ])")
 _COMMENT = re.compile(rb"<!--.*?(?:-->|\Z)", re.DOTALL)
@@ -68,11 +68,11 @@ _XML_DECLARATION = re.compile(rb"\s*<\?xml\s[^>]*?encoding\s*=\s*[\"']([^\"'>]+)
 
 
 class Decoded(NamedTuple):
-    """The text of a page, which may be encoded as UTF-8 (it holds no lone surrogate).
+    """The text of a page, without lone surrogates, so that UTF-8 can encode it.
 
     `charset` is the WHATWG name in lower case (beside them utf-32le and utf-32be), `source` one of escape, bom, utf-8,
-    http, meta, detector, replacement, and `replacement_share` the share of U+FFFD among the characters, whoever put
-    them there.
+    http, meta, detector, replacement, and `replacement_share` the share of U+FFFD among the characters, including any that
+    the page itself contains.
     """
 
     text: str
@@ -103,7 +103,7 @@ def decode(body: bytes, http_charset: str | None) -> Decoded:
 
 
 def canonical_charset(label: str | None) -> str | None:
-    """The WHATWG name of a charset, in lower case, for a label in any of its spellings; None for unknown ones."""
+    """The WHATWG name of a charset, in lower case, for any spelling of its label; None for unknown labels."""
     if label is None:
         return None
     name = label.strip(" \t\r\n\f\"';,").lower()
@@ -114,7 +114,7 @@ def canonical_charset(label: str | None) -> str | None:
 def declared_in_page(body: bytes) -> str | None:
     """The charset label in the first `META_BYTES` bytes: `<meta charset>`, its http-equiv form, the XML declaration.
 
-    What stands in comments does not count. None where there is no label.
+    Comments are ignored. None if there is no label.
     """
     head = _COMMENT.sub(b"", body[:META_BYTES])
     for meta in _META.finditer(head):
@@ -143,8 +143,8 @@ def _decode_legacy(body: bytes, http_charset: str | None) -> Decoded:
         if name is None or name in UNBELIEVED:
             continue
         declared = japanese[name] if name in japanese else _candidate(name, _read_declared(body, name))
-        # A charset of single bytes fits any bytes and GBK fits most, so that decoding proves little: of two readings
-        # that both hold, the one with far more kana is right.
+        # A single-byte charset decodes any bytes and GBK most, so decoding without errors proves little: of two error-free
+        # readings, the one with far more kana is right.
         if is_japanese and name != detected.name and detected.kana_share > 2 * declared.kana_share:
             continue
         if declared.holds:
@@ -157,7 +157,7 @@ def _decode_legacy(body: bytes, http_charset: str | None) -> Decoded:
 
 
 class _Candidate(NamedTuple):
-    """A charset tried on a page: `damage` is errors a non-ASCII character, `kana_share` the share of hiragana and
+    """A charset tried on a page: `damage` is the errors per non-ASCII character, `kana_share` the share of hiragana and
     full-width katakana among these characters."""
 
     name: str
@@ -167,7 +167,7 @@ class _Candidate(NamedTuple):
 
     @property
     def holds(self) -> bool:
-        """Without an error but for a last character cut in two."""
+        """Whether there is no error, except a last character cut in two."""
         return self.reading.errors == int(self.reading.cut)
 
 
@@ -191,12 +191,12 @@ def _is_utf_8(body: bytes) -> bool:
 
 
 def _read_unicode(body: bytes, charset: str) -> str:
-    """`body` in a UTF; where an odd byte or half a surrogate pair is left, U+FFFD."""
+    """`body` in a UTF; an odd byte or half a surrogate pair at the end becomes U+FFFD."""
     return body.decode(charset.replace("le", "-le").replace("be", "-be"), "replace")
 
 
 def _utf_16_by_nuls(body: bytes) -> str | None:
-    """The byte order of a page in UTF-16 without a mark: NULs in every other byte only."""
+    """The charset of a UTF-16 page without a byte order mark, found by NULs in every other byte; None for other pages."""
     head = body[:META_BYTES]
     if b"\0" not in head:
         return None
@@ -207,7 +207,7 @@ def _utf_16_by_nuls(body: bytes) -> str | None:
 
 
 def _read_declared(body: bytes, name: str) -> Reading:
-    """`body` in a charset that is neither Japanese nor a UTF, by Python's codec."""
+    """`body` decoded from a charset that is neither Japanese nor a UTF, by Python's codec."""
     codec = CODECS.get(name) or webencodings.lookup(name).codec_info.name
     decoder = codecs.getincrementaldecoder(codec)("strict")
     try:

@@ -1,4 +1,4 @@
-"""The settings of `extract`, the rules by which it drops records, and the columns of its files."""
+"""Settings of `extract`, the rules that drop records, and the columns of its files."""
 
 from typing import Literal
 
@@ -11,7 +11,7 @@ from pipeline.rules import VERDICT_SCHEMA, Rule
 Extractor = Literal["auto", "blocks", "resiliparse", "trafilatura"]
 
 
-# Those that build a tree of the page and walk it; the project's own reads 10 MB of any markup in 2 s at most.
+# Extractors that build a tree of the page and walk it. The project's own reads 10 MB of any markup within 2 s.
 TREE_BUILDING: frozenset[Extractor] = frozenset(("resiliparse", "trafilatura"))
 
 
@@ -77,7 +77,7 @@ NESTING_RULES = (
 )
 
 
-# In the order in which they are asked. Rules without bounds are facts of the record; `detail` in the verdict says which.
+# In the order in which they are applied. Rules without bounds state facts about the record; the verdict's `detail` says which.
 RULES: tuple[Rule, ...] = (
     Rule("corrupt_record", source="WARC 1.1, sections 4 and 5: the record is not as long as it says, or cannot be read"),
     Rule("truncated", source="WARC 1.1, section 5.13: WARC-Truncated, the crawler stopped in the middle"),
@@ -123,7 +123,7 @@ DOCUMENT_SCHEMA = pa.schema(
 )
 
 
-# A verdict on a record tells where the record is, since a dropped one has no row among the documents.
+# A verdict says where its record is, because a dropped record has no row among the documents.
 RECORD_VERDICT_SCHEMA = pa.schema(
     [
         *VERDICT_SCHEMA,

@@ -1,7 +1,7 @@
-"""The bytes of a page from an HTTP message: transfer and content encodings undone, never beyond a limit.
+"""Undoes the transfer and content encodings of an HTTP body, up to a size limit.
 
-Archives store bodies as they came, or already unpacked under the original headers; what a header promises is therefore
-tried and, where the body plainly is not so encoded, left alone.
+Archives store bodies as received, or already unpacked but with the original headers. So an encoding that a header announces is
+undone only if the body looks encoded that way.
 """
 
 import re
@@ -15,11 +15,11 @@ _CHUNK_SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?\r?\n")
 
 
 class BodyError(Exception):
-    """A body that cannot be unpacked."""
+    """The body cannot be unpacked."""
 
 
 class BodyTooLargeError(Exception):
-    """A body that unpacks beyond the limit; `size` is how far it got, in bytes."""
+    """The body unpacks to more than the limit; `size` is the number of bytes unpacked so far."""
 
     def __init__(self, size: int) -> None:
         super().__init__(f"the body unpacks beyond {size} bytes")
@@ -29,7 +29,7 @@ class BodyTooLargeError(Exception):
 def decode_body(body: bytes, transfer_encoding: str, content_encoding: str, limit: int) -> bytes:
     """`body` without its encodings (RFC 9112 section 7, RFC 9110 section 8.4), of at most `limit` bytes.
 
-    Raises BodyError for a stream that is broken or of an unknown encoding, BodyTooLargeError for a bomb.
+    Raises BodyError if the stream is broken or its encoding unknown, BodyTooLargeError if it unpacks beyond `limit`.
     """
     if "chunked" in transfer_encoding:
         body = _join_chunks(body)
@@ -48,7 +48,7 @@ def decode_body(body: bytes, transfer_encoding: str, content_encoding: str, limi
 
 
 def _join_chunks(body: bytes) -> bytes:
-    """The chunks' content; the body itself when it does not begin with a chunk."""
+    """The content of the chunks, or the body itself if it does not begin with a chunk."""
     pieces: list[bytes] = []
     position = 0
     while match := _CHUNK_SIZE_LINE.match(body, position):
@@ -62,7 +62,7 @@ def _join_chunks(body: bytes) -> bytes:
         position += size
         position += 2 if body[position : position + 2] == b"\r\n" else body[position : position + 1] == b"\n"
     if not pieces and (position == 0 or body[:1] == b"<"):
-        return body  # announced, but undone by whoever stored it
+        return body  # announced, but already undone by the archive
     raise BodyError(f"chunk at byte {position} of {len(body)} is broken")
 
 
@@ -71,7 +71,7 @@ def _looks_like_markup(body: bytes) -> bool:
 
 
 def _inflate(body: bytes, limit: int) -> bytes:
-    # 47: zlib or gzip, told by the header; some servers send raw deflate under the name "deflate".
+    # 47: zlib or gzip, detected from the header; some servers send raw deflate (-15) as "deflate".
     for window_bits in (47, -15):
         decompressor = zlib.decompressobj(wbits=window_bits)
         try:
@@ -111,7 +111,8 @@ def _unzstd(body: bytes, limit: int) -> bytes:
             unpacked = reader.read(limit + 1)
         if len(unpacked) > limit:
             raise BodyTooLargeError(len(unpacked))
-        # The bounded reader does not say whether a frame was complete; now that the size is known to be harmless, ask.
+        # The bounded reader does not say whether the frame is complete. The size is known to be harmless, so ask
+        # by unpacking it again.
         frame = zstandard.ZstdDecompressor().decompressobj()
         frame.decompress(body)
     except zstandard.ZstdError as error:
@@ -123,7 +124,7 @@ def _unzstd(body: bytes, limit: int) -> bytes:
 
 _Unpacker = tuple[Callable[[bytes], bool], Callable[[bytes, int], bytes]]
 _GZIP: _Unpacker = (lambda body: body[:2] == b"\x1f\x8b", _inflate)
-# Neither deflate nor brotli has a signature; what begins like markup is not packed.
+# Neither deflate nor brotli has a signature; a body that begins like markup is not packed.
 _UNPACKERS: dict[str, _Unpacker] = {
     "gzip": _GZIP,
     "x-gzip": _GZIP,

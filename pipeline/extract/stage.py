@@ -1,9 +1,9 @@
-"""Stage 1, extract: from the records of an input to documents, text written here once.
+"""Stage 1, extract: turns the records of an input into documents.
 
-Keeps pages in Japanese with a main text. Drops, each by a rule with its value: what is no page (requests, redirects, PDFs,
-revisits, damaged or truncated records), what cannot be unpacked or decoded, what the rapid check finds to be in another
-language before anything is parsed (Swallow's idea, NLP2024 A6-1 section 3), what harms the parser, and what the precise
-check finds not to be Japanese. Every record gets a verdict, also those that were never pages.
+It keeps Japanese pages that have a main text. Rules drop, each with its value: records that are not pages (requests, redirects,
+PDFs, revisits, damaged or truncated records), bodies that cannot be unpacked or decoded, pages that the rapid check finds to be
+in another language before they are parsed (Swallow's idea, NLP2024 A6-1 section 3), pages that would overload the parser, and
+pages that the precise check finds not to be Japanese. Every record gets a verdict, even if it was never a page.
 """
 
 import hashlib
@@ -38,7 +38,7 @@ from pipeline.text.urls import host_of
 
 
 class Dropped(Exception):
-    """A record is dropped by `rule`, which measured `value`."""
+    """Raised when `rule` drops a record; `value` is what the rule measured."""
 
     def __init__(self, rule: str, value: float | None = None, threshold: float | None = None, detail: str = "") -> None:
         super().__init__(rule)
@@ -60,7 +60,7 @@ class Extracted(NamedTuple):
 
 
 def document_id(record: Record) -> str:
-    """32 hex digits: BLAKE2b-128 of URL, date and record id; of the text where a record has none of its own."""
+    """32 hex digits: BLAKE2b-128 of URL, date and record id, or of the text if the record has no id."""
     own = record.record_id or record.text or hashlib.blake2b(record.body, digest_size=16).hexdigest()
     identity = "\0".join((record.url, record.date, own))
     return hashlib.blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
@@ -76,8 +76,8 @@ def extract(
 ) -> Iterator[Extracted]:
     """Documents and verdicts of `records`, in their order, in batches of `batch_rows` records.
 
-    name: the input's URI. skip: ordinal numbers of records that ended earlier workers, with the rule that drops them.
-    mark: told the ordinal number of each record before it is touched.
+    name: the input's URI. skip: ordinals of records that killed earlier workers, with the rule that drops them.
+    mark: called with the ordinal of each record before the record is processed, and with -1 after it.
     """
     seen: set[str] = set()
     documents: list[dict[str, object]] = []
@@ -154,15 +154,15 @@ def extract_record(record: Record, config: ExtractConfig, repeated: bool) -> dic
 def one_line_a_paragraph(text: str) -> str:
     """`text` without blank lines and without white space at the ends of lines.
 
-    Swallow's rules count lines as paragraphs, on texts that have no blank ones (trafilatura writes none); with them, half
-    of the lines of an ordinary page would be repetitions of the empty line.
+    Swallow's rules count lines as paragraphs, on texts without blank lines (trafilatura writes none). With blank lines, half of
+    the lines of an ordinary page would be repetitions of the empty line.
     """
     lines = (line.rstrip() for line in text.split("\n"))
     return "\n".join(line for line in lines if line)
 
 
 def _text_page(record: Record, repeated: bool) -> dict[str, object]:
-    """A record that is text already: a WET conversion, a line of JSON, a row of Parquet."""
+    """The document of a record that already is text: a WET conversion, a line of JSON, a row of Parquet."""
     if repeated:
         raise Dropped("same_record")
     text, charset, source, replacement_share = record.text, "utf-8", "input", 0.0
@@ -179,7 +179,7 @@ def _text_page(record: Record, repeated: bool) -> dict[str, object]:
 
 
 def _html_page(record: Record, config: ExtractConfig, repeated: bool) -> tuple[dict[str, object], VisibleLetters | None]:
-    """An HTML page: unpacked, rapidly checked, decoded, its main text found; and the letters that it shows."""
+    """The document of an HTML page (unpack, rapid check, decode, find the main text), and the letters that the page shows."""
     if not _is_html(record):
         raise Dropped("not_html", detail=record.content_type.split(";")[0])
     try:
@@ -207,10 +207,10 @@ def _html_page(record: Record, config: ExtractConfig, repeated: bool) -> tuple[d
 
 
 def _main_text(page: str, config: ExtractConfig) -> MainText:
-    """The main text of a page; of extractors that walk a tree, only where that is no danger, and for so long.
+    """The main text of a page. Extractors that build a tree run only on pages within NESTING_RULES, and under a time limit.
 
-    The project's own is linear in the page and needs neither. Nor may it be interrupted: an error raised by a signal while
-    compiled code hands its arrays over to the interpreter is lost, or ends the process.
+    The project's own extractor is linear in the page and needs neither. It must not be interrupted: an exception raised by a
+    signal while compiled code returns its arrays to the interpreter is lost, or kills the process.
     """
     if config.extractor not in TREE_BUILDING:
         return extract_main_text(page, config.extractor)
@@ -225,7 +225,8 @@ def _main_text(page: str, config: ExtractConfig) -> MainText:
 
 
 def _is_html(record: Record) -> bool:
-    """By the declared type; where none is declared, by how the body begins (WHATWG MIME sniffing, section 7.1)."""
+    """Whether a record is HTML: by its declared type, or if it has none by how the body begins (WHATWG MIME sniffing, section
+    7.1)."""
     declared = record.content_type.split(";")[0].strip()
     if declared:
         return declared in ("text/html", "application/xhtml+xml")
@@ -240,16 +241,16 @@ def _require(rule: Rule, value: float, detail: str = "") -> None:
 
 
 def _encodable(text: str) -> str:
-    """`text` without lone surrogates, which no UTF-8 file can hold."""
+    """`text` without lone surrogates, which UTF-8 cannot encode."""
     return text.encode("utf-8", "replace").decode("utf-8") if not text.isascii() else text
 
 
 @contextmanager
 def _time_limit(seconds: float) -> Iterator[None]:
-    """Raise OutOfTimeError inside the block after `seconds` of computing.
+    """Raise OutOfTimeError inside the `with` block after `seconds` of CPU time.
 
-    Of the process's own computing, so that a busy machine drops no page. A parser that does not return to the
-    interpreter is not interrupted; the executor's patience is for those.
+    CPU time, so that a busy machine drops no page. A parser that never returns to the interpreter is not interrupted; the
+    executor kills such a worker.
     """
 
     def stop(number: int, frame: FrameType | None) -> None:

@@ -1,4 +1,5 @@
-"""An input → documents/ and verdicts/extract/: the text of every page that is kept, and a verdict on every record."""
+"""Unit of work of `extract`: one input becomes documents/ (the text of every page kept) and verdicts/extract/ (one row per
+record)."""
 
 from contextlib import ExitStack
 
@@ -13,7 +14,7 @@ from pipeline.inputs.sources import read_records
 
 
 def extract_input(task: Task[ExtractConfig], mark: Mark) -> Result:
-    """Extract the records of an input, a batch at a time."""
+    """Extract the records of an input, batch by batch."""
     assert task.source is not None
     make_ready(task.settings.extractor)
     with ExitStack() as stack:

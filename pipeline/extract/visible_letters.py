@@ -1,7 +1,7 @@
-"""What the bytes of an HTML page show before anything is parsed: how many letters a reader would see, of which script.
+"""Counts the letters that an HTML page shows, by script, from its bytes and before anything is parsed.
 
-One pass that steps over tags, comments, scripts and styles. It is exact on well-formed pages and good enough on others:
-its numbers decide whether a page is worth parsing, and whether an extractor has overlooked most of it.
+One pass skips tags, comments, scripts and styles. The counts are exact on well-formed pages and close on others. They decide
+whether a page is worth parsing, and whether an extractor has missed most of it.
 """
 
 from typing import NamedTuple
@@ -9,11 +9,11 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-RAW_TEXT = (b"script", b"style", b"noscript", b"template")  # what is in these is not shown
+RAW_TEXT = (b"script", b"style", b"noscript", b"template")  # their content is not shown
 
 
 class VisibleLetters(NamedTuple):
-    """Letters outside of markup: hiragana and katakana; other letters of scripts beyond ASCII; ASCII letters."""
+    """Letters outside markup: hiragana and katakana, other non-ASCII letters, ASCII letters."""
 
     kana: int
     other: int
@@ -31,7 +31,7 @@ def visible_letters(page: bytes) -> VisibleLetters:
 
 @numba.njit(cache=True, nogil=True)
 def _at(page: np.ndarray, position: int, text: bytes) -> bool:
-    """Whether `text` (in lower case) stands at `position`, in either case."""
+    """Whether `text` (in lower case) is at `position`, ignoring case."""
     if position + len(text) > len(page):
         return False
     for index in range(len(text)):
@@ -45,7 +45,7 @@ def _at(page: np.ndarray, position: int, text: bytes) -> bool:
 
 @numba.njit(cache=True, nogil=True)
 def _is_tag(page: np.ndarray, position: int, name: bytes) -> bool:
-    """Whether the tag whose name begins at `position` is a `name`, and no longer one that begins so."""
+    """Whether the tag whose name begins at `position` is exactly `name`."""
     if not _at(page, position, name):
         return False
     end = position + len(name)
@@ -54,7 +54,7 @@ def _is_tag(page: np.ndarray, position: int, name: bytes) -> bool:
 
 @numba.njit(cache=True, nogil=True)
 def _after_markup(page: np.ndarray, position: int) -> int:
-    """Where the text goes on after the "<" at `position`; beyond the content too where the element shows none."""
+    """Where text continues after the "<" at `position`; for elements that show no text, after their content."""
     size = len(page)
     if _at(page, position, b"<!--"):
         position += 4

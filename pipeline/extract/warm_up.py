@@ -1,7 +1,7 @@
-"""A worker made ready before it looks at a page: compiled code is loaded, or, in a new environment, compiled first.
+"""Prepares a worker before its first page: loads the compiled code, or compiles it in a new environment.
 
-A worker that stands still at a page is ended. Compiling takes a minute where nothing is cached yet, and several on a busy
-machine; the first page of each worker would be charged with it and dropped for `timeout`, which depends on the machine.
+A worker that spends too long on a page is killed. Compiling takes a minute if nothing is cached, and several on a busy machine;
+the first page of each worker would be charged for that and dropped for `timeout`, depending on the machine.
 """
 
 import functools
@@ -11,9 +11,9 @@ from pipeline.extract.language import measure_language
 from pipeline.extract.stage import extract_record
 from pipeline.inputs.record import Record
 
-# Each has a decoder of its own.
+# Each has its own decoder.
 _CHARSETS = ("utf-8", "shift_jis", "euc-jp", "iso-2022-jp")
-# With a bit of everything that pages have, so that each compiled function is called with the types that it will be called with.
+# A page with a bit of everything, so that each compiled function is called with the types it will see later.
 _PAGE = """<!doctype html>
 <html lang="ja"><head><title>準備のためのページ</title><style>p { margin: 0 }</style></head><body>
 <nav><ul><li><a href="/">トップ</a></li><li><a href="/list">一覧</a></li></ul></nav>
@@ -25,13 +25,13 @@ _PAGE = """<!doctype html>
 <p>三つ目の段落で終わります。ここまで読んでくださって、ありがとうございました。</p></article>
 <footer>記事の著作権は書いた人にあります。</footer></body></html>
 """
-# Kana decide without it, so that the page above does not load the model that tells languages apart.
+# The page above is decided by its kana, so it does not load the language model; this text does.
 _OTHER_LANGUAGE = "This page is read once before the first page is read."
 
 
 @functools.cache
 def make_ready(extractor: Extractor) -> None:
-    """Take a made-up page through all of extract, once in a process and charset."""
+    """Run a made-up page through all of `extract`, once per charset; later calls in the same process do nothing."""
     config = ExtractConfig(extractor=extractor)
     measure_language(_OTHER_LANGUAGE)
     for charset in _CHARSETS:

@@ -1,19 +1,19 @@
-"""The elements of HTML as a table: which start tag closes which open elements, and how far an end tag reaches.
+"""Table of the HTML elements: which open elements a start tag closes, and how far an end tag reaches.
 
-After section 13.2.6.4 of the HTML standard, "the rules for parsing tokens in HTML content", with the insertion modes that tell
-the same in other words folded into classes of elements. `html_blocks` builds trees by this table, `nesting` measures
-what a parser would build.
+It follows section 13.2.6.4 of the HTML standard, "the rules for parsing tokens in HTML content". The insertion modes are
+expressed as classes of elements. `main_text.block_builder` finds blocks with this table, `parser_cost` measures what a parser
+would build.
 """
 
 from collections.abc import Iterable
 
 import numpy as np
 
-# Classes of elements, as bits: what closes them, and what stops a search for them.
+# Classes of elements, as bits. They say what closes an element, and what stops a search for it.
 P, LI, DD, OPTION, CELL, ROW, ROWS, TABLE = 1, 2, 4, 8, 16, 32, 64, 128
 SELECT, SCOPE, ANCHOR, BUTTON, RUBY, FOREIGN, BLOCK, LIST, DIVISION = 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536
-# Kinds of elements, as bits of another number. INNERMOST: closes the innermost open element only. IN_TABLE: is ignored
-# outside of tables. TOGGLE: closes the open one instead of opening another.
+# Kinds of elements, as bits of a second number. INNERMOST: closes only the innermost open element. IN_TABLE: ignored outside
+# tables. TOGGLE: closes the open element instead of opening another.
 VOID, RAW, FORMATTING, ONCE, INNERMOST, IN_TABLE, TOGGLE = 1, 2, 4, 8, 16, 32, 64
 NO_REOPENING = CELL | ROW | ROWS | TABLE | SCOPE  # formatting elements inside these end with them
 BOUNDARY = TABLE | CELL | SCOPE
@@ -55,7 +55,7 @@ NAME, KIND, CLASS, CLOSES, STOPS, END_STOPS = range(6)
 
 
 def pack_name(name: str) -> int:
-    """A name in lower case as a signed number of 64 bits: its first eight bytes one beside the other, the others mixed in."""
+    """A lower-case name as a signed 64-bit number: its first eight bytes packed, the others mixed in."""
     letters = name.encode()
     packed = int.from_bytes(letters[:8], "big")
     for letter in letters[8:]:
@@ -64,10 +64,11 @@ def pack_name(name: str) -> int:
 
 
 def element_table(more: Iterable[str] = ()) -> np.ndarray:
-    """`ELEMENTS`, and `more` names without properties, as a hash table, int64, shape (slots, 6): packed name, kind, class,
-    closes, stops, and the classes that an end tag does not reach across.
+    """`ELEMENTS`, and `more` names without properties, as a hash table, int64, shape (slots + 1, 6): packed name, kind, class,
+    closes, stops, and the classes that an end tag does not reach across. The last row is for all names that the table lacks.
 
-    The slot of a name is its remainder by the number of slots, the first number that gives every name one of its own.
+    The slot of a name is its remainder modulo the number of slots, which is the smallest number that gives every name its own
+    slot. `open_elements.row_of` finds it.
     """
     rows = {pack_name(name): (0, 0, 0, 0, SPECIAL) for name in more}
     for names, kind, own_class, closes, stops in ELEMENTS:
@@ -76,7 +77,8 @@ def element_table(more: Iterable[str] = ()) -> np.ndarray:
     slots = len(rows)
     while len({name % slots for name in rows}) < len(rows):
         slots += 1
-    table = np.zeros((slots, 6), dtype=np.int64)
+    table = np.zeros((slots + 1, 6), dtype=np.int64)
+    table[slots, END_STOPS] = SPECIAL
     for packed, properties in rows.items():
         table[packed % slots] = [packed, *properties]
     return table

@@ -1,8 +1,8 @@
-"""The elements that are open at a place of an HTML page, from the outside in, and what closes them.
+"""The stack of open elements of an HTML page, outermost first: searches in it, and closing an element.
 
-A row of the stack is an element: the columns NAME, KIND and CLASS of `html_elements`, and those below. The first two rows are
-`html` and `body`, which nothing closes. All searches go from the innermost element outwards, as those of the standard do
-(section 13.2.4.2).
+Each row of the stack is an element, with the columns NAME, KIND and CLASS of `elements` and those below. The first two rows are
+`html` and `body`, which nothing closes. All searches go from the innermost element outwards, as in the standard (section
+13.2.4.2).
 """
 
 import numba
@@ -10,20 +10,27 @@ import numpy as np
 
 from pipeline.extract.html.elements import CLASS, FOREIGN, FORMATTING, KIND, NAME, NO_REOPENING
 
-# Columns of the stack, after NAME, KIND and CLASS. PLACE: the number of the element, -1 as long as no block in it is known; ROLE:
-# what it counts for while it is open.
+# Columns of the stack, after NAME, KIND and CLASS. PLACE: the element's number on the page, -1 until a block in it is complete.
+# ROLE: one of the roles below, which the element has while it is open.
 PROPERTIES, TAG, BITS, PLACE, ROLE = range(3, 8)
 COLUMNS = 8
-# Properties of an element's name, as bits, beside those of `html_elements`. WITHOUT_TEXT: never gives text; LANDMARK: none unless
-# the whole page is read.
+# Properties of an element's name, as bits, in addition to those of `elements`. WITHOUT_TEXT: never gives text. LANDMARK: gives
+# text only if the whole page is read.
 WITHOUT_TEXT, LANDMARK, INLINE, CODE_TEXT, HTML_INSIDE, SPACED = 1, 2, 4, 8, 16, 32
 A_LINK, IS_CODE, IS_FOREIGN, NO_ROLE = range(4)  # roles
 
 
 @numba.njit(cache=True, nogil=True)
+def row_of(table: np.ndarray, name: int) -> int:
+    """The row of the element with that packed name in an `element_table`, the last row for names that it lacks."""
+    row = name % (len(table) - 1)
+    return row if table[row, NAME] == name else len(table) - 1
+
+
+@numba.njit(cache=True, nogil=True)
 def outermost(stack: np.ndarray, size: int, first: int, closes: int, stops: int) -> int:
-    """The outermost open element of the classes `closes`, sought from the innermost outwards to `first` or to an element
-    of the classes `stops`; -1 for none."""
+    """The outermost open element of the classes `closes`, -1 for none. The search goes outwards to `first`, or to an element of
+    the classes `stops`."""
     outermost = -1
     for index in range(size - 1, first - 1, -1):
         if stack[index, CLASS] & closes:
@@ -35,7 +42,7 @@ def outermost(stack: np.ndarray, size: int, first: int, closes: int, stops: int)
 
 @numba.njit(cache=True, nogil=True)
 def innermost(stack: np.ndarray, size: int, first: int, name: int, stops: int) -> int:
-    """The last open element of that name, sought as `outermost` seeks; -1 for none."""
+    """The innermost open element of that name, -1 for none; the search ends as in `outermost`."""
     for index in range(size - 1, first - 1, -1):
         if stack[index, NAME] == name:
             return index
@@ -46,7 +53,7 @@ def innermost(stack: np.ndarray, size: int, first: int, name: int, stops: int) -
 
 @numba.njit(cache=True, nogil=True)
 def outer_foreign(stack: np.ndarray, size: int) -> int:
-    """The outermost `svg` or `math` that an element of HTML ends; -1 for none, or inside an element in which HTML goes on."""
+    """The outermost `svg` or `math` that an HTML element ends; -1 for none. An element that may contain HTML stops the search."""
     outermost = -1
     for index in range(size - 1, 1, -1):
         if stack[index, PROPERTIES] & HTML_INSIDE:
@@ -58,7 +65,7 @@ def outer_foreign(stack: np.ndarray, size: int) -> int:
 
 @numba.njit(cache=True, nogil=True)
 def ends_a_block(stack: np.ndarray, size: int, index: int) -> bool:
-    """Whether an element that ends a line is among the open ones from `index` on."""
+    """Whether any of the open elements from `index` on ends a line."""
     while index < size and stack[index, PROPERTIES] & INLINE:
         index += 1
     return index < size
@@ -66,9 +73,9 @@ def ends_a_block(stack: np.ndarray, size: int, index: int) -> bool:
 
 @numba.njit(cache=True, nogil=True)
 def close(stack: np.ndarray, size: int, shown: int, index: int, roles: np.ndarray, open_names: np.ndarray) -> int:
-    """Close the open element at `index`: the new size of the stack, of which the first `shown` elements show their text.
+    """Close the open element at `index` and return the new size of the stack; its first `shown` elements show text.
 
-    What is inside closes too, but for a link, which begins anew. A formatting element closes nothing but itself.
+    Elements inside it close too, except links, which are opened again. A formatting element closes only itself.
     """
     is_formatting = stack[index, KIND] & FORMATTING and index < shown
     ends_links = stack[index, CLASS] & NO_REOPENING

@@ -1,18 +1,17 @@
-"""How much work a page would make for a parser and a main-text extractor that walks its tree, found in one pass over its tags.
+"""Measures in one pass over the tags how much work a page would cause a tree-building parser and extractor.
 
-The project's own extractor builds no tree, and needs none of this; the public ones do. resiliparse looks at the ancestors of
-every element, so that its work is the sum of the elements' depths and not their number: 10,000 nested `div`s cost it
-seconds, 100,000 minutes. The HTML standard adds a second trap: formatting elements
-that were never closed are opened again in every block that follows (section 13.2.4.3, "the list of active formatting
-elements"). And the parser compares each attribute of a tag with all others of it. Real pages come near none of this; one
-that does is dropped by a rule before it is parsed.
+The project's own extractor builds no tree and does not need this; the public ones do. resiliparse visits the ancestors of every
+element, so its work grows with the sum of the depths of the elements: 10,000 nested `div`s take seconds, 100,000 take minutes.
+The HTML standard adds a second trap: unclosed formatting elements are reopened in every following block (section 13.2.4.3, "the
+list of active formatting elements"). And the parser compares each attribute of a tag with all others. Real pages come nowhere
+near these limits; a page that does is dropped by a rule before it is parsed.
 
-The pass keeps a stack of open elements as a parser does (void elements, implied end tags, raw text, comments, formatting
-elements that outlive their block), but builds nothing.
+The pass keeps a stack of open elements as a parser does (void elements, implied end tags, raw text, comments, formatting elements
+that outlive their block), but builds nothing.
 """
 
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -30,21 +29,34 @@ from pipeline.extract.html.elements import (
     NO_REOPENING,
     ONCE,
     RAW,
-    SPECIAL,
     STOPS,
     TABLE,
     TOGGLE,
     VOID,
     element_table,
     pack_name,
-)  # fmt: skip
-from pipeline.extract.html.open_elements import innermost, outermost
+)
+from pipeline.extract.html.open_elements import innermost, outermost, row_of
 from pipeline.extract.html.tokens import after_comment, after_raw_text, name_at
 
 MAX_STACK = 1_024  # where the pass ends: beyond what the rule keeps
 
 TAG, REOPENED = 3, 4  # columns of the stack of open elements, after NAME, KIND and CLASS
 P_NAME = pack_name("p")
+# What the pass keeps, a record that compiled code hands on as one pointer.
+_COST = np.dtype(
+    [
+        ("stack", np.int64, (MAX_STACK, 5)),
+        ("open_names", np.int64, 256),  # by the last letter of their names, no fewer than are open: saves looking for others
+        ("size", np.int64),  # of the stack
+        ("foreign", np.int64),  # svg and math elements begun, in which "/>" closes
+        ("reopened", np.int64),  # formatting elements that every block opens again
+        ("depth", np.int64),
+        ("work", np.int64),
+        ("attributes", np.int64),
+        ("merged_attributes", np.int64),
+    ]
+)
 
 
 class Nesting(NamedTuple):
@@ -57,8 +69,9 @@ class Nesting(NamedTuple):
 
 
 def measure_nesting(page: str) -> Nesting:
-    """What `page`, HTML, would make the parser do. Never fails; some nanoseconds a byte."""
-    return Nesting(*_measure(np.frombuffer(page.encode("utf-8", "replace"), dtype=np.uint8), _table()))
+    """The cost of parsing `page`, HTML. Never fails; takes a few nanoseconds per byte."""
+    memory = np.zeros(_COST.itemsize // 8, dtype=np.int64)
+    return Nesting(*_measure(np.frombuffer(page.encode("utf-8", "replace"), dtype=np.uint8), _table(), memory))
 
 
 def nesting_depth(page: str) -> int:
@@ -73,7 +86,7 @@ def _table() -> np.ndarray:
 
 @numba.njit(cache=True, nogil=True)
 def _end_of_tag(page: np.ndarray, position: int) -> tuple[int, int]:
-    """Where the tag ends whose attributes begin at `position` (after its ">"), and how many attributes it has."""
+    """The end (after ">") of the tag whose attributes begin at `position`, and its number of attributes."""
     attributes = 0
     quote = 0
     before = 0x20  # what came last outside of quotes: 0x20 between attributes, 0x3D after "=", 0x61 in a name or value
@@ -100,10 +113,10 @@ def _end_of_tag(page: np.ndarray, position: int) -> tuple[int, int]:
 
 @numba.njit(cache=True, nogil=True)
 def _close(stack: np.ndarray, size: int, index: int) -> tuple[int, int]:
-    """Close the open element at `index`: the new size of the stack, and by how many more formatting elements than before
-    are opened again in each block that follows.
+    """Close the open element at `index`. Returns the new size of the stack, and how many more formatting elements than before
+    are reopened in each following block.
 
-    What is inside closes too, but for formatting elements; a formatting element closes nothing but itself.
+    Elements inside it close too, except formatting elements. A formatting element closes only itself.
     """
     is_formatting = stack[index, KIND] & FORMATTING
     ends_formatting = stack[index, CLASS] & NO_REOPENING
@@ -133,16 +146,15 @@ def _repeats(stack: np.ndarray, size: int, page: np.ndarray, start: int, end: in
 
 
 @numba.njit(cache=True, nogil=True)
-def _measure(page: np.ndarray, table: np.ndarray) -> tuple[int, int, int]:
-    stack = np.zeros((MAX_STACK, 5), dtype=np.int64)
-    open_by_slot = np.zeros(len(table), dtype=np.int64)  # an upper bound of the open elements whose names fall there
-    size = 0
-    foreign = 0  # svg and math elements begun, in which "/>" closes
-    reopened = 0  # formatting elements that every block opens again
-    depth = 0
-    work = 0
-    attributes = 0
-    merged_attributes = 0
+def _measure(page: np.ndarray, table: np.ndarray, memory: np.ndarray) -> tuple[int, int, int]:
+    """Read the tags of a page; `memory`, zeros, becomes the record.
+
+    for each tag, until MAX_STACK elements are open:
+        end tag:    close the element of its name; a `</p>` without one makes an element
+        start tag:  count its attributes; close what it ends; add its depth to the work, once more for each formatting element
+                    that is opened again; step over raw text; open the element
+    """
+    cost = memory.view(_COST)[0]
     position = 0
     while position + 1 < len(page):
         if page[position] != 0x3C:
@@ -155,60 +167,77 @@ def _measure(page: np.ndarray, table: np.ndarray) -> tuple[int, int, int]:
             position = after_comment(page, start) if is_end or first == 0x21 or first == 0x3F else start + 1
             continue
         name, position = name_at(page, start + 1 + is_end)
-        position, count = _end_of_tag(page, position)
-        slot = name % len(table)
-        known = table[slot, NAME] == name
-        kind = table[slot, KIND] if known else 0
-        own_class = table[slot, CLASS] if known else 0
-
+        position, attributes = _end_of_tag(page, position)
         if is_end:
-            index = -1
-            if open_by_slot[slot]:
-                index = innermost(stack, size, 0, name, table[slot, END_STOPS] if known else SPECIAL)
-            if index >= 0:
-                size, more = _close(stack, size, index)
-                reopened += more
-                open_by_slot[slot] -= 1
-                foreign -= own_class == FOREIGN
-            elif name == P_NAME:  # a </p> without a <p> makes an element
-                work += size + 1
+            _take_end_tag(cost, table, name)
             continue
-
-        attributes = max(attributes, count)
-        if kind & ONCE:
-            merged_attributes += count
-            attributes = max(attributes, merged_attributes)
-            continue
-        if kind & IN_TABLE and outermost(stack, size, 0, TABLE, TABLE) < 0:
-            continue
-        if known and table[slot, CLOSES]:
-            first_open = max(size - 1, 0) if kind & INNERMOST else 0
-            index = outermost(stack, size, first_open, table[slot, CLOSES], table[slot, STOPS])
-            if index >= 0:
-                size, more = _close(stack, size, index)
-                reopened += more
-                if kind & TOGGLE:
-                    continue
-        work += (size + 1) * (1 if kind & FORMATTING else 1 + reopened)
-        if kind & RAW:
+        cost.attributes = max(cost.attributes, attributes)
+        if _take_start_tag(cost, table, page, start, position, name, attributes):
             position = after_raw_text(page, position, name)
-        if kind & (RAW | VOID) or (foreign > 0 and page[position - 2] == 0x2F):
-            continue
-        tag = 0
-        if kind & FORMATTING:
-            # Of formatting elements with the same attributes at most three are opened again ("Noah's Ark clause").
-            tag, same = _repeats(stack, size, page, start, position)
-            if same >= 3:
-                continue
-        stack[size, NAME] = name
-        stack[size, KIND] = kind
-        stack[size, CLASS] = own_class
-        stack[size, TAG] = tag
-        stack[size, REOPENED] = 0
-        open_by_slot[slot] += 1
-        foreign += own_class == FOREIGN
-        size += 1
-        depth = max(depth, size)
-        if size == MAX_STACK:
+        if cost.size == MAX_STACK:
             break
-    return depth, work, attributes
+    return cost.depth, cost.work, cost.attributes
+
+
+@numba.njit(cache=True, nogil=True)
+def _close_at(cost: Any, index: int) -> None:
+    """Close the open element at `index` and count anew what is opened again."""
+    cost.size, more = _close(cost.stack, cost.size, index)
+    cost.reopened += more
+
+
+@numba.njit(cache=True, nogil=True)
+def _take_end_tag(cost: Any, table: np.ndarray, name: int) -> None:
+    row = row_of(table, name)
+    index = -1
+    if cost.open_names[name & 0xFF]:
+        index = innermost(cost.stack, cost.size, 0, name, table[row, END_STOPS])
+    if index >= 0:
+        _close_at(cost, index)
+        cost.open_names[name & 0xFF] -= 1
+        cost.foreign -= table[row, CLASS] == FOREIGN
+    elif name == P_NAME:
+        cost.work += cost.size + 1
+
+
+@numba.njit(cache=True, nogil=True)
+def _take_start_tag(cost: Any, table: np.ndarray, page: np.ndarray, start: int, end: int, name: int, attributes: int) -> bool:
+    """Count the start tag `page[start:end]`; whether raw text follows."""
+    row = row_of(table, name)
+    kind = table[row, KIND]
+    if kind & ONCE:
+        cost.merged_attributes += attributes
+        cost.attributes = max(cost.attributes, cost.merged_attributes)
+        return False
+    if kind & IN_TABLE and outermost(cost.stack, cost.size, 0, TABLE, TABLE) < 0:
+        return False
+    if table[row, CLOSES]:
+        first = max(cost.size - 1, 0) if kind & INNERMOST else 0
+        index = outermost(cost.stack, cost.size, first, table[row, CLOSES], table[row, STOPS])
+        if index >= 0:
+            _close_at(cost, index)
+            if kind & TOGGLE:
+                return False
+    cost.work += (cost.size + 1) * (1 if kind & FORMATTING else 1 + cost.reopened)
+    closes_itself = cost.foreign > 0 and page[end - 2] == 0x2F
+    if not kind & (RAW | VOID) and not closes_itself:
+        _open(cost, table, page, start, end, name, row)
+    return bool(kind & RAW)
+
+
+@numba.njit(cache=True, nogil=True)
+def _open(cost: Any, table: np.ndarray, page: np.ndarray, start: int, end: int, name: int, row: int) -> None:
+    """Open an element, unless it is the fourth formatting element that began with the same tag."""
+    stack, size, kind = cost.stack, cost.size, table[row, KIND]
+    tag = 0
+    if kind & FORMATTING:
+        # Of formatting elements with the same attributes at most three are opened again ("Noah's Ark clause").
+        tag, same = _repeats(stack, size, page, start, end)
+        if same >= 3:
+            return
+    stack[size, NAME], stack[size, KIND], stack[size, CLASS] = name, kind, table[row, CLASS]
+    stack[size, TAG], stack[size, REOPENED] = tag, 0
+    cost.open_names[name & 0xFF] += 1
+    cost.foreign += table[row, CLASS] == FOREIGN
+    cost.size = size + 1
+    cost.depth = max(cost.depth, size + 1)

@@ -1,7 +1,7 @@
-"""Character references of HTML, `&amp;` and `&#x3042;`, replaced by their characters, in all texts of a page at once.
+"""Replaces character references of HTML (`&amp;`, `&#x3042;`) by their characters, in all texts of a page at once.
 
-After section 13.2.5.72 of the HTML standard and what follows it. The names are those of Python's `html.entities.html5`, which is
-the standard's table: 2,125 end with a semicolon, and 106 that HTML 2 to 4 knew count without one too.
+It follows the HTML standard from section 13.2.5.72 on. The names are those of Python's `html.entities.html5`, the standard's
+table: 2,125 names end with a semicolon, and 106 of HTML 2 to 4 are also recognized without one.
 """
 
 import functools
@@ -13,15 +13,15 @@ import numpy as np
 
 from pipeline.extract.html.tokens import CODE, NOSCRIPT, Tokens
 
-# What references to the control characters 0x80 to 0x9F mean: bytes of windows-1252, where it has a character.
+# References to the control characters 0x80 to 0x9F mean the bytes of windows-1252, if it has a character there.
 _WINDOWS_1252 = np.array([ord(bytes([byte]).decode("cp1252", "ignore") or chr(byte)) for byte in range(0x80, 0xA0)])
 _LONGEST_BARE = max(len(name) for name in html5 if not name.endswith(";"))
 _REPLACEMENT = 0xFFFD
 
 
 class _Names(NamedTuple):
-    """Hashes of the names in ascending order, a name's semicolon included; the place of each one's characters in `characters`, as
-    UTF-8. A hash has 64 bits, and `_names` fails where two names share one."""
+    """64-bit hashes of the names (semicolon included) in ascending order, and where the characters of each start in `characters`,
+    UTF-8. `_names` fails if two names have the same hash."""
 
     hashes: np.ndarray
     starts: np.ndarray
@@ -29,7 +29,7 @@ class _Names(NamedTuple):
 
 
 class Texts(NamedTuple):
-    """`characters`, UTF-8, and by token where in it the token's text starts and ends; 0 and 0 for tags."""
+    """`characters`, UTF-8, and by token the start and end of its text in them; 0 and 0 for tags."""
 
     characters: np.ndarray
     starts: np.ndarray
@@ -62,7 +62,7 @@ def _hash_of(name: str) -> int:
 
 @numba.njit(cache=True, nogil=True)
 def _find(hashes: np.ndarray, wanted: np.uint64) -> int:
-    """The number of a name by its hash; -1 for none."""
+    """The number of the name with that hash, -1 for none."""
     row = int(np.searchsorted(hashes, wanted))
     return row if row < len(hashes) and hashes[row] == wanted else -1
 
@@ -119,7 +119,7 @@ def _number_at(page: np.ndarray, position: int, end: int, windows_1252: np.ndarr
 
 @numba.njit(cache=True, nogil=True)
 def _write(out: np.ndarray, size: int, code: int) -> int:
-    """Write a code point as UTF-8 at `size`: where the next goes."""
+    """Write a code point as UTF-8 at `size`, and return where the next one goes."""
     if code < 0x80:
         out[size] = code
         return size + 1
@@ -142,6 +142,13 @@ def _decode(
     characters: np.ndarray,
     windows_1252: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Texts: all characters, and by token their start and end. Python's `html.unescape` gives the same.
+
+    for each text, for each byte of it:
+        "&#" and a number, "&" and a name (not in CODE and NOSCRIPT): write their characters
+        NUL: skip it
+        any other byte: copy it
+    """
     texts = 0
     for token in range(len(kinds)):
         if kinds[token] <= NOSCRIPT:

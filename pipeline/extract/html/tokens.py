@@ -1,12 +1,12 @@
-"""The tags and the text of an HTML page: what section 13.2.5 of the HTML standard, "tokenization", makes of its bytes.
+"""Splits an HTML page into tags and texts, after section 13.2.5 of the HTML standard, "tokenization".
 
-Comments, doctypes and whatever a page holds that no reader sees (scripts, style sheets) are stepped over. Of attributes those are
-kept that tell what an element is for, as places in the page, with character references not replaced: no class needs one. Every
-byte is looked at once or twice, whatever the page is.
+Comments, doctypes and content that no reader sees (scripts, style sheets) are skipped. Only attributes that say what an element
+is for are kept, as positions in the page; their character references are not replaced, because no class name needs one. Every
+byte is read once or twice, on any page.
 
-The content of `noscript` is raw text, as for a browser with scripts, or markup, as for one without. The three differences from
-the standard are in what nobody shows: a script that holds a commented `<script>` ends at the first end tag, a CDATA section is
-a comment in `svg` too, and `plaintext` is an element like others.
+The content of `noscript` is raw text (a browser with scripts) or markup (a browser without). Three differences from the standard
+affect only content that is not shown: a script with a commented `<script>` ends at the first end tag, a CDATA section is a
+comment in `svg` too, and `plaintext` is an ordinary element.
 """
 
 import functools
@@ -17,11 +17,15 @@ import numpy as np
 
 from pipeline.extract.html.elements import KIND, NAME, RAW, element_table, pack_name
 
-# Kinds of tokens. A text is decoded where it comes from TEXT or TITLE, but not from CODE, the content of `xmp`, or NOSCRIPT.
+# Kinds of tokens. Character references are replaced in TEXT and TITLE, but not in CODE (the content of `xmp`) or NOSCRIPT.
 TEXT, TITLE, CODE, NOSCRIPT, START, END = range(6)
-# What is known of a start tag beside its name, as bits.
+_COMMENT = 6  # or doctype, or anything that looks like one: gives no token
+# Rows of the tables of tokens and of the attributes kept.
+_KIND, _BITS, _START, _END = range(4)
+_OWNER, _ATTRIBUTE, _VALUE_START, _VALUE_END = range(4)
+# Properties of a start tag, as bits.
 SELF_CLOSING, HIDDEN, HAS_TARGET = 1, 2, 4
-# Attributes kept with their values; of others the presence matters, or nothing.
+# Attributes kept with their values (WORDS, STYLE); of others only the presence matters.
 WORDS, STYLE, _PRESENCE = range(3)
 _ATTRIBUTES = {
     **{"class": (WORDS, 0), "id": (WORDS, 0), "role": (WORDS, 0), "itemprop": (WORDS, 0), "style": (STYLE, 0)},
@@ -31,9 +35,9 @@ _MATH, _NOSCRIPT, _SVG, _TITLE, _XMP = map(pack_name, ("math", "noscript", "svg"
 
 
 class Tokens(NamedTuple):
-    """The tokens of a page in its order: of each its kind; of a tag its packed name (`html_elements.pack_name`) and the bits of
-    a start tag; of a text where in the page it starts and ends. And of each attribute kept, in the same order, the number of the
-    start tag that owns it, WORDS or STYLE, and where its value starts and ends."""
+    """The tokens of a page, in order. Of each: its kind; of a tag its packed name (`elements.pack_name`) and, if it is a start
+    tag, its bits; of a text its start and end in the page. And of each attribute kept, in the same order: the number of the
+    start tag that owns it, WORDS or STYLE, and the start and end of its value."""
 
     kinds: np.ndarray
     names: np.ndarray
@@ -49,12 +53,13 @@ class Tokens(NamedTuple):
 def read_tokens(page: np.ndarray, has_scripts: bool = True) -> Tokens:
     """The tokens of `page`, the bytes (uint8) of HTML in an encoding that holds ASCII, of less than 2 GiB, for a browser with
     scripts or one without. Never fails."""
-    return Tokens(*_read(page, *_tables(has_scripts)))
+    tokens, names, attributes = _read(page, *_tables(has_scripts))
+    return Tokens(tokens[_KIND], names, tokens[_BITS], tokens[_START], tokens[_END], *attributes)
 
 
 @functools.cache
 def _tables(has_scripts: bool) -> tuple[np.ndarray, np.ndarray]:
-    """The packed names of elements whose content is raw text, and a row an attribute: packed name, what is kept, bits."""
+    """The packed names of elements whose content is raw text, and a row per attribute: packed name, what is kept, bits."""
     table = element_table()
     raw = np.append(table[(table[:, KIND] & RAW) > 0, NAME], [_NOSCRIPT] if has_scripts else []).astype(np.int64)
     return raw, np.array([[pack_name(name), *properties] for name, properties in _ATTRIBUTES.items()])
@@ -79,7 +84,7 @@ def name_at(page: np.ndarray, position: int) -> tuple[int, int]:
 
 @numba.njit(cache=True, nogil=True)
 def _attribute_at(page: np.ndarray, position: int) -> tuple[int, int, int, int]:
-    """The packed name of the attribute that begins at `position`, where its value starts and ends, and where to go on."""
+    """The packed name of the attribute that begins at `position`, the start and end of its value, and where to continue."""
     size = len(page)
     name = 0
     length = 0
@@ -114,7 +119,7 @@ def _attribute_at(page: np.ndarray, position: int) -> tuple[int, int, int, int]:
 
 @numba.njit(cache=True, nogil=True)
 def after_comment(page: np.ndarray, position: int) -> int:
-    """Where the text goes on after the "<!", "<?" or "</" at `position` that begins no tag."""
+    """Where text continues after the "<!", "<?" or "</" at `position`, which begins no tag."""
     size = len(page)
     if position + 3 < size and page[position + 1] == 0x21 and page[position + 2] == 0x2D and page[position + 3] == 0x2D:
         start = position + 4
@@ -135,7 +140,7 @@ def after_comment(page: np.ndarray, position: int) -> int:
 
 @numba.njit(cache=True, nogil=True)
 def after_raw_text(page: np.ndarray, position: int, name: int) -> int:
-    """Where the end tag of `name` begins; the end of the page without one."""
+    """The start of the end tag of `name`, or the end of the page."""
     while position + 1 < len(page):
         if page[position] == 0x3C and page[position + 1] == 0x2F and name_at(page, position + 2)[0] == name:
             return position
@@ -144,100 +149,120 @@ def after_raw_text(page: np.ndarray, position: int, name: int) -> int:
 
 
 @numba.njit(cache=True, nogil=True)
-def _read(
-    page: np.ndarray, raw: np.ndarray, known: np.ndarray
-) -> tuple[
-    np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray,
-]:  # fmt: skip
-    size = len(page)
+def _markup_at(page: np.ndarray, mark: int) -> int:
+    """What the "<" at `mark` begins: a START or END tag, a _COMMENT, or only TEXT."""
+    is_end = mark + 1 < len(page) and page[mark + 1] == 0x2F
+    if mark + 1 + is_end >= len(page):
+        return TEXT
+    first = page[mark + 1 + is_end]
+    if 0x61 <= (first | 0x20) <= 0x7A:
+        return END if is_end else START
+    return _COMMENT if is_end or first == 0x21 or first == 0x3F else TEXT
+
+
+@numba.njit(cache=True, nogil=True, inline="always")
+def _read_attributes(
+    page: np.ndarray, position: int, known: np.ndarray, attributes: np.ndarray, kept: int, owner: int, is_end: bool
+) -> tuple[int, int, int]:
+    """The bits of the tag whose attributes begin at `position`, how many attributes are kept with its own, and where its ">" is
+    (the page's end if it has none).
+
+    Inlined, since counting references to the arrays at every call would cost a fifth of the pass."""
+    bits = seen = 0
+    while position < len(page) and page[position] != 0x3E:
+        if page[position] <= 0x20:
+            position += 1
+            continue
+        if page[position] == 0x2F:
+            position += 1
+            if position < len(page) and page[position] == 0x3E:
+                bits |= SELF_CLOSING
+            continue
+        name, start, end, position = _attribute_at(page, position)
+        for row in range(len(known)):
+            if known[row, 0] != name or seen >> row & 1 or is_end:
+                continue
+            seen |= 1 << row  # of attributes with the same name the first counts
+            bits |= known[row, 2]
+            if known[row, 1] != _PRESENCE and end > start:
+                attributes[_OWNER, kept], attributes[_ATTRIBUTE, kept] = owner, known[row, 1]
+                attributes[_VALUE_START, kept], attributes[_VALUE_END, kept] = start, end
+                kept += 1
+    return bits, kept, position
+
+
+@numba.njit(cache=True, nogil=True)
+def _add_text(tokens: np.ndarray, count: int, kind: int, start: int, end: int) -> int:
+    """Add a text: the new number of tokens."""
+    tokens[_KIND, count], tokens[_START, count], tokens[_END, count] = kind, start, end
+    return count + 1
+
+
+@numba.njit(cache=True, nogil=True)
+def _count_marks(page: np.ndarray) -> int:
     marks = 0
     for byte in page:
         marks += byte == 0x3C
-    kinds = np.empty(2 * marks + 1, dtype=np.uint8)  # a text before each "<" and after the last
+    return marks
+
+
+@numba.njit(cache=True, nogil=True)
+def _is_raw(name: int, raw: np.ndarray) -> bool:
+    is_raw = False
+    for packed in raw:
+        is_raw |= packed == name
+    return is_raw
+
+
+@numba.njit(cache=True, nogil=True)
+def _read(page: np.ndarray, raw: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The tokens, their names and the attributes kept.
+
+    for each "<" that begins a tag or comment:
+        add the text before it
+        comment:   step over it
+        tag:       read its name and attributes; one that the page's end cuts off is none
+        raw text:  step over the content up to the end tag; add it if it is shown, in place of the tag but for `xmp`
+    add the text after the last one
+    """
+    marks = _count_marks(page)
+    tokens = np.empty((4, 2 * marks + 1), dtype=np.int32)  # a text before each "<" and after the last
     names = np.empty(2 * marks + 1, dtype=np.int64)
-    bits = np.empty(2 * marks + 1, dtype=np.uint8)
-    starts = np.empty(2 * marks + 1, dtype=np.int32)
-    ends = np.empty(2 * marks + 1, dtype=np.int32)
-    most = min(len(known) * marks, size // 3)  # an attribute kept takes at least " id"
-    owners = np.empty(most, dtype=np.int32)
-    attributes = np.empty(most, dtype=np.uint8)
-    value_starts = np.empty(most, dtype=np.int32)
-    value_ends = np.empty(most, dtype=np.int32)
-    count = 0
-    kept = 0
+    attributes = np.empty((4, min(len(known) * marks, len(page) // 3)), dtype=np.int32)  # one kept takes at least " id"
+    count = kept = position = text_start = 0
     foreign = 0  # svg and math elements that are open, in which "/>" ends an element
-    position = 0
-    text_start = 0
-    while position < size:
+    while position < len(page):
         if page[position] != 0x3C:
             position += 1
             continue
-        mark = position
-        is_end = mark + 1 < size and page[mark + 1] == 0x2F
-        first = page[mark + 1 + is_end] if mark + 1 + is_end < size else 0x20
-        is_tag = 0x61 <= (first | 0x20) <= 0x7A
-        is_comment = not is_tag and (first == 0x21 or first == 0x3F or is_end) and mark + 1 + is_end < size
-        if not is_tag and not is_comment:
+        kind = _markup_at(page, position)
+        if kind == TEXT:
             position += 1
             continue
-        if mark > text_start:
-            kinds[count], starts[count], ends[count] = TEXT, text_start, mark
-            count += 1
-        if is_comment:
-            position = text_start = after_comment(page, mark)
+        if position > text_start:
+            count = _add_text(tokens, count, TEXT, text_start, position)
+        if kind == _COMMENT:
+            position = text_start = after_comment(page, position)
             continue
-
-        name, position = name_at(page, mark + 1 + is_end)
-        tag_bits = 0
-        seen = 0
-        owned = kept
-        while position < size and page[position] != 0x3E:
-            if page[position] <= 0x20:
-                position += 1
-                continue
-            if page[position] == 0x2F:
-                position += 1
-                if position < size and page[position] == 0x3E:
-                    tag_bits |= SELF_CLOSING
-                continue
-            attribute, start, end, position = _attribute_at(page, position)
-            for row in range(len(known)):
-                if known[row, 0] != attribute or seen >> row & 1 or is_end:
-                    continue
-                seen |= 1 << row  # of attributes with the same name the first counts
-                tag_bits |= known[row, 2]
-                if known[row, 1] != _PRESENCE and end > start:
-                    owners[kept], attributes[kept] = count, known[row, 1]
-                    value_starts[kept], value_ends[kept] = start, end
-                    kept += 1
-        if position >= size:  # a tag that the page's end cuts off is none
-            text_start = size
-            kept = owned
+        is_end = kind == END
+        name, position = name_at(page, position + 1 + is_end)
+        bits, owned, position = _read_attributes(page, position, known, attributes, kept, count, is_end)
+        text_start = position = position + 1
+        if position > len(page):
             break
-        position += 1
-        is_raw = False
         if name in (_SVG, _MATH):
-            foreign = max(0, foreign - 1) if is_end else foreign + (not tag_bits & SELF_CLOSING)
-        if not is_end and not (foreign and tag_bits & SELF_CLOSING):
-            for packed in raw:
-                is_raw |= packed == name
+            foreign = max(0, foreign - 1) if is_end else foreign + (not bits & SELF_CLOSING)
+        is_raw = not is_end and not (foreign and bits & SELF_CLOSING) and _is_raw(name, raw)
         if not is_raw or name == _XMP:
-            kinds[count], names[count], bits[count] = END if is_end else START, name, tag_bits
+            tokens[_KIND, count], tokens[_BITS, count], names[count] = kind, bits, name
             count += 1
-        else:
             kept = owned
         if is_raw:
-            start = position
-            position = after_raw_text(page, start, name)
+            position = after_raw_text(page, text_start, name)
             if name in (_XMP, _TITLE, _NOSCRIPT):
-                kinds[count] = CODE if name == _XMP else TITLE if name == _TITLE else NOSCRIPT
-                starts[count], ends[count] = start, position
-                count += 1
-        text_start = position
-    if size > text_start:
-        kinds[count], starts[count], ends[count] = TEXT, text_start, size
-        count += 1
-    return (
-        kinds[:count], names[:count], bits[:count], starts[:count], ends[:count],
-        owners[:kept], attributes[:kept], value_starts[:kept], value_ends[:kept],
-    )  # fmt: skip
+                content = CODE if name == _XMP else TITLE if name == _TITLE else NOSCRIPT
+                count = _add_text(tokens, count, content, text_start, position)
+            text_start = position
+    if len(page) > text_start:
+        count = _add_text(tokens, count, TEXT, text_start, len(page))
+    return tokens[:, :count], names[:count], attributes[:, :kept]

@@ -1,11 +1,11 @@
-"""What the words in an element's `class`, `id`, `role` and `itemprop` say about it: what authors call the parts of a page.
+"""What the words in an element's `class`, `id`, `role` and `itemprop` say about it: names that authors give to parts of a page.
 
-Every start tag of a page is asked for two dozen kinds of words. Searching them one after the other took longer than reading the
-page, and remembering the answers helps little where each element has an id of its own. So all words of all kinds are made
-into one automaton that reads each byte of an attribute once.
+Each start tag is checked against two dozen groups of words. Searching for one group after the other took longer than reading the
+page, and a cache helps little, because many elements have their own id. So one automaton for all words reads each byte of an
+attribute once.
 
-The tables are written as alternatives of Python's `re`, of which they use four signs: `?` for a letter that may be missing, `\\b`
-for the edge of a run of letters, digits and underscores, `^` and `$` for the edges of the word. Case makes no difference.
+The tables are alternatives of Python's `re` that use four signs: `?` for an optional letter, `\\b` for the edge of a run of
+letters, digits and underscores, `^` and `$` for the edges of the word. Case is ignored.
 """
 
 import functools
@@ -44,7 +44,7 @@ WORD_KINDS = {
     "form": r"form|search|login|input|button|btn|contact|register",
     "message": r"message|thread|topic|forum|postbody|post_body|bbs|question|answer|\bres\b|review",
 }
-# Whole words of what is no main text wherever it stands. First line numbers and anchors beside code and headings in Pygments,
+# Whole words for parts that are never main text. First line numbers and anchors beside code and headings in Pygments,
 # Rouge, Chroma, Hexo and Sphinx, landmarks of ARIA, and questions about cookies, whose parts are joined in every way.
 _QUESTIONS = product(
     ("cookie", "cookie-", "cookie_", "gdpr", "gdpr-", "gdpr_", "consent", "consent-", "consent_"),
@@ -57,18 +57,18 @@ LEFT_OUT_WORDS = "|".join(
         *("navigation", "contentinfo", "cookie", *map("".join, _QUESTIONS)),
     )
 )
-# Readers' comments in WordPress, Movable Type and Disqus, which are remarks in code where a `span` bears the class.
+# Readers' comments in WordPress, Movable Type and Disqus. On a `span` these classes mark comments in code.
 COMMENT_WORDS = "^comments?$|^commentlist$|^comment-respond$|^respond$|^disqus_thread$|^dsq-brlink$"
 LEFT_OUT, COMMENTS = 1 << len(WORD_KINDS), 1 << len(WORD_KINDS) + 1
 
-# What the automaton reads: a letter, a digit or byte beyond ASCII, an underscore, a hyphen, any other byte; and between the bytes
+# Symbols of the automaton: a letter, a digit or byte beyond ASCII, an underscore, a hyphen, any other byte; and, between bytes,
 # the edge of a run of letters and the edge of the word.
 _OTHER_LETTER, _UNDERSCORE, _HYPHEN, _OTHER, _RUN_EDGE, _WORD_EDGE, SYMBOLS = range(26, 33)
 
 
 def words_of(page: np.ndarray, tokens: Tokens) -> np.ndarray:
-    """By token the bits of the WORD_KINDS, LEFT_OUT and COMMENTS that its attributes hold, int32; LEFT_OUT too where its style
-    hides it."""
+    """By token the bits of the WORD_KINDS, LEFT_OUT and COMMENTS in its attributes, int32; LEFT_OUT also if its style hides
+    it."""
     owned = (tokens.owners, tokens.attributes, tokens.value_starts, tokens.value_ends)
     words: np.ndarray = _read_attributes(page, len(tokens.kinds), *owned, *_tables(), LEFT_OUT)
     return words
@@ -76,7 +76,7 @@ def words_of(page: np.ndarray, tokens: Tokens) -> np.ndarray:
 
 @functools.cache
 def _tables() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The automaton's next states and bits of states, and the symbol of every byte."""
+    """The next states and the bits of the automaton's states, and the symbol of every byte."""
     symbols = np.full(256, _OTHER, dtype=np.uint8)
     symbols[0x80:] = symbols[0x30:0x3A] = _OTHER_LETTER
     symbols[0x41:0x5B] = symbols[0x61:0x7B] = np.arange(26)
@@ -90,15 +90,15 @@ def _tables() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _spellings(word: str) -> list[str]:
-    """The words that one with letters that may be missing stands for."""
+    """All spellings of a word with optional letters."""
     head, mark, rest = word.partition("?")
     return [start + end for start in (head, head[:-1]) for end in _spellings(rest)] if mark else [word]
 
 
 def _symbols_of(word: str, symbols: np.ndarray) -> list[int]:
-    """What the automaton reads when it comes to `word`."""
+    """The symbols that the automaton reads for `word`."""
     found = []
-    was_letter = None  # unknown at the start, where the word goes on to the left
+    was_letter = None  # unknown at the start, where the word may continue to the left
     for character in word.replace("\\b", "|").replace("^", "^|").replace("$", "|$"):
         if character in "|^$":
             found.append(_RUN_EDGE if character == "|" else _WORD_EDGE)
@@ -115,7 +115,7 @@ def _symbols_of(word: str, symbols: np.ndarray) -> list[int]:
 
 @numba.njit(cache=True, nogil=True)
 def _hides(page: np.ndarray, start: int, end: int) -> bool:
-    """Whether a style holds "display: none" or "visibility: hidden"."""
+    """Whether a style contains "display: none" or "visibility: hidden"."""
     for colon in range(start, end):
         if page[colon] != 0x3A:
             continue
@@ -148,6 +148,13 @@ def _read_attributes(
     symbols: np.ndarray,
     left_out: int,
 ) -> np.ndarray:
+    """The bits by token.
+
+    for each attribute:
+        a style: `left_out` if it hides the element
+        others:  for each word between white space: the bits of all states that the automaton passes on reading the edge of the
+                 word, its symbols with an edge wherever a run of letters begins or ends, and the edge again
+    """
     words = np.zeros(tokens, dtype=np.int32)
     for attribute in range(len(owners)):
         start, end = starts[attribute], ends[attribute]

@@ -1,9 +1,9 @@
-"""What the first words of a block announce: phrases that begin what publishers put between and below the paragraphs of articles.
+"""Finds phrases in the first words of a block that announce links, advertising and credits between the paragraphs of an article.
 
-"Read also: ...", "Subscribe to our newsletter", "Photo: ...", "This page contains affiliate links" stand in the same container as
-the text, in elements of the same kind and as whole sentences, so that only their words tell them apart. The phrases are what
-any news site or blog in these languages uses; a block that begins with one, or has one near its beginning, is not out for
-that: how much it counts is for the trees to say.
+"Read also: ...", "Subscribe to our newsletter", "Photo: ...", "This page contains affiliate links" are in the same container as
+the text, in the same elements and in whole sentences; only their words tell them apart. The phrases are those of any news site or
+blog in these languages. A block that begins with one, or has one near its beginning, is not dropped for that alone: the trees
+decide how much it counts.
 """
 
 import functools
@@ -13,7 +13,7 @@ import numpy as np
 
 from pipeline.text.word_automaton import automaton_of
 
-# By what is announced; lower case, Japanese, English, German, French, Spanish, Portuguese, Italian, Polish.
+# By what they announce; lower case, Japanese, English, German, French, Spanish, Portuguese, Italian, Polish.
 CUES = {
     "read_also": (
         "関連", "あわせて読", "合わせて読", "併せて読", "続きを読", "続きは", "おすすめ", "オススメ", "人気記事", "最新記事",
@@ -46,12 +46,12 @@ CUES = {
     ),
 }  # fmt: skip
 CUE_FEATURES = tuple(f"announces_{kind}" for kind in CUES)
-_HEAD = 60  # characters of a block that are searched: about the first line of it
+_HEAD = 60  # characters of a block that are searched: about its first line
 
 
 def measure_cues(texts: list[str]) -> np.ndarray:
-    """For each text and kind of CUES 2 where it begins with a phrase, 1 where one is in its first line, 0 else; uint8, shape
-    (texts, kinds). All first lines are searched as one string, in which a new line ends each."""
+    """For each text and kind of CUES: 2 if the text begins with a phrase, 1 if its first line contains one, else 0; uint8, shape
+    (texts, kinds). All first lines are searched as one string, each ended by a line feed."""
     heads = [text[:_HEAD].replace("\n", " ") for text in texts]
     lines = np.frombuffer("\n".join([*heads, ""]).lower().encode("utf-8", "surrogatepass"), dtype=np.uint8)
     found: np.ndarray = _search(lines, len(texts), *_tables())
@@ -60,7 +60,7 @@ def measure_cues(texts: list[str]) -> np.ndarray:
 
 @functools.cache
 def _tables() -> tuple[np.ndarray, ...]:
-    """The symbol of every byte of UTF-8, 0 for those that are in no phrase, and the automaton of the phrases."""
+    """The symbol of every byte (0 for bytes in no phrase), and the automaton of the phrases."""
     used = sorted({byte for phrases in CUES.values() for phrase in phrases for byte in phrase.encode()})
     symbols = np.zeros(256, dtype=np.uint8)
     symbols[used] = np.arange(1, len(used) + 1)

@@ -1,15 +1,16 @@
-"""The main text of an HTML page, by the project's own extractor or one of two public ones behind one interface.
+"""Extracts the main text of an HTML page, by the project's own extractor or one of two public ones, behind one interface.
 
-`blocks` (`main_text_trees`) judges each block of a page by trees trained on human ground truth. `auto` is `blocks` too, and looks
-again where that leaves out all or nearly all of a page, so that no page is lost that shows a sentence: first at the whole page,
-with what is hidden until scripts run, stands in their place or is said to navigate; then, where no block seems to be main text,
-at the blocks that come nearest to it. On the 11 of 1,179 pages of the ground truth where trees of other sites find that
-little, the strings wanted are 26: `blocks` has 10, `auto` 20, trafilatura 25, which would take as long as all the rest.
+`blocks` (see `trees`) judges each block of a page by trees trained on human ground truth. `auto` does the same and looks again if
+that drops all or nearly all of a page, so that no page that shows a sentence is lost: first at the whole page, including content
+that is hidden until scripts run, replaces them, or is marked as navigation; then, if no block seems to be main text, at the
+blocks that come closest. On 11 of the 1,179 pages of the ground truth, trees
+trained on other sites find that little. These pages have 26 strings that should be found: `blocks` finds 10, `auto` 20, and
+trafilatura 25, which would take as long as all other work.
 
-`trafilatura` (https://trafilatura.readthedocs.io) is the reference, `resiliparse` (https://resiliparse.chatnoir.eu) a DOM in
-C++ and rules on its blocks. Their options were chosen by token F1, see `benchmarks/main_text`: list bullets off (they are no
-text), comment sections, landmarks of navigation and line numbers off, tables on. trafilatura's own de-duplication stays off: it
-remembers segments of earlier pages, so that the text of a page would depend on the order of the pages.
+`trafilatura` (https://trafilatura.readthedocs.io) is the reference; `resiliparse` (https://resiliparse.chatnoir.eu) is a DOM in
+C++ with rules on its blocks. Their options were chosen by token F1, see `benchmarks/main_text`: list bullets off (they are not
+text), comment sections, navigation landmarks and line numbers off, tables on. trafilatura's own deduplication stays off: it
+remembers segments of earlier pages, so the text of a page would depend on the order of the pages.
 
 Normal form of every text: lines separated by "\\n", no white space at the end of a line, at most one blank line in a row,
 none at the start or end, no NUL, encodable as UTF-8.
@@ -26,21 +27,21 @@ from pipeline.extract.main_text.blocks import Page, read_page
 from pipeline.extract.main_text.public_extractors import by_resiliparse, by_trafilatura, normal_form
 from pipeline.extract.main_text.trees import judge_blocks
 
-# The blocks have missed the text when they have at most ENOUGH letters, and at most MIN_SHARE of those on the whole page, as on
-# 1 % of the ground truth's pages. Where they have 5 to 20 %, a second look changed 2 pages for the better and 5 for the worse.
+# The blocks missed the text if they have at most ENOUGH letters and at most MIN_SHARE of those on the whole page, as on 1 % of
+# the pages of the ground truth. On pages with 5 to 20 %, a second look improved 2 pages and made 5 worse.
 MIN_SHARE, ENOUGH = 0.05, 1_000
-# Of the pages looked at again, those whose text was hidden or in `noscript` had 0.67 and more of it in blocks that are main text,
-# those with menus alone, of which some links look like text, 0.49 and less.
+# Share of the letters of a whole page that are in blocks of main text. On a second look it was 0.67 or more for pages whose text
+# was hidden or in `noscript`, and 0.49 or less for pages with only menus, some links of which look like text.
 MIN_SHARE_OF_WHOLE = 0.5
-# Where no block is likely main text, those are whose odds are at most e times smaller than the best one's, on pages that show so
-# many letters, two sentences: of 7,031 Japanese pages 5 show fewer and have no main text, which are names of tags or a field to
-# search.
+# If no block is likely main text, those are taken whose log odds are within NEAR_THE_BEST of the best block's, on pages with at
+# least MIN_LETTERS letters (two sentences). Of 7,031 Japanese pages, 5 show fewer and have no main text: names of tags, or a
+# search field.
 NEAR_THE_BEST, MIN_LETTERS = 1.0, 50
 
 
 class MainText(NamedTuple):
-    """`title` is that of the page ("" without one) on one line, `text` its main text in normal form ("" where there is
-    none), `extractor` the one that found it."""
+    """`title`: the title of the page on one line, "" without one. `text`: its main text in normal form, "" without one.
+    `extractor`: how the text was found."""
 
     title: str
     text: str
@@ -50,8 +51,8 @@ class MainText(NamedTuple):
 def extract_main_text(html: str, extractor: Extractor) -> MainText:
     """The title and main text of a page.
 
-    Broken markup is read as browsers read it. Hostile markup can cost those of `TREE_BUILDING` minutes: judge
-    `measure_nesting(html)` by `NESTING_RULES` before.
+    Broken markup is read as in browsers. Hostile markup can take the extractors of `TREE_BUILDING` minutes: check
+    `measure_nesting(html)` against `NESTING_RULES` first.
     """
     html = html.replace("\0", "")
     if extractor in TREE_BUILDING:
@@ -64,7 +65,7 @@ def extract_main_text(html: str, extractor: Extractor) -> MainText:
 
 
 def _by_blocks(html: str, looks_again: bool) -> tuple[Page, np.ndarray, str]:
-    """A page as it was read, which of its blocks are main text, and how they were found."""
+    """The page as read, which of its blocks are main text, and how they were found."""
     page = read_page(html)
     scores_B, letters_B = judge_blocks(page)
     found = letters_B[scores_B > 0].sum()

@@ -1,9 +1,9 @@
-"""What is known of every block of a page: a table of numbers, for the trees of `main_text_trees` to ask.
+"""The features of every block of a page: a table of numbers, on which the trees of `trees` decide.
 
-Lengths are counted in tokens, so that pages in Japanese and in English look alike: a kana, a Chinese character or a hangul
-is a token, and a word of any other script is one. A block is described by its own text, by what stands before and after
-it, by how much text and how many links the elements around it hold, and by how many levels up the nearest element of each
-tag and of each kind of class name is. The idea of judging blocks by their density of text and links, and by those of their
+Lengths are counted in tokens, so that Japanese and English pages are comparable: each kana, Chinese character or hangul is a
+token, and each word of any other script. The features of a block describe its own text, the blocks before and after it, how much
+text and how many links the elements around it contain, and how many levels up the nearest element of each tag and of each kind of
+class name is. The idea of judging blocks by their density of text and links, and by those of their
 neighbours, is that of Kohlschütter, Fankhauser, Nejdl: Boilerplate Detection using Shallow Text Features (WSDM 2010).
 
 Shapes: B blocks, E elements, T tags and kinds of words, C columns.
@@ -25,10 +25,10 @@ _PLACE = (
     "is_in_title", "blocks_since_h1", "blocks_to_h1", "blocks_since_prose", "blocks_to_prose", "sentence_ends_since_heading",
 )  # fmt: skip
 _AROUND = ("tokens", "sentence_ends", "link_share")
-_WINDOW = 5  # blocks before and after whose sums are taken
+_WINDOW = 5  # blocks before and after that are summed
 _NEIGHBOURS = (-3, -2, -1, 1, 2, 3)
 _OF_NEIGHBOUR = ("tokens", "link_share", "sentence_ends", "tag", "is_sibling", "levels_to_common_element")
-_LEVELS = (0, 1, 2, 3, 5)  # of elements above a block whose sums are taken
+_LEVELS = (0, 1, 2, 3, 5)  # of elements above a block that are summed
 _OF_ELEMENT = ("tokens", "link_share", "sentence_ends", "blocks", "share_of_page", "share_of_linked_blocks")
 FEATURES = (
     *TEXT,
@@ -43,9 +43,9 @@ FEATURES = (
     "share_in_title",
 )
 _H1, _H6 = TAGS.index("h1"), TAGS.index("h6")
-_FAR = 30  # levels to an element that is not there; more than there are to any that matters, and fits 8 bits
-_LONG_AGO = 100  # blocks to one that is not there
-_PROSE_TOKENS, _PROSE_LINK_SHARE = 20, 0.3  # so many tokens, the end of a sentence and a smaller share of links make prose
+_FAR = 30  # levels to a missing element: more than to any that matters, and fits 8 bits
+_LONG_AGO = 100  # blocks to a missing one
+_PROSE_TOKENS, _PROSE_LINK_SHARE = 20, 0.3  # prose has at least so many tokens, a sentence end and a smaller share of links
 
 
 def measure_blocks(page: Page) -> np.ndarray:
@@ -78,7 +78,7 @@ def _place(page: Page, text_BC: np.ndarray, is_prose_B: np.ndarray, tags_B: np.n
     tokens_B = text_BC[:, _TOKENS]
     seen: set[str] = set()
     texts_BC = np.zeros((len(page.texts), 2))
-    title = page.title.casefold()  # which no text is in that is longer
+    title = page.title.casefold()  # cannot contain a longer text
     for number, text in enumerate(page.texts):
         if text in seen:
             texts_BC[number, 0] = 1
@@ -136,7 +136,7 @@ def _write_place(
 
 @numba.njit(cache=True, nogil=True)
 def _around(text_BC: np.ndarray) -> np.ndarray:
-    """The columns of _AROUND, before and after, as differences of sums from the first block on."""
+    """The columns of _AROUND, before and after, as differences of cumulative sums."""
     blocks, values = len(text_BC), len(_AROUND)
     sums_BC = np.zeros((blocks + 1, values))
     table_BC = np.empty((blocks, 2 * values), dtype=np.float32)
@@ -152,7 +152,7 @@ def _around(text_BC: np.ndarray) -> np.ndarray:
 
 @numba.njit(cache=True, nogil=True)
 def _sums_of_elements(values_BC: np.ndarray, holders_B: np.ndarray, parents_E: np.ndarray) -> np.ndarray:
-    """Of every element the sums of `values_BC` over the blocks in it, shape (E, C). Parents come before children."""
+    """The sums of `values_BC` over the blocks in each element, shape (E, C). Parents come before children."""
     sums_EC = np.zeros((len(parents_E), values_BC.shape[1]))
     for block in range(len(holders_B)):
         sums_EC[holders_B[block]] += values_BC[block]
@@ -188,8 +188,7 @@ def _neighbours(
 
 @numba.njit(cache=True, nogil=True)
 def _elements(values_BC: np.ndarray, tokens_on_page: float, holders_B: np.ndarray, parents_E: np.ndarray) -> np.ndarray:
-    """The columns of _OF_ELEMENT for each of _LEVELS, where the top element stands for those that are not there. `values_BC` as
-    in `_neighbours`."""
+    """The columns of _OF_ELEMENT for each of _LEVELS; the top element replaces missing ones. `values_BC` as in `_neighbours`."""
     summed_BC = np.ones((len(holders_B), 5))  # tokens, those of links, ends of sentences, blocks, blocks of links
     for block in range(len(holders_B)):
         tokens, links, ends = values_BC[block]
@@ -215,7 +214,7 @@ def _elements(values_BC: np.ndarray, tokens_on_page: float, holders_B: np.ndarra
 def _levels_to_ancestors(
     parents_E: np.ndarray, tags_E: np.ndarray, words_E: np.ndarray, tags: int, kinds: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Depths of the elements, shape (E), and how far above each the nearest of each tag and kind is, shape (E, T)."""
+    """The depth of each element, shape (E), and the levels up to the nearest one of each tag and kind, shape (E, T)."""
     depths_E = np.zeros(len(parents_E), dtype=np.int64)
     levels_ET = np.full((len(parents_E), tags + kinds), _FAR, dtype=np.int8)
     for element in range(len(parents_E)):

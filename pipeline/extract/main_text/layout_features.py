@@ -1,12 +1,12 @@
-"""Where a block stands in the layout of its page: numbers that ask which element holds the text, and which blocks are alike.
+"""The position of a block in the layout of its page: its distance from the element that contains the prose, and similar blocks.
 
-Two questions tell main text from the rest better than any name of a class. How far is a block from the element that holds the
-prose of the page, and does it come before, within or after that prose? And what is the sum of all blocks that the same
-template wrote, those whose elements up to the top have the same tags and kinds of words: the paragraphs of an article are one
-such group, the teasers below it another, however long a single teaser is.
+Two questions tell main text from the rest better than any class name. How far is a block from the element that contains the prose
+of the page, and is it before, within or after that prose? And how much text do all blocks of the same template have, that is, all
+blocks whose elements up to the top have the same tags and kinds of words? The paragraphs of an article are one such group, the
+teasers below it another, however long a single teaser is.
 
-The container is found by the idea of Arc90's Readability (2009; Mozilla's readability.js, `_grabArticle`): a paragraph speaks
-for the element around it, and half as much for the one around that.
+The container is found as in Arc90's Readability (2009; Mozilla's readability.js, `_grabArticle`): a paragraph scores for its
+parent element, and half as much for its grandparent.
 
 Shapes: B blocks, E elements, G groups of blocks.
 """
@@ -20,7 +20,7 @@ _CONTAINER = (
 )  # fmt: skip
 _OF_GROUP = ("blocks", "tokens_per_block", "link_share", "sentence_ends_per_block", "share_of_page")
 LAYOUT = (*_CONTAINER, *(f"{name}_of_same_{what}" for what in ("path", "holder_and_parent") for name in _OF_GROUP))
-_FAR = 100  # blocks from the prose; more than that tells nothing more
+_FAR = 100  # blocks from the prose; larger distances are clipped, they add no information
 
 
 @numba.njit(cache=True, nogil=True)
@@ -107,7 +107,7 @@ def _write_groups(table_BC: np.ndarray, values_BC: np.ndarray, groups_B: np.ndar
 
 @numba.njit(cache=True, nogil=True)
 def _numbered(values_E: np.ndarray) -> np.ndarray:
-    """Numbers from 0 that are equal where `values_E` are, by a hash table that is at most half full."""
+    """Numbers from 0, equal for equal `values_E`, by a hash table that is at most half full."""
     slots = 2
     while slots < 2 * len(values_E):
         slots *= 2
@@ -129,7 +129,7 @@ def _numbered(values_E: np.ndarray) -> np.ndarray:
 
 @numba.njit(cache=True, nogil=True)
 def _prose_around(prose_E: np.ndarray, parents_E: np.ndarray) -> np.ndarray:
-    """How much each element's children and, by half, their children hold of the prose that `prose_E` says elements hold."""
+    """The prose (`prose_E`) of each element's children, plus half of the prose of its grandchildren."""
     around_E = np.zeros(len(prose_E))
     for element in range(len(prose_E)):
         parent = parents_E[element]
@@ -144,7 +144,7 @@ def _prose_around(prose_E: np.ndarray, parents_E: np.ndarray) -> np.ndarray:
 
 @numba.njit(cache=True, nogil=True)
 def _paths(parents_E: np.ndarray, kinds_E: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers that are equal where the kinds of an element and all above it are, and where its own and its parent's are."""
+    """Hashes of the kinds of an element and all its ancestors, and of its own kind and its parent's."""
     factor = np.int64(6364136223846793005)  # of Knuth's generator MMIX: products spread over all 64 bits
     all_E = np.zeros(len(parents_E), dtype=np.int64)
     two_E = np.zeros(len(parents_E), dtype=np.int64)
@@ -157,7 +157,7 @@ def _paths(parents_E: np.ndarray, kinds_E: np.ndarray) -> tuple[np.ndarray, np.n
 
 @numba.njit(cache=True, nogil=True)
 def depth_of_common(left_B: np.ndarray, right_B: np.ndarray, parents_E: np.ndarray, depths_E: np.ndarray) -> np.ndarray:
-    """The depth of the innermost element that holds both. An element's number is greater than that of its parent."""
+    """The depth of the innermost element that contains both. An element's number is greater than its parent's."""
     found_B = np.zeros(len(left_B), dtype=np.int64)
     for block in range(len(left_B)):
         left = left_B[block]

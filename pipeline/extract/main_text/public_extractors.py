@@ -1,11 +1,11 @@
-"""TODO."""
+"""Main text by public extractors, trafilatura and resiliparse, and the normal form of all texts."""
 
 import re
 
 from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.html import HTMLTree
 
-# What is no main text wherever it stands. Patterns of class names ("*=related") lost more text than they removed.
+# Parts that are never main text. Patterns of class names ("*=related") lost more text than they removed.
 SKIPPED = [
     # landmarks of HTML and ARIA
     *("nav", "aside", "footer", "[role=navigation]", "[role=complementary]", "[role=contentinfo]"),
@@ -20,13 +20,14 @@ _BLANK_LINES = re.compile(r"\n{3,}")
 
 
 def normal_form(text: str) -> str:
-    """`text` in the normal form that the module describes."""
+    """`text` in the normal form that `extractors` describes."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
     lines = "\n".join(line.rstrip() for line in text.split("\n"))
     return _BLANK_LINES.sub("\n\n", lines).strip()
 
 
 def by_resiliparse(tree: HTMLTree) -> str:
+    """The main text of a page by resiliparse, in normal form."""
     text = extract_plain_text(
         tree,
         main_content=True,
@@ -40,7 +41,8 @@ def by_resiliparse(tree: HTMLTree) -> str:
 
 
 def by_trafilatura(html: str) -> str:
-    import trafilatura  # half a second that a worker need not wait for where the reference is not asked
+    """The main text of a page by trafilatura, in normal form, the cells of tables without bars."""
+    import trafilatura  # takes half a second, which only workers that use it should spend
 
     text = trafilatura.extract(html, include_comments=False, include_tables=True, deduplicate=False) or ""
     lines = (_without_bars(line) for line in text.encode("utf-8", "replace").decode("utf-8").split("\n"))

@@ -1,29 +1,43 @@
-"""The texts of a page's blocks: white space as a browser shows it, and how much of each text is links.
+"""Writes the texts of a page's blocks, with white space as a browser shows it, and counts the characters of links.
 
-White space collapses to one space, and a line break of the source between two characters of a script without spaces to nothing;
-in code everything stays as it is. Lines begin and end with something that is seen.
+White space collapses to one space; a line break of the source between two characters of a script without spaces collapses to
+nothing. In code, white space stays as it is. Outside code, no line starts or ends with white space.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
 
-# What a block is put together from.
+# Kinds of pieces of a block.
 PLAIN, LINK, BREAK, CELL = range(4)
-# Signs of links to a heading or back from a footnote: such links are no text. As numbers of at most 8 bytes of UTF-8.
+# Signs of links to a heading or back from a footnote, which are not text. As numbers of at most 8 bytes of UTF-8.
 _ANCHOR_SIGNS = tuple(
     int.from_bytes(sign.encode(), "big")
     for sign in ("#", "¶", "§", "🔗", "^", "↑", "↩", "↩︎", "[編集]", "[edit]")
 )  # fmt: skip
-_OTHER_SPACES = (0x1680, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000)  # beyond those that `_is_space` names
-# White space that waits for the next character.
+_OTHER_SPACES = (0x1680, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000)  # in addition to those in `_is_space`
+# White space to be written before the next character.
 _SPACE, _NEW_LINE, _NEXT_CELL, _LINE_BREAK = 1, 2, 4, 8
+# How far the texts are written. A "point" is a character, of one or more bytes.
+_STATE = np.dtype(
+    [
+        ("size", np.int64),  # bytes written
+        ("points", np.int64),
+        ("seen", np.int64),  # bytes and points up to the last character of the block that is no white space
+        ("seen_points", np.int64),
+        ("waiting", np.int64),
+        ("last", np.int64),  # code point of the last character
+        ("start", np.int64),  # of the block, in bytes
+        ("first", np.int64),  # byte and point of the text's first character that is no white space, -1 for none
+        ("first_point", np.int64),
+    ]
+)
 
 
 class Pieces(NamedTuple):
-    """What the blocks are made of, in order: of each piece its kind and the token that is its text; and of each block whether
-    it is code, and the number of the first piece that is no longer its own."""
+    """The pieces of the blocks, in order. By piece: its kind and the token that is its text. By block: whether it is code, and
+    the number of its last piece plus 1."""
 
     kinds: np.ndarray
     tokens: np.ndarray
@@ -32,8 +46,8 @@ class Pieces(NamedTuple):
 
 
 class BlockTexts(NamedTuple):
-    """`characters` of all texts, as UTF-8, and by block where its text ends, in characters, not in bytes, and how many of its
-    characters stand in links. A block that shows nothing has no characters."""
+    """`characters`: all texts, UTF-8. By block: where its text ends, in characters (not bytes), and how many of its characters
+    are in links. A block that shows nothing has no characters."""
 
     characters: np.ndarray
     ends_B: np.ndarray
@@ -42,12 +56,12 @@ class BlockTexts(NamedTuple):
 
 def write_texts(pieces: Pieces, characters: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> BlockTexts:
     """The texts of blocks made of `pieces`; `characters[starts[token] : ends[token]]` is the text of a token, UTF-8."""
-    return BlockTexts(*_write(*pieces, characters, starts, ends))
+    return BlockTexts(*_write(*pieces, characters, starts, ends, np.zeros(2 * _STATE.itemsize // 8, dtype=np.int64)))
 
 
 @numba.njit(cache=True, nogil=True)
 def _character_at(characters: np.ndarray, position: int) -> tuple[int, int]:
-    """The code point at `position` of UTF-8, and how many bytes it has."""
+    """The code point at `position` of UTF-8, and its number of bytes."""
     byte = characters[position]
     if byte < 0x80:
         return byte, 1
@@ -60,7 +74,7 @@ def _character_at(characters: np.ndarray, position: int) -> tuple[int, int]:
 
 @numba.njit(cache=True, nogil=True)
 def _is_space(code: int) -> bool:
-    """Whether Python's `str.isspace` says so of the character."""
+    """Whether the character is white space for Python's `str.isspace`."""
     if code < 0x1680:
         return code == 0x20 or 0x09 <= code <= 0x0D or 0x1C <= code <= 0x1F or code == 0x85 or code == 0xA0
     return 0x2000 <= code <= 0x200A or code in _OTHER_SPACES
@@ -73,6 +87,30 @@ def _needs_no_space(code: int) -> bool:
 
 
 @numba.njit(cache=True, nogil=True)
+def _collapses(code: int) -> bool:
+    """Whether white space of HTML, which a browser shows as one space."""
+    return code == 0x20 or code == 0x0A or code == 0x09 or code == 0x0C
+
+
+@numba.njit(cache=True, nogil=True)
+def _separator(waiting: int, before: int, after: int) -> int:
+    """What the white space between two characters becomes: a line feed, a space, or 0 for nothing."""
+    if waiting & _LINE_BREAK:
+        return 0x0A
+    is_source_line_break = waiting & _NEW_LINE and not waiting & _NEXT_CELL
+    return 0 if is_source_line_break and _needs_no_space(before) and _needs_no_space(after) else 0x20
+
+
+@numba.njit(cache=True, nogil=True)
+def _most_bytes(tokens: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> int:
+    """A bound of what is written: all bytes of the texts, and a separator per piece."""
+    most = len(tokens)
+    for token in tokens:
+        most += ends[token] - starts[token]
+    return most
+
+
+@numba.njit(cache=True, nogil=True)
 def _write(
     kinds: np.ndarray,
     tokens: np.ndarray,
@@ -81,82 +119,119 @@ def _write(
     characters: np.ndarray,
     starts: np.ndarray,
     ends: np.ndarray,
+    memory: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    most = len(kinds)  # of separators; and of the texts every byte
-    for piece in range(len(kinds)):
-        most += ends[tokens[piece]] - starts[tokens[piece]]
-    out = np.empty(most, dtype=np.uint8)
+    """Write all blocks; `memory`, zeros, becomes two states, of now and of before a text.
+
+    for each block, for each of its pieces:
+        a line break or cell: white space that waits
+        a text, with those that go on after a comment: write it; forget a link that is only a sign, count another's characters
+    """
+    out = np.empty(_most_bytes(tokens, starts, ends), dtype=np.uint8)
     out_ends_B = np.zeros(len(ends_B), dtype=np.int64)
     links_B = np.zeros(len(ends_B), dtype=np.int64)
-    size = points = 0  # bytes and characters written
+    states = memory.view(_STATE)
+    state = states[0]
     piece = 0
     for block in range(len(ends_B)):
-        is_code = are_code_B[block]
-        start = seen = size  # seen: after the last character that is no white space
-        seen_points = points
-        waiting = 0
-        last = 0
+        is_code = are_code_B[block] != 0
+        _begin_block(state)
         while piece < ends_B[block]:
             kind = kinds[piece]
             if kind in (BREAK, CELL):
-                if is_code and kind == BREAK:
-                    out[size] = 0x0A
-                    size += size > start
-                    points += size > start
-                else:
-                    waiting |= _LINE_BREAK if kind == BREAK else _NEXT_CELL
+                _write_break(out, state, kind, is_code)
                 piece += 1
                 continue
-            before = (size, points, seen, seen_points, waiting, last)
-            first = first_point = -1
+            states[1] = states[0]
+            state.first = state.first_point = -1
             is_same_text = True
-            while is_same_text:  # a text goes on after a comment
-                position, end = starts[tokens[piece]], ends[tokens[piece]]
-                while position < end:
-                    code, width = _character_at(characters, position)
-                    position += width
-                    if code == 0x0D:
-                        code = 0x0A
-                        if is_code and position < end and characters[position] == 0x0A:
-                            continue
-                    is_space = _is_space(code)
-                    if is_code:
-                        if code == 0x0A and size == start:
-                            continue
-                    elif code == 0x0A or code == 0x20 or code == 0x09 or code == 0x0C:
-                        waiting |= _NEW_LINE if code == 0x0A else _SPACE
-                        continue
-                    elif is_space and (seen == start or waiting & _LINE_BREAK):
-                        continue
-                    if waiting and size > start:
-                        if waiting & _LINE_BREAK:
-                            size, points = seen, seen_points
-                        joins = waiting <= _SPACE | _NEW_LINE and waiting & _NEW_LINE
-                        if not (joins and _needs_no_space(last) and _needs_no_space(code)):
-                            out[size] = 0x0A if waiting & _LINE_BREAK else 0x20
-                            size += 1
-                            points += 1
-                    waiting = 0
-                    if not is_space and first < 0:
-                        first, first_point = size, points
-                    out[size] = code
-                    for index in range(width if width > 1 else 0):
-                        out[size + index] = characters[position - width + index]
-                    size += width
-                    points += 1
-                    last = code
-                    if not is_space:
-                        seen, seen_points = size, points
+            while is_same_text:
+                _write_text(out, state, characters, starts[tokens[piece]], ends[tokens[piece]], is_code)
                 piece += 1
                 is_same_text = piece < ends_B[block] and kinds[piece] == kind and tokens[piece] == tokens[piece - 1] + 1
-            if kind == LINK and first >= 0:
-                sign = 0
-                for index in range(first, min(seen, first + 9)):
-                    sign = sign << 8 | out[index]
-                if seen - first <= 8 and sign in _ANCHOR_SIGNS:
-                    size, points, seen, seen_points, waiting, last = before
+            if kind == LINK and state.first >= 0:
+                if _is_anchor_sign(out, state.first, state.seen):
+                    states[0] = states[1]
                 else:
-                    links_B[block] += seen_points - first_point
-        size, points = seen, seen_points
-        out_ends_B[block] = points
-    return out[:size], out_ends_B, links_B
+                    links_B[block] += state.seen_points - state.first_point
+        state.size, state.points = state.seen, state.seen_points
+        out_ends_B[block] = state.points
+    return out[: state.size], out_ends_B, links_B
+
+
+@numba.njit(cache=True, nogil=True)
+def _begin_block(state: Any) -> None:
+    state.start = state.seen = state.size
+    state.seen_points = state.points
+    state.waiting = state.last = 0
+
+
+@numba.njit(cache=True, nogil=True)
+def _write_break(out: np.ndarray, state: Any, kind: int, is_code: bool) -> None:
+    """A line break or the next cell: at once in code, where no line break begins a block; else it waits for a character."""
+    if not (is_code and kind == BREAK):
+        state.waiting |= _LINE_BREAK if kind == BREAK else _NEXT_CELL
+    elif state.size > state.start:
+        out[state.size] = 0x0A
+        state.size += 1
+        state.points += 1
+
+
+@numba.njit(cache=True, nogil=True)
+def _is_anchor_sign(out: np.ndarray, first: int, end: int) -> bool:
+    """Whether `out[first:end]` is one of the signs of links that are no text."""
+    sign = 0
+    for index in range(first, min(end, first + 9)):
+        sign = sign << 8 | out[index]
+    return end - first <= 8 and sign in _ANCHOR_SIGNS
+
+
+@numba.njit(cache=True, nogil=True)
+def _write_text(out: np.ndarray, state: Any, characters: np.ndarray, position: int, end: int, is_code: bool) -> None:
+    """Write `characters[position:end]` after what is written of the block.
+
+    for each character, where a carriage return is a line feed (in code, with a line feed after it, they are one):
+        in code: skip a line feed at the block's start
+        elsewhere: white space of HTML waits; other white space is skipped at the start of a line
+        write what waits, after a line break only once the white space before it is taken back
+        write the character
+    """
+    size, points, seen, seen_points = state.size, state.points, state.seen, state.seen_points  # in registers, not in memory
+    start, waiting, last = state.start, state.waiting, state.last
+    while position < end:
+        code, width = _character_at(characters, position)
+        position += width
+        if code == 0x0D:
+            code = 0x0A
+            if is_code and position < end and characters[position] == 0x0A:
+                continue
+        is_space = _is_space(code)
+        if is_code:
+            if code == 0x0A and size == start:
+                continue
+        elif _collapses(code):
+            waiting |= _NEW_LINE if code == 0x0A else _SPACE
+            continue
+        elif is_space and (seen == start or waiting & _LINE_BREAK):
+            continue
+        if waiting and size > start:
+            if waiting & _LINE_BREAK:
+                size, points = seen, seen_points
+            separator = _separator(waiting, last, code)
+            if separator:
+                out[size] = separator
+                size += 1
+                points += 1
+        waiting = 0
+        if not is_space and state.first < 0:
+            state.first, state.first_point = size, points
+        out[size] = code
+        for index in range(width if width > 1 else 0):
+            out[size + index] = characters[position - width + index]
+        size += width
+        points += 1
+        last = code
+        if not is_space:
+            seen, seen_points = size, points
+    state.size, state.points, state.seen, state.seen_points = size, points, seen, seen_points
+    state.waiting, state.last = waiting, last

@@ -1,9 +1,9 @@
-"""Which blocks of a page are its main text, by a sum of small decision trees.
+"""Classifies the blocks of a page as main text or not, by a sum of small decision trees.
 
-The trees are oblivious: all nodes of a level ask the same question, "is this feature greater than this number?", so that a
-tree is a row of questions and a table of scores by their answers, and a row of `lists/trees.tsv`. A block is main
-text where the scores of all trees add up to more than 0, the logarithm of even odds. `benchmarks/main_text/train.py` made
-the table from pages whose main text people have marked; the form of tree is that of CatBoost (Prokhorenkova and others,
+The trees are oblivious: all nodes of a level ask the same question, "is this feature greater than this number?". So a tree is a
+list of questions and a table of scores by their answers, and one row of `trees.tsv`. A block is main text if the scores of all
+trees add up to more than 0, the logarithm of even odds. `benchmarks/main_text/train.py` trained the trees on pages whose main
+text people have marked; the form of the trees is that of CatBoost (Prokhorenkova and others,
 NeurIPS 2018, section 4), the gains those of XGBoost (Chen, Guestrin, KDD 2016, section 2.2).
 
 Shapes: B blocks, C features, N trees, D questions of a tree, L = 2 ** D scores of a tree.
@@ -21,8 +21,8 @@ from pipeline.extract.main_text.features import FEATURES, measure_blocks
 
 
 class Trees(NamedTuple):
-    """`features_ND` are columns of a block's features. The score's number in `scores_NL` has the answers as binary digits,
-    the first question's first, 1 for "greater"."""
+    """`features_ND` are columns of the features. The index into `scores_NL` has the answers as binary digits, that of the first
+    question first, 1 for "greater"."""
 
     features_ND: np.ndarray
     thresholds_ND: np.ndarray
@@ -30,7 +30,7 @@ class Trees(NamedTuple):
 
 
 def judge_blocks(page: Page) -> tuple[np.ndarray, np.ndarray]:
-    """Of every block the logarithm of the odds that it is main text, float64, shape (B), and how many letters it has, float32,
+    """For every block: the logarithm of the odds that it is main text, float64, shape (B), and its number of letters, float32,
     shape (B)."""
     features_BC = measure_blocks(page)
     return score_blocks(features_BC, bundled_trees()), features_BC[:, FEATURES.index("letters")]
@@ -43,7 +43,7 @@ def score_blocks(features_BC: np.ndarray, trees: Trees) -> np.ndarray:
 
 
 def read_trees(table: str) -> Trees:
-    """Trees from a table: a tree a line, `feature > threshold` for each question and then the scores, separated by tabs."""
+    """Trees from a table with one tree per line: `feature > threshold` for each question, then the scores, separated by tabs."""
     features, thresholds, scores = [], [], []
     for line in table.splitlines():
         cells = line.split("\t")
@@ -55,7 +55,7 @@ def read_trees(table: str) -> Trees:
 
 
 def write_trees(trees: Trees) -> str:
-    """The table that `read_trees` reads, numbers rounded to 4 digits after the point."""
+    """The table that `read_trees` reads, with numbers rounded to 4 decimal places."""
     lines = []
     for features_D, thresholds_D, scores_L in zip(*trees, strict=True):
         questions = (f"{FEATURES[feature]} > {value:.4f}" for feature, value in zip(features_D, thresholds_D, strict=True))

@@ -1,4 +1,4 @@
-"""Which charset a page is read in, on whose word, and that the text is right to the character."""
+"""Charset of a page, how it was found, and the exact text."""
 
 import pytest
 from hypothesis import assume, example, given

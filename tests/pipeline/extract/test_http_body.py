@@ -1,4 +1,4 @@
-"""Unpacking bodies, and refusing bombs."""
+"""Unpacking of bodies, and refusal of decompression bombs."""
 
 import gzip
 import zlib

@@ -1,6 +1,7 @@
 """The kernels against Python's codecs where these agree with the Web's, and against a plain restatement of the standard
 where bytes are malformed."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -198,9 +199,58 @@ def euc_jp_restated(body: bytes) -> str:
     return "".join(out) + "\ufffd" * bool(lead)
 
 
+def iso_2022_jp_restated(body: bytes) -> str:
+    """The ISO-2022-JP decoder that `read_iso_2022_jp` describes, by one regular expression per state."""
+    escapes = {b"(B": "ascii", b"(J": "roman", b"(I": "katakana", b"$@": "208", b"$B": "208", b"$A": "gb2312"}
+    escapes |= {b"$(@": "208", b"$(B": "208", b"$(D": "212", b"$(C": "ksx1001"}
+    switches = {b"\x1b" + escape: state for escape, state in escapes.items()} | {b"\x0e": "katakana", b"\x0f": "ascii"}
+    out, state = "", "ascii"
+    while body:
+        switch = next((one for one in switches if body.startswith(one)), b"")
+        if switch:
+            state, body = switches[switch], body[len(switch) :]
+            continue
+        byte, body = body[:1], body[1:]
+        if byte in b"\r\n":
+            state = "ascii"
+        if byte != b"\x1b" and (byte <= b" " or byte == b"\x7f"):
+            out += byte.decode()
+        elif b"\xa1" <= byte <= b"\xdf":
+            out += byte.decode("cp932")
+        elif byte == b"\x1b" or byte > b"\x7f" or (state == "katakana" and byte > b"\x5f"):
+            out += "\ufffd"
+        elif state in ("ascii", "roman"):
+            out += byte.decode() if state == "ascii" else {b"\\": "¥", b"~": "‾"}.get(byte, byte.decode())
+        elif state == "katakana":
+            out += bytes([byte[0] | 0x80]).decode("cp932")
+        elif re.match(rb"[!-~]", body):
+            out += jis_restated(state, byte[0], body[0])
+            body = body[1:]
+        else:
+            out += "\ufffd"
+    return out
+
+
+def jis_restated(state: str, row: int, cell: int) -> str:
+    """The character of a two-byte set by Python's codecs."""
+    pair = bytes([row | 0x80, cell | 0x80])
+    if state == "208":
+        lead, trail = divmod((row - 0x21) * 94 + cell - 0x21, 188)
+        pair = bytes([lead + (0x81 if lead < 0x1F else 0xC1), trail + (0x40 if trail < 0x3F else 0x41)])
+        decoded = pair.decode("cp932", "replace")
+    elif state == "212":
+        decoded = (b"\x8f" + pair).decode("euc_jp", "replace").replace("~", "～")
+    else:
+        decoded = pair.decode("gb2312" if state == "gb2312" else "euc_kr", "replace")
+    return decoded if len(decoded) == 1 else "\ufffd"
+
+
 HOSTILE = b"<a@\x7f\x80\x81\x82\x8e\x8f\x9f\xa0\xa1\xa4\xad\xdf\xe0\xf0\xf9\xfc\xfd\xfe\xff"
 MALFORMED = st.binary() | st.lists(st.sampled_from(HOSTILE)).map(bytes)
-ESCAPES = st.sampled_from([b"\x1b$B", b"\x1b(B", b"\x1b(I", b"\x1b$(D", b"0!", b"\x1b", b"a"])
+ESCAPES = st.sampled_from(
+    [b"\x1b" + escape for escape in (b"$B", b"$@", b"$A", b"$(C", b"$(D", b"(B", b"(I", b"(J", b"", b"[", b"$(", b"$(Z")]
+    + [b"0!", b"a", b"\\", b"~", b"\n", b"\x0e", b"\x0f", b"\0", b"\xb1", b"\xe0", b"\x7f", b"-j", b"!A"]
+)
 
 
 @given(MALFORMED)
@@ -218,7 +268,8 @@ def test_malformed_euc_jp_is_read_as_the_standard_says(body: bytes) -> None:
 
 
 @given(st.binary() | st.lists(ESCAPES).map(b"".join))
-def test_any_bytes_are_read_as_iso_2022_jp_without_surrogates(body: bytes) -> None:
+def test_any_bytes_are_read_as_the_restatement_of_iso_2022_jp_reads_them_without_surrogates(body: bytes) -> None:
     reading = read_iso_2022_jp(body)
+    assert reading.text == iso_2022_jp_restated(body)
     assert reading.errors == reading.text.count("\ufffd")
     reading.text.encode("utf-8")

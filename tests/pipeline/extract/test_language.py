@@ -1,4 +1,4 @@
-"""The rapid check on bytes in each charset, the precise one on texts, and the hard cases between them."""
+"""Rapid check on bytes in each charset, precise check on texts, and hard cases of both."""
 
 import subprocess
 import sys
@@ -113,7 +113,7 @@ def test_a_declaration_makes_the_check_look_at_the_whole_page() -> None:
 
 
 def survey_restated(body: bytes) -> tuple[int, int, int, int, int, int]:
-    """The survey of a body that is looked at whole, byte by byte."""
+    """The survey of a body that is short enough to be read in full, byte by byte."""
     counts = [0] * 6
     for position in range(len(body) // 8 * 8):
         if position >= len(body) - 5:

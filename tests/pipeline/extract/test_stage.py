@@ -1,4 +1,4 @@
-"""What a record becomes: a document, or a verdict that names the rule and the value that dropped it."""
+"""Each record becomes a document, or a verdict with the rule that dropped it and the value."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ ATTRIBUTES = f"{PAGE}<p {' '.join(f'a{number}=1' for number in range(2_001))}>{S
 
 
 def record(html: str | bytes = PAGE, **fields: Any) -> Record:
-    """A response that holds a page."""
+    """A response record with a page."""
     body = html.encode() if isinstance(html, str) else html
     page = Record("response", 7, length=len(body), url="https://a.example/b", date="2026-01-01T00:00:00Z", record_id="<urn:x>")
     return page._replace(**{"http_status": 200, "content_type": "text/html", "http_charset": "utf-8", "body": body, **fields})

@@ -1,4 +1,4 @@
-"""Letters that a page shows, counted in its bytes."""
+"""Letters that a page shows, counted from its bytes."""
 
 import html.parser
 import unicodedata

@@ -1,4 +1,4 @@
-"""Nothing is left to load or compile when the first page is timed."""
+"""After the warm-up, no compiled code is left to load for the first page."""
 
 import subprocess
 import sys

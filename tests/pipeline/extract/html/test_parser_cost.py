@@ -1,4 +1,4 @@
-"""Depth, work and attributes of pages: as a parser would make them, in linear time."""
+"""Depth, work and attributes of pages, as a parser would build them, measured in linear time."""
 
 import time
 from html.parser import HTMLParser
@@ -156,7 +156,7 @@ def test_well_formed_trees_have_the_depth_that_a_parser_finds(page: str) -> None
 
 
 def depth_of_tree(page: str) -> int:
-    """How many elements lie above one another in the body that lexbor builds."""
+    """Depth of the body that lexbor builds, in elements."""
     tree = HTMLTree.parse(page)
     assert tree.body is not None
     deepest = 0

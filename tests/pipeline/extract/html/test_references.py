@@ -1,4 +1,4 @@
-"""Character references, beside Python's own reading of them."""
+"""Character references, compared with Python's `html.unescape`."""
 
 import html
 from html.entities import html5

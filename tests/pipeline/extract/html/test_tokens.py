@@ -1,4 +1,4 @@
-"""Tokens of HTML, beside a restatement of the standard's states by regular expressions."""
+"""Tokens of HTML, compared with a restatement of the standard's states as regular expressions."""
 
 import re
 from typing import NamedTuple
@@ -25,7 +25,7 @@ from pipeline.extract.html.tokens import (
 
 
 class Token(NamedTuple):
-    """A token with what it holds in the page: the name of a tag or the text, bits, and the attributes kept."""
+    """A token with its content: the name of a tag or the text, bits, and the attributes kept."""
 
     kind: int
     content: str

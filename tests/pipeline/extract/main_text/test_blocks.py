@@ -1,12 +1,15 @@
-"""Blocks of pages: what ends one, what gives no text, and which element holds it."""
+"""Blocks of pages: what ends a block, what gives no text, and which element contains a block."""
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from resiliparse.parse.html import HTMLTree, NodeType
 
-from pipeline.extract.main_text.blocks import MOST_BLOCKS, TAGS, Page, read_page
+from pipeline.extract.main_text.block_builder import MOST_BLOCKS
+from pipeline.extract.main_text.blocks import TAGS, Page, read_page
 from pipeline.extract.main_text.class_names import WORD_KINDS
+from tests.pipeline.extract.main_text.restatement import page_of
+from tests.pipeline.extract.pages import SOUPS, sample_pages
 
 
 @pytest.mark.parametrize(
@@ -110,7 +113,7 @@ def test_a_link_left_open_goes_on_in_the_next_block_and_in_no_other_cell() -> No
 
 
 def chain(page: Page, block: int) -> list[str]:
-    """The tags of the elements around a block, from the inside, as far as TAGS names them."""
+    """The tags of the elements around a block, innermost first, only those in TAGS."""
     tags, element = [], page.holders[block]
     while element >= 0:
         tags.append(TAGS[page.tags[element]])
@@ -119,7 +122,7 @@ def chain(page: Page, block: int) -> list[str]:
 
 
 def restated_chains(html: str) -> dict[str, list[str]]:
-    """By letter the same of the tree that lexbor builds."""
+    """The same by letter, from the tree that lexbor builds."""
     found = {}
     body = HTMLTree.parse(html).body
     assert body is not None
@@ -162,3 +165,15 @@ def test_parents_come_before_children_and_no_letter_is_lost(pieces: list[str]) -
     assert page.parents[:1] in ([], [-1])
     assert sum(text.count("字") for text in page.texts) == pieces.count("字")
     assert all(0 <= links <= len(text) for links, text in zip(page.link_characters, page.texts, strict=True))
+
+
+@settings(max_examples=300, deadline=None)
+@given(SOUPS, st.booleans())
+def test_blocks_of_any_markup_are_those_of_the_restatement(html: str, is_whole: bool) -> None:
+    assert read_page(html, is_whole) == page_of(html, is_whole)
+
+
+@pytest.mark.parametrize("is_whole", [False, True])
+def test_blocks_of_real_pages_are_those_of_the_restatement(is_whole: bool) -> None:
+    for html in sample_pages():
+        assert read_page(html, is_whole) == page_of(html, is_whole)

@@ -1,4 +1,4 @@
-"""Kinds of words, beside the regular expressions as which their table can be read."""
+"""Kinds of words, compared with their table read as regular expressions."""
 
 import re
 

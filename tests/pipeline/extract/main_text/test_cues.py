@@ -1,4 +1,4 @@
-"""Phrases that announce what is no main text."""
+"""Phrases that announce something other than main text."""
 
 import pytest
 from hypothesis import given

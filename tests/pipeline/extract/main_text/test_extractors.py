@@ -1,4 +1,4 @@
-"""Titles and main texts, their normal form, and pages that must not end the extractor."""
+"""Titles and main texts, their normal form, and pages that must not crash the extractor."""
 
 import re
 

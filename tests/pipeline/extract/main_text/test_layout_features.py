@@ -47,7 +47,7 @@ def layouts(draw: st.DrawFn) -> tuple[list[int], list[int], list[int], list[int]
 
 
 def path(element: int, parents: list[int]) -> list[int]:
-    """The element and all above it, the innermost first."""
+    """The element and its ancestors, innermost first."""
     return [] if element < 0 else [element, *path(parents[element], parents)]
 
 
