@@ -10,7 +10,7 @@ Shapes: R rows, K numbers of a row, N rows of the matrix.
 import itertools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, cast
 
 import numba
 import numpy as np
@@ -30,7 +30,16 @@ _LARGEST = 127  # of signed 8-bit numbers, symmetric around zero
 SHARED_FROM = 2**20
 
 # Sums may be reordered, and products and sums fused into one instruction.
-_compiled = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
+_OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": {"reassoc", "contract"}}
+
+
+def _compiled(function: Callable[..., None]) -> Callable[..., None]:
+    """Compile `function`, and keep the machine code where numba can write; these functions call none of other files."""
+    try:
+        compiled = numba.njit(cache=True, **_OPTIONS)(function)
+    except RuntimeError:  # numba found no folder that can be written: compile in each process
+        compiled = numba.njit(**_OPTIONS)(function)
+    return cast("Callable[..., None]", compiled)
 
 
 class Threads:

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from importlib import resources
 
 import ahocorasick_rs
-import numba
 import numpy as np
 
 from pipeline.clean.lines import KEPT, Lines
+from pipeline.compiled import njit
 from pipeline.text.utf16 import UNITS, is_second_half
 from pipeline.text.word_automaton import Automaton, automaton_of
 
@@ -64,7 +64,7 @@ def last_lines(lines: Lines, kinds_L: np.ndarray, window: int) -> tuple[np.ndarr
     return found
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _last_lines(
     lines: Lines, kinds_L: np.ndarray, window: int, automaton: Automaton, symbol_of: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:

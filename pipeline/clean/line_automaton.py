@@ -12,10 +12,10 @@ position and one that follows it, L lines, W positions that begin an expression 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
 from pipeline.clean.line_expressions import LAST_UNIT, Chain, Choice, Letter, Node, PatternError, Ranges, read_expression
+from pipeline.compiled import njit
 
 _SURROGATE = 0xD800
 
@@ -203,7 +203,7 @@ def _flattened(rows: Sequence[Iterable[int]]) -> tuple[np.ndarray, np.ndarray]:
     return offsets, np.array([number for row in lists for number in row], dtype=np.int32)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def groups_that_may_take(
     units: np.ndarray, firsts_L: np.ndarray, pasts_L: np.ndarray, seen_L: np.ndarray, longest: int, automaton: LineAutomaton
 ) -> np.ndarray:
@@ -241,7 +241,7 @@ def groups_that_may_take(
     return groups_L
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _follow(
     units: np.ndarray, alive: np.ndarray, count: int, pair: int, marks: np.ndarray, step: int, automaton: LineAutomaton
 ) -> int:

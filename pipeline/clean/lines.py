@@ -6,9 +6,9 @@ Shapes: T texts, L lines of all texts in order.
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
+from pipeline.compiled import njit
 from pipeline.text.utf16 import batch_units, is_second_half
 
 # What a character may be to cleaning, as bits. The first `MOST_ASKED` bits are the classes that the automaton of navigation asks
@@ -81,7 +81,7 @@ def places_of(lines: Lines, chosen: np.ndarray) -> Iterator[tuple[int, int, int]
     return zip(*(lines.table_L[field][chosen].tolist() for field in ("text", "point", "past_point")), strict=True)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _read(lines: Lines, bounds: np.ndarray, line_feeds: np.ndarray, meanings: Meanings) -> None:
     units, classes, bits = lines.units, meanings.classes, meanings.bits
     text, point = 0, 0
@@ -120,14 +120,14 @@ def _read(lines: Lines, bounds: np.ndarray, line_feeds: np.ndarray, meanings: Me
                     of_text.japanese[int(units[index] == ord("。"))] += _is_after_word(units, meanings, index)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _is_after_word(units: np.ndarray, meanings: Meanings, index: int) -> bool:
     """Whether a Japanese character precedes `index`, or a kanji of two units, from U+20000 to U+3FFFF."""
     is_pair = 0xDC00 <= units[index - 1] <= 0xDFFF and 0xD840 <= units[index - 2] <= 0xD8BF
     return is_pair or meanings.bits[meanings.classes[units[index - 1]]] & BEFORE_MARK != 0
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _without(units: np.ndarray, meanings: Meanings, start: int, end: int, bit: int) -> tuple[int, int]:
     """Where a line begins and ends without the characters at its ends that have `bit`."""
     while start < end and meanings.bits[meanings.classes[units[end - 1]]] & bit:
@@ -137,7 +137,7 @@ def _without(units: np.ndarray, meanings: Meanings, start: int, end: int, bit: i
     return start, end
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def lines_left(lines: Lines, kinds_L: np.ndarray, text: int, left: np.ndarray) -> int:
     """How many lines of a text are neither blank nor removed; their numbers are written to `left`."""
     count = 0
@@ -148,7 +148,7 @@ def lines_left(lines: Lines, kinds_L: np.ndarray, text: int, left: np.ndarray) -
     return count
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def remove_superfluous_blanks(lines: Lines, kinds_L: np.ndarray, kind: int) -> None:
     """Give `kind` to blank lines after another blank line, and to those at the start or end of the text.
 
@@ -171,7 +171,7 @@ def remove_superfluous_blanks(lines: Lines, kinds_L: np.ndarray, kind: int) -> N
             kinds_L[last_blank] = kind
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def removals(lines: Lines, kinds_L: np.ndarray, white_space: int) -> np.ndarray:
     """Deletions of the lines that have a kind, each with one line feed, and of white space at the ends of the others.
 

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from importlib import resources
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
 from pipeline.clean.line_automaton import LineAutomaton, groups_that_may_take, line_automaton
 from pipeline.clean.line_expressions import Ranges
 from pipeline.clean.lines import KEPT, MOST_ASKED, Lines, places_of
+from pipeline.compiled import njit
 
 # A date alone on a line heads an entry of a diary or of a change log, so rows under `[head: …]` apply only near the top of the
 # page: to the title, a subtitle and one more line.
@@ -137,7 +137,7 @@ def _match(line: str, groups: int) -> tuple[bool, bool]:
     return anywhere, in_head
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def remove_head(lines: Lines, kinds_L: np.ndarray, head_L: np.ndarray, kind: int) -> None:
     """Give `kind` to the lines of `head_L` that fewer than `HEAD_LINES` lines of text precede, not counting removed ones."""
     for text in range(len(lines.texts_T) - 1):

@@ -9,11 +9,11 @@ no kana or kanji, are indented, or repeat one directly after the other.
 import re
 from collections.abc import Sequence
 
-import numba
 import numpy as np
 
 from pipeline.clean.lines import KANA_OR_KANJI, KEPT, Lines, lines_left, places_of
 from pipeline.clean.navigation import HEAD_LINES
+from pipeline.compiled import njit
 
 # Title, byline, date, teaser and a box or two precede a list of contents; in the pages read for this rule up to 7 lines.
 _CONTENTS_BEGIN = 10
@@ -45,7 +45,7 @@ def remove_repeats(texts: Sequence[str], lines: Lines, kinds_L: np.ndarray, kind
     _remove_repeats(lines, kinds_L, label_L, kind, HEAD_LINES, KANA_OR_KANJI)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _possible_labels(lines: Lines, kinds_L: np.ndarray) -> np.ndarray:
     """Numbers of the lines that are near enough to the top, as short as a label, and begin like one."""
     found = np.zeros(len(kinds_L), dtype=np.bool_)
@@ -66,7 +66,7 @@ def _possible_labels(lines: Lines, kinds_L: np.ndarray) -> np.ndarray:
     return np.flatnonzero(found)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _remove_repeats(
     lines: Lines, kinds_L: np.ndarray, label_L: np.ndarray, kind: int, head_lines: int, kana_or_kanji: int
 ) -> None:
@@ -89,7 +89,7 @@ def _remove_repeats(
             kinds_L[left[place]] = kind
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _contents(
     lines: Lines, left: np.ndarray, label_L: np.ndarray, again: np.ndarray, head_lines: int, kana_or_kanji: int
 ) -> tuple[int, int]:
@@ -115,7 +115,7 @@ def _contents(
     return 0, 0
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _count_contents(lines: Lines, left: np.ndarray, start: int, past: int, again: np.ndarray, kana_or_kanji: int) -> int:
     """How many of the lines from `start` to `past` come again below in their order; 0 unless they do so like headings."""
     count, japanese, without_text = 0, 0, 0
@@ -132,7 +132,7 @@ def _count_contents(lines: Lines, left: np.ndarray, start: int, past: int, again
     return count if are_headings else 0
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _comes_again_as_heading(lines: Lines, left: np.ndarray, place: int) -> bool:
     line = lines.table_L[left[place]]
     last = lines.units[line.end - 1]
@@ -140,13 +140,13 @@ def _comes_again_as_heading(lines: Lines, left: np.ndarray, place: int) -> bool:
     return is_heading and last != ord("。") and last != ord("．") and _next_equal(lines, left, place, place + 1) < len(left)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _ends_sentence(lines: Lines, number: int) -> bool:
     last = lines.units[lines.table_L[number].end - 1]
     return last in _SENTENCE_ENDS
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _next_equal(lines: Lines, left: np.ndarray, place: int, following: int) -> int:
     """The first place from `following` on that has the same line, or the number of places if there is none."""
     while following < len(left) and not _are_equal(lines, left[place], left[following]):
@@ -154,7 +154,7 @@ def _next_equal(lines: Lines, left: np.ndarray, place: int, following: int) -> i
     return following
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _are_equal(lines: Lines, one: int, other: int) -> bool:
     first, second = lines.table_L[one].start, lines.table_L[other].start
     length = lines.table_L[one].end - first

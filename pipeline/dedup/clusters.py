@@ -20,9 +20,9 @@ is sorted.
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 
+from pipeline.compiled import njit
 from pipeline.dedup.minhash import least_equal, mix, similarity
 
 # How far back a document looks in each bucket. Documents that are not duplicates share a bucket if they share a template; among
@@ -75,7 +75,7 @@ def cluster(signatures: np.ndarray, has_signature: np.ndarray, *, rows: int, ban
     return Clusters(survivor, similarity(equal, values), np.bincount(survivor, minlength=count)[survivor])
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _band_keys(signatures: np.ndarray, documents: np.ndarray, start: int, rows: int, index_bits: np.uint64) -> np.ndarray:
     """The key of each of `documents` for the band of `rows` columns from `start` on: uint64 (D,)."""
     keys = np.empty(len(documents), dtype=np.uint64)
@@ -88,7 +88,7 @@ def _band_keys(signatures: np.ndarray, documents: np.ndarray, start: int, rows: 
     return keys
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _link(keys: np.ndarray, index_bits: np.uint64, previous: np.ndarray) -> None:
     """Write to `previous` (int32 (N,)) the document before each one in its bucket, from the sorted keys of a band."""
     mask = (np.uint64(1) << index_bits) - np.uint64(1)
@@ -97,7 +97,7 @@ def _link(keys: np.ndarray, index_bits: np.uint64, previous: np.ndarray) -> None
             previous[keys[position] & mask] = np.int32(keys[position - 1] & mask)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _count_equal(one: np.ndarray, other: np.ndarray) -> int:
     equal = 0
     for column in range(len(one)):
@@ -105,7 +105,7 @@ def _count_equal(one: np.ndarray, other: np.ndarray) -> int:
     return equal
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _settle(signatures: np.ndarray, previous: np.ndarray, required: int, survivor: np.ndarray, equal: np.ndarray) -> None:
     """Settle the documents in order.
 

@@ -28,8 +28,9 @@ import unicodedata
 from collections.abc import Sequence
 from functools import cache
 
-import numba
 import numpy as np
+
+from pipeline.compiled import njit
 
 _SEED = np.uint64(int.from_bytes(hashlib.blake2b(b"kotokura minhash 1", digest_size=8).digest(), "little"))
 
@@ -108,7 +109,7 @@ def _multipliers(shingle: int) -> np.ndarray:
     return np.array([_mix_of(index) | np.uint64(1) for index in range(shingle)], dtype=np.uint64)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def mix(state: np.uint64) -> np.uint64:
     """The finaliser of SplitMix64: a bijection of 64 bits in which each bit of the input moves all of the output."""
     state = (state ^ (state >> np.uint64(30))) * _MULTIPLIER_1
@@ -116,13 +117,13 @@ def mix(state: np.uint64) -> np.uint64:
     return state ^ (state >> np.uint64(31))
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _mix_of(index: int) -> np.uint64:
     """Output number `index` of SplitMix64 with the seed of this module."""
     return mix(_SEED + np.uint64(index + 1) * _GAMMA)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _fold(code_points: np.ndarray, table: np.ndarray, folded: np.ndarray) -> int:
     """Write the folded code points to `folded` (at least as long); returns how many there are."""
     count = 0
@@ -133,7 +134,7 @@ def _fold(code_points: np.ndarray, table: np.ndarray, folded: np.ndarray) -> int
     return count
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _hash_shingles(folded: np.ndarray, multipliers: np.ndarray, hashes: np.ndarray) -> None:
     """Write the 64-bit hash of each shingle to `hashes`: the code points times their multipliers, summed modulo 2^64.
 
@@ -148,7 +149,7 @@ def _hash_shingles(folded: np.ndarray, multipliers: np.ndarray, hashes: np.ndarr
             hashes[index] += np.uint64(folded[index + position]) * multiplier
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _draw(hashes: np.ndarray, state: np.uint64, closed: np.ndarray, bins: np.ndarray, drawn: np.ndarray) -> None:
     """Draw once for each of the shingles `hashes` (at most `_BLOCK`), and keep the smallest value of each open bin in `bins`.
 
@@ -163,7 +164,7 @@ def _draw(hashes: np.ndarray, state: np.uint64, closed: np.ndarray, bins: np.nda
         bins[bin_] = min(bins[bin_], np.uint32(draw) | closed[bin_])
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _close_filled(bins: np.ndarray, closed: np.ndarray) -> int:
     """Set `closed`, as `_draw` reads it, for the bins that hold a value; returns how many hold none."""
     open_bins = 0
@@ -174,7 +175,7 @@ def _close_filled(bins: np.ndarray, closed: np.ndarray) -> int:
     return open_bins
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _sketch(
     folded: np.ndarray,
     count: int,
@@ -216,7 +217,7 @@ def _sketch(
             count = len(distinct)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _sketch_all(
     code_points: np.ndarray, offsets: np.ndarray, table: np.ndarray, multipliers: np.ndarray, result: np.ndarray
 ) -> None:

@@ -14,8 +14,9 @@ from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple
 
-import numba
 import numpy as np
+
+from pipeline.compiled import njit
 
 REPLACEMENT = 0xFFFD
 FULL_WIDTH_TILDE = 0xFF5E
@@ -73,7 +74,7 @@ def _character(encoded: bytes, codec: str) -> int:
     return 0 if len(decoded) != 1 or decoded == "\ufffd" else ord(decoded)
 
 
-@numba.njit(cache=True)
+@njit
 def _decode_shift_jis(body: np.ndarray, table: np.ndarray, out: np.ndarray) -> tuple[int, int, bool]:
     length = 0
     errors = 0
@@ -108,7 +109,7 @@ def _decode_shift_jis(body: np.ndarray, table: np.ndarray, out: np.ndarray) -> t
     return length, errors, False
 
 
-@numba.njit(cache=True)
+@njit
 def _decode_euc_jp(body: np.ndarray, sets: np.ndarray, out: np.ndarray) -> tuple[int, int, bool]:
     length = 0
     errors = 0
@@ -146,7 +147,7 @@ def _decode_euc_jp(body: np.ndarray, sets: np.ndarray, out: np.ndarray) -> tuple
     return length, errors, False
 
 
-@numba.njit(cache=True)
+@njit
 def _escape(body: np.ndarray, position: int) -> tuple[int, int]:
     """The state that the escape at `position` (after ESC) switches to, and its length; (-1, 0) for any other."""
     size = len(body)
@@ -176,7 +177,7 @@ def _escape(body: np.ndarray, position: int) -> tuple[int, int]:
     return -1, 0
 
 
-@numba.njit(cache=True)
+@njit
 def _state_after(state: int, body: np.ndarray, position: int) -> tuple[int, int]:
     """The state after the control byte at `position`, and how many bytes switch it; 0 if it is none that does."""
     byte = body[position]
@@ -188,7 +189,7 @@ def _state_after(state: int, body: np.ndarray, position: int) -> tuple[int, int]
     return (ASCII, 1) if byte == 0x0F else (state, 0)
 
 
-@numba.njit(cache=True)
+@njit
 def _one_byte(state: int, byte: int) -> int:
     """The code point of a byte that is a character by itself, 0 for none, -1 for the first byte of a pair."""
     if byte == 0x1B:
@@ -206,7 +207,7 @@ def _one_byte(state: int, byte: int) -> int:
     return -1
 
 
-@numba.njit(cache=True)
+@njit
 def _decode_iso_2022_jp(body: np.ndarray, sets: np.ndarray, out: np.ndarray) -> tuple[int, int, bool]:
     length = 0
     errors = 0

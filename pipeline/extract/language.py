@@ -20,9 +20,9 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
+from pipeline.compiled import njit
 from pipeline.extract.charset import decode
 from pipeline.extract.config import MIN_LANGUAGE_SCORE
 from pipeline.extract.visible_letters import VisibleLetters, visible_letters
@@ -181,7 +181,7 @@ def _may_be_utf_16(body: bytes) -> bool:
     return body.startswith((b"\xff\xfe", b"\xfe\xff")) or body[:64].count(0) >= 16
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _survey(body: np.ndarray) -> tuple[int, int, int, int, int, int]:
     """Count signs of Japanese in the head of `body` and in windows spread over the rest.
 

@@ -6,8 +6,9 @@ whether a page is worth parsing, and whether an extractor has missed most of it.
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
+
+from pipeline.compiled import njit
 
 RAW_TEXT = (b"script", b"style", b"noscript", b"template")  # their content is not shown
 
@@ -29,7 +30,7 @@ def visible_letters(page: bytes) -> VisibleLetters:
     return VisibleLetters(*_visible_letters(np.frombuffer(page, dtype=np.uint8)))
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _at(page: np.ndarray, position: int, text: bytes) -> bool:
     """Whether `text` (in lower case) is at `position`, ignoring case."""
     if position + len(text) > len(page):
@@ -43,7 +44,7 @@ def _at(page: np.ndarray, position: int, text: bytes) -> bool:
     return True
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _is_tag(page: np.ndarray, position: int, name: bytes) -> bool:
     """Whether the tag whose name begins at `position` is exactly `name`."""
     if not _at(page, position, name):
@@ -52,7 +53,7 @@ def _is_tag(page: np.ndarray, position: int, name: bytes) -> bool:
     return end >= len(page) or page[end] <= 0x20 or page[end] == 0x2F or page[end] == 0x3E
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _after_markup(page: np.ndarray, position: int) -> int:
     """Where text continues after the "<" at `position`; for elements that show no text, after their content."""
     size = len(page)
@@ -75,7 +76,7 @@ def _after_markup(page: np.ndarray, position: int) -> int:
     return position + 1
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _visible_letters(page: np.ndarray) -> tuple[int, int, int]:
     kana = 0
     other = 0

@@ -9,8 +9,9 @@ linear in the text.
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
+
+from pipeline.compiled import njit
 
 # The n-grams that Rae et al. 2021 (A1.1) judge by the commonest one, and by those that occur more than once.
 TOP_SIZES = (2, 3, 4)
@@ -81,7 +82,7 @@ class _Room(NamedTuple):
     slots: np.ndarray  # uint32, by key of a sort: where the next position with this key goes
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _count_ngrams(codes: np.ndarray, bounds: np.ndarray, numbers: np.ndarray) -> _Counts:
     """The counts from which `count_ngrams` derives its answer; `numbers` is zero for every code point up to the largest."""
     texts = len(bounds) - 1
@@ -109,7 +110,7 @@ def _count_ngrams(codes: np.ndarray, bounds: np.ndarray, numbers: np.ndarray) ->
     return counts
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _longest(bounds: np.ndarray) -> int:
     """Letters of the longest text."""
     longest = 0
@@ -118,7 +119,7 @@ def _longest(bounds: np.ndarray) -> int:
     return longest
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _room_for(longest: int) -> _Room:
     """Uninitialised space for texts of up to `longest` letters."""
     return _Room(
@@ -133,7 +134,7 @@ def _room_for(longest: int) -> _Room:
     )
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _number_letters(
     codes: np.ndarray, numbers: np.ndarray, letters: np.ndarray, frequencies: np.ndarray, known_codes: np.ndarray
 ) -> np.int64:
@@ -160,7 +161,7 @@ def _number_letters(
     return np.int64(known)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _pack_words(letters: np.ndarray, words: np.ndarray) -> None:
     """Pack each letter and the two after it into one word, so that words are ordered as the three letters are."""
     for index in range(len(words)):
@@ -169,7 +170,7 @@ def _pack_words(letters: np.ndarray, words: np.ndarray) -> None:
         )
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _sort(
     keys: np.ndarray, frequencies: np.ndarray, buckets: np.int64, order: np.ndarray, into: np.ndarray, slots: np.ndarray
 ) -> None:
@@ -188,7 +189,7 @@ def _sort(
         into[slot] = order[index]
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _count_keys(keys: np.ndarray, buckets: np.int64, order: np.ndarray, frequencies: np.ndarray) -> None:
     """How often each key occurs at the positions in `order`."""
     frequencies[:buckets] = 0
@@ -196,7 +197,7 @@ def _count_keys(keys: np.ndarray, buckets: np.int64, order: np.ndarray, frequenc
         frequencies[keys[order[index]]] += _ONE
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _sort_by_four_letters(room: _Room, length: int, buckets: np.int64) -> None:
     """Write all positions of a text to `room.order`, sorted by the four letters that begin there.
 
@@ -220,7 +221,7 @@ def _sort_by_four_letters(room: _Room, length: int, buckets: np.int64) -> None:
         order, into = into, order
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _rank_four_letters(room: _Room, length: int, top: np.ndarray) -> tuple[np.int64, np.int64]:
     """Rank the 4-grams of a text in the order of `room.order`, and count the commonest 2-, 3- and 4-gram into `top`.
 
@@ -263,7 +264,7 @@ def _rank_four_letters(room: _Room, length: int, top: np.ndarray) -> tuple[np.in
     return np.int64(count), np.int64(rank)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _sort_by_ten_letters(room: _Room, length: int, members: np.int64, buckets: np.int64) -> None:
     """Sort the first `members` positions of `room.other` by the ten letters that begin there, into `room.order`.
 
@@ -279,7 +280,7 @@ def _sort_by_ten_letters(room: _Room, length: int, members: np.int64, buckets: n
         order, into = into, order
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _compare_neighbours(room: _Room, members: np.int64, shared_counts: np.ndarray, runs: np.ndarray) -> None:
     """Count how many letters neighbours in the order by ten letters share: 0, or 4 up to 10.
 
@@ -315,7 +316,7 @@ def _compare_neighbours(room: _Room, members: np.int64, shared_counts: np.ndarra
     repeated[before] = max(shared_before, _SHORT)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _count_covered(repeated: np.ndarray, letters: np.ndarray) -> None:
     """Add to `letters[n]` how many letters are inside an n-gram that occurs again.
 

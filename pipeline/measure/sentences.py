@@ -8,9 +8,9 @@ lines are paragraphs too, and all but the first are duplicates.
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
+from pipeline.compiled import njit
 from pipeline.text.character_classes import Sign, sign_table
 
 # Lines shorter than this are short: Swallow drops pages whose sentences have fewer than 20 characters on average.
@@ -51,7 +51,7 @@ def divide(codes: np.ndarray, bounds: np.ndarray) -> Divisions:
     return Divisions(*_divide(codes, bounds, sign_table()).T)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _count_duplicates(
     letters: np.ndarray, ends: np.ndarray, hashes: np.ndarray, count: int, slots: np.ndarray
 ) -> tuple[int, int]:
@@ -87,7 +87,7 @@ def _count_duplicates(
     return duplicates, duplicate_letters
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _divide(codes: np.ndarray, bounds: np.ndarray, signs: np.ndarray) -> np.ndarray:
     """`divide`, as columns: int64 of shape (texts, fields of Divisions); `signs` is `character_classes.sign_table()`."""
     texts = len(bounds) - 1
@@ -123,7 +123,7 @@ def _divide(codes: np.ndarray, bounds: np.ndarray, signs: np.ndarray) -> np.ndar
     return counts
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _divide_text(
     codes: np.ndarray,
     signs: np.ndarray,
@@ -183,7 +183,7 @@ def _divide_text(
     return paragraphs, sentences, written, longest_sentence, cut_sentences
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _visible_end(codes: np.ndarray, signs: np.ndarray) -> int:
     """How many characters there are up to the last one that is no white space."""
     last_known = np.uint32(len(signs) - 1)
@@ -193,14 +193,14 @@ def _visible_end(codes: np.ndarray, signs: np.ndarray) -> int:
     return end
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _ends_in_ellipsis(sentence: np.ndarray, signs: np.ndarray) -> bool:
     """Whether the last character of a sentence is an ellipsis, white space aside."""
     end = _visible_end(sentence, signs)
     return end > 0 and signs[min(sentence[end - 1], np.uint32(len(signs) - 1))] & Sign.ELLIPSIS != 0
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _count_line(line: np.ndarray, signs: np.ndarray, counts: np.ndarray) -> None:
     """Add a line, stripped of white space, to the counts from `lines` to `punctuated_lines`; nothing if it is blank."""
     last_known = np.uint32(len(signs) - 1)

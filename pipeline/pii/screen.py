@@ -8,9 +8,9 @@ The cores are wider than the patterns and never narrower, as tests check on gene
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
+from pipeline.compiled import njit
 from pipeline.pii import screen_tables as known
 from pipeline.pii.screen_tables import TABLES, is_after_place, is_labelled, run_end
 from pipeline.text.utf16 import batch_units
@@ -29,7 +29,7 @@ def screen(texts: Sequence[str]) -> Screened:
     return Screened(*_screen(units, bounds, *TABLES))
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _screen(
     units: np.ndarray, bounds: np.ndarray, triggers: np.ndarray, signs: np.ndarray, reaches: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -80,7 +80,7 @@ def _screen(
     return lines[:count], hides
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _room_for_places(bounds: np.ndarray) -> np.ndarray:
     """Uninitialised space for a place per code unit of the longest text."""
     longest = 0
@@ -89,7 +89,7 @@ def _room_for_places(bounds: np.ndarray) -> np.ndarray:
     return np.empty(longest, dtype=np.int64)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _find_triggers(units: np.ndarray, start: int, triggers: np.ndarray, places: np.ndarray) -> int:
     """Write where the triggers in `units[start:]` are to `places`; returns how many there are.
 
@@ -102,7 +102,7 @@ def _find_triggers(units: np.ndarray, start: int, triggers: np.ndarray, places: 
     return found
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _code_points(units: np.ndarray, start: int, end: int) -> int:
     """How many code points `units[start:end]` are; a lone half of a pair is one."""
     count = 0
@@ -112,7 +112,7 @@ def _code_points(units: np.ndarray, start: int, end: int) -> int:
     return count
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _is_number(units: np.ndarray, signs: np.ndarray, reaches: np.ndarray, start: int, end: int) -> bool:
     """Whether the run of digits `units[start:end]`, after which a short number goes on, is one or the first group of one."""
     first, digits = signs[units[start]].shadow, end - start
@@ -155,7 +155,7 @@ def _is_number(units: np.ndarray, signs: np.ndarray, reaches: np.ndarray, start:
     return digits <= 3 and _is_ip_address(units, signs, reaches, start, end)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _next_group(units: np.ndarray, signs: np.ndarray, end: int, most: int) -> int:
     """Where a group of digits can begin after one that ends at `end`, with at most `most` separators between them."""
     index = end
@@ -164,7 +164,7 @@ def _next_group(units: np.ndarray, signs: np.ndarray, end: int, most: int) -> in
     return index
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _is_ip_address(units: np.ndarray, signs: np.ndarray, reaches: np.ndarray, start: int, end: int) -> bool:
     """Whether four numbers below 256 with dots begin here; `units[start:end]` is the first."""
     if _is_private(units, start, end):
@@ -187,7 +187,7 @@ def _is_ip_address(units: np.ndarray, signs: np.ndarray, reaches: np.ndarray, st
     return is_labelled(units, signs, reaches, start, known.IP_ADDRESS)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _is_private(units: np.ndarray, start: int, end: int) -> bool:
     """Whether an address begins with 10, 127 or 192.168 in ASCII, as most on pages do; the internet routes none of them."""
     if end - start == 2:
@@ -203,7 +203,7 @@ def _is_private(units: np.ndarray, start: int, end: int) -> bool:
     return tens == 9 and ones == 2 and is_168
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _may_be_house_number(units: np.ndarray, signs: np.ndarray, start: int, end: int) -> bool:
     """Whether a character of a town precedes `units[start:end]`, and a sign that joins the numbers of a house follows."""
     after = units[end]
@@ -213,7 +213,7 @@ def _may_be_house_number(units: np.ndarray, signs: np.ndarray, start: int, end: 
     return signs[units[last_of_town]].words & known.OF_TOWN != 0
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _is_postal_code(units: np.ndarray, signs: np.ndarray, reaches: np.ndarray, start: int, end: int) -> bool:
     """Whether the mark or a label precedes the two groups `units[start:end]`, or a place follows them."""
     if is_labelled(units, signs, reaches, start, known.POSTAL_CODE):
@@ -224,7 +224,7 @@ def _is_postal_code(units: np.ndarray, signs: np.ndarray, reaches: np.ndarray, s
     return signs[units[end]].words & known.PLACE_START != 0
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _is_address(units: np.ndarray, signs: np.ndarray, reaches: np.ndarray, index: int, trigger: int) -> bool:
     """Whether the sign at `index` is the core of an e-mail address, of an IPv6 address or of a house number in kanji."""
     if trigger == known.AT:
@@ -244,7 +244,7 @@ def _is_address(units: np.ndarray, signs: np.ndarray, reaches: np.ndarray, index
     return _is_at_word_in_brackets(units, signs, index)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _is_at_sign(units: np.ndarray, signs: np.ndarray, index: int) -> bool:
     """Whether the @ at `index` is between a local part and the first label of a domain."""
     before = index - 2 if signs[units[index - 1]].shadow == ord(" ") else index - 1
@@ -260,7 +260,7 @@ def _is_at_sign(units: np.ndarray, signs: np.ndarray, index: int) -> bool:
     return after > index + 1 and (unit in (ord("."), ord(" "), ord("ド")) or signs[units[after]].classes & known.OPENS != 0)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _is_colon_of_ipv6(units: np.ndarray, signs: np.ndarray, index: int) -> bool:
     """Whether four hexadecimal digits, the first 2 or 3, precede the colon at `index`, and at most four and a colon follow it."""
     if signs[units[max(index - 4, 0)]].shadow not in (ord("2"), ord("3")):
@@ -274,7 +274,7 @@ def _is_colon_of_ipv6(units: np.ndarray, signs: np.ndarray, index: int) -> bool:
     return signs[units[after]].shadow == ord(":")
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _is_at_word_in_brackets(units: np.ndarray, signs: np.ndarray, index: int) -> bool:
     """Whether a word for an @ is between the bracket that closes at `index` and one that opens, spaces aside."""
     last = index - 2 if signs[units[index - 1]].shadow == ord(" ") else index - 1

@@ -7,9 +7,9 @@ code gets the tables as arguments, since it is kept when a constant of a file wi
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
+from pipeline.compiled import njit
 from pipeline.pii.labels import LABELS, Label, Labels
 from pipeline.pii.patterns import (
     AT_SIGNS,
@@ -109,7 +109,7 @@ def _last_units(labels: Sequence[Label]) -> np.ndarray:
 TABLES = tables_of(LABELS)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def run_end(units: np.ndarray, signs: np.ndarray, index: int) -> int:
     """Where the digits from `index` on end."""
     while signs[units[index]].classes & DIGIT:
@@ -117,7 +117,7 @@ def run_end(units: np.ndarray, signs: np.ndarray, index: int) -> int:
     return index
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def is_labelled(units: np.ndarray, signs: np.ndarray, reaches: np.ndarray, start: int, group: int) -> bool:
     """Whether a word of the labels of `group` ends on the line before `start`, within their reach.
 
@@ -136,7 +136,7 @@ def is_labelled(units: np.ndarray, signs: np.ndarray, reaches: np.ndarray, start
     return False
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def is_after_place(units: np.ndarray, signs: np.ndarray, reaches: np.ndarray, start: int) -> bool:
     """Whether only characters of towns, digits and spaces are between the end of a place's name and `start`."""
     for index in range(start - 1, start - 2 - reaches[PLACE], -1):

@@ -5,9 +5,9 @@ compiled loop over UTF-16 code units does it: `re.sub` took twice as long, and `
 dictionary, seven times as long.
 """
 
-import numba
 import numpy as np
 
+from pipeline.compiled import njit
 from pipeline.text.utf16 import code_units
 
 _FULL_WIDTH_ASCII = {
@@ -30,7 +30,7 @@ def shadow(text: str) -> str:
     return _shadow(code_units(text), SHADOW_OF).tobytes().decode("utf-16-le", "surrogatepass")
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _shadow(units: np.ndarray, shadow_of: np.ndarray) -> np.ndarray:
     result = np.empty_like(units)
     for index in range(len(units)):

@@ -8,8 +8,9 @@ space) is the project's own.
 from enum import IntEnum
 from functools import cache
 
-import numba
 import numpy as np
+
+from pipeline.compiled import njit
 
 
 class Letter(IntEnum):
@@ -124,7 +125,7 @@ def count_letters(codes: np.ndarray, bounds: np.ndarray) -> np.ndarray:
     return _count_letters(codes, bounds, letter_table())
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _count_letters(codes: np.ndarray, bounds: np.ndarray, letters: np.ndarray) -> np.ndarray:
     """`count_letters`; `letters` is `letter_table()`."""
     last = len(letters) - 1

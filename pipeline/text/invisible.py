@@ -9,9 +9,9 @@ rewrites compatibility kanji, which changes names.
 import re
 import unicodedata
 
-import numba
 import numpy as np
 
+from pipeline.compiled import njit
 from pipeline.text.edits import Edit, merge
 from pipeline.text.utf16 import code_units
 
@@ -68,7 +68,7 @@ def candidate_edits(text: str, invisible: bool, kana: bool) -> list[Edit]:
     )
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _holds_candidate(units: np.ndarray, is_candidate: np.ndarray) -> bool:
     # No early exit from the loop: it costs more than it saves, since most texts have no candidate.
     found = False

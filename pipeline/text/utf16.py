@@ -6,8 +6,9 @@ character.
 
 from collections.abc import Iterable, Iterator, Sequence
 
-import numba
 import numpy as np
+
+from pipeline.compiled import njit
 
 UNITS = 0x10000
 # Characters per run. From 60,000 to a million, cleaning and the search for personal data together were fastest at 200,000 to
@@ -71,7 +72,7 @@ def units_in_bracket(inside: str) -> np.ndarray:
     return table
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def is_second_half(units: np.ndarray, index: int) -> bool:
     """Whether the unit at `index` is the second half of a pair."""
     return 0xDC00 <= units[index] <= 0xDFFF and 0xD800 <= units[index - 1] <= 0xDBFF

@@ -15,9 +15,10 @@ import hashlib
 import json
 from typing import overload
 
-import numba
 import numpy as np
 import numpy.typing as npt
+
+from pipeline.compiled import njit
 
 Key = tuple[str | int, ...]
 Numbers = npt.NDArray[np.int64]
@@ -78,7 +79,7 @@ class Permutation:
         return int(walked[0])
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _walk(
     numbers_N: npt.NDArray[np.uint64],
     keys: npt.NDArray[np.uint64],
@@ -104,7 +105,7 @@ def _walk(
         numbers_N[n] = number
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _mixed(number: np.uint64) -> np.uint64:
     for factor in MIX_FACTORS:
         number ^= number >> MIX_SHIFT

@@ -19,12 +19,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numba
 import numpy as np
 import numpy.typing as npt
 from numba import types
 
 from model.cross_entropy import IGNORE
+from pipeline.compiled import njit
 from pipeline.tokens.dataset import TokenSplit
 from trainer.errors import TrainerError
 
@@ -126,7 +126,7 @@ class Windows:
                 )
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _read(
     descriptors_S: npt.NDArray[np.int32],
     first_bytes_S: npt.NDArray[np.int64],
@@ -155,7 +155,7 @@ def _read(
     return True
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _fill(
     rows_N: npt.NDArray[np.int64],
     indices_N: npt.NDArray[np.int64],

@@ -5,9 +5,9 @@ Each row of the stack is an element, with the columns NAME, KIND and CLASS of `e
 13.2.4.2).
 """
 
-import numba
 import numpy as np
 
+from pipeline.compiled import njit
 from pipeline.extract.html.elements import CLASS, FOREIGN, FORMATTING, KIND, NAME, NO_REOPENING
 
 # Columns of the stack, after NAME, KIND and CLASS. PLACE: the element's number on the page, -1 until a block in it is complete.
@@ -20,14 +20,14 @@ WITHOUT_TEXT, LANDMARK, INLINE, CODE_TEXT, HTML_INSIDE, SPACED = 1, 2, 4, 8, 16,
 A_LINK, IS_CODE, IS_FOREIGN, NO_ROLE = range(4)  # roles
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def row_of(table: np.ndarray, name: int) -> int:
     """The row of the element with that packed name in an `element_table`, the last row for names that it lacks."""
     row = name % (len(table) - 1)
     return row if table[row, NAME] == name else len(table) - 1
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def outermost(stack: np.ndarray, size: int, first: int, closes: int, stops: int) -> int:
     """The outermost open element of the classes `closes`, -1 for none. The search goes outwards to `first`, or to an element of
     the classes `stops`."""
@@ -40,7 +40,7 @@ def outermost(stack: np.ndarray, size: int, first: int, closes: int, stops: int)
     return outermost
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def innermost(stack: np.ndarray, size: int, first: int, name: int, stops: int) -> int:
     """The innermost open element of that name, -1 for none; the search ends as in `outermost`."""
     for index in range(size - 1, first - 1, -1):
@@ -51,7 +51,7 @@ def innermost(stack: np.ndarray, size: int, first: int, name: int, stops: int) -
     return -1
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def outer_foreign(stack: np.ndarray, size: int) -> int:
     """The outermost `svg` or `math` that an HTML element ends; -1 for none. An element that may contain HTML stops the search."""
     outermost = -1
@@ -63,7 +63,7 @@ def outer_foreign(stack: np.ndarray, size: int) -> int:
     return outermost
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def ends_a_block(stack: np.ndarray, size: int, index: int) -> bool:
     """Whether any of the open elements from `index` on ends a line."""
     while index < size and stack[index, PROPERTIES] & INLINE:
@@ -71,7 +71,7 @@ def ends_a_block(stack: np.ndarray, size: int, index: int) -> bool:
     return index < size
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def close(stack: np.ndarray, size: int, shown: int, index: int, roles: np.ndarray, open_names: np.ndarray) -> int:
     """Close the open element at `index` and return the new size of the stack; its first `shown` elements show text.
 

@@ -13,9 +13,9 @@ that outlive their block), but builds nothing.
 from functools import cache
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 
+from pipeline.compiled import njit
 from pipeline.extract.html.elements import (
     CLASS,
     CLOSES,
@@ -84,7 +84,7 @@ def _table() -> np.ndarray:
     return element_table()
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _end_of_tag(page: np.ndarray, position: int) -> tuple[int, int]:
     """The end (after ">") of the tag whose attributes begin at `position`, and its number of attributes."""
     attributes = 0
@@ -111,7 +111,7 @@ def _end_of_tag(page: np.ndarray, position: int) -> tuple[int, int]:
     return position, attributes
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _close(stack: np.ndarray, size: int, index: int) -> tuple[int, int]:
     """Close the open element at `index`. Returns the new size of the stack, and how many more formatting elements than before
     are reopened in each following block.
@@ -133,7 +133,7 @@ def _close(stack: np.ndarray, size: int, index: int) -> tuple[int, int]:
     return kept, reopened
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _repeats(stack: np.ndarray, size: int, page: np.ndarray, start: int, end: int) -> tuple[int, int]:
     """A hash of the tag `page[start:end]`, and how many open formatting elements began with the same tag."""
     tag = end - start
@@ -145,7 +145,7 @@ def _repeats(stack: np.ndarray, size: int, page: np.ndarray, start: int, end: in
     return tag, same
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _measure(page: np.ndarray, table: np.ndarray, memory: np.ndarray) -> tuple[int, int, int]:
     """Read the tags of a page; `memory`, zeros, becomes the record.
 
@@ -179,14 +179,14 @@ def _measure(page: np.ndarray, table: np.ndarray, memory: np.ndarray) -> tuple[i
     return cost.depth, cost.work, cost.attributes
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _close_at(cost: Any, index: int) -> None:
     """Close the open element at `index` and count anew what is opened again."""
     cost.size, more = _close(cost.stack, cost.size, index)
     cost.reopened += more
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _take_end_tag(cost: Any, table: np.ndarray, name: int) -> None:
     row = row_of(table, name)
     index = -1
@@ -200,7 +200,7 @@ def _take_end_tag(cost: Any, table: np.ndarray, name: int) -> None:
         cost.work += cost.size + 1
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _take_start_tag(cost: Any, table: np.ndarray, page: np.ndarray, start: int, end: int, name: int, attributes: int) -> bool:
     """Count the start tag `page[start:end]`; whether raw text follows."""
     row = row_of(table, name)
@@ -225,7 +225,7 @@ def _take_start_tag(cost: Any, table: np.ndarray, page: np.ndarray, start: int, 
     return bool(kind & RAW)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _open(cost: Any, table: np.ndarray, page: np.ndarray, start: int, end: int, name: int, row: int) -> None:
     """Open an element, unless it is the fourth formatting element that began with the same tag."""
     stack, size, kind = cost.stack, cost.size, table[row, KIND]

@@ -8,9 +8,9 @@ import functools
 from html.entities import html5
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
+from pipeline.compiled import njit
 from pipeline.extract.html.tokens import CODE, NOSCRIPT, Tokens
 
 # References to the control characters 0x80 to 0x9F mean the bytes of windows-1252, if it has a character there.
@@ -60,14 +60,14 @@ def _hash_of(name: str) -> int:
     return value
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _find(hashes: np.ndarray, wanted: np.uint64) -> int:
     """The number of the name with that hash, -1 for none."""
     row = int(np.searchsorted(hashes, wanted))
     return row if row < len(hashes) and hashes[row] == wanted else -1
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _name_at(page: np.ndarray, position: int, end: int, hashes: np.ndarray) -> tuple[int, int]:
     """The number of the longest name that begins at `position`, -1 for none, and where it ends."""
     found = -1
@@ -90,7 +90,7 @@ def _name_at(page: np.ndarray, position: int, end: int, hashes: np.ndarray) -> t
     return found, after
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _number_at(page: np.ndarray, position: int, end: int, windows_1252: np.ndarray) -> tuple[int, int]:
     """The code point of the number that begins after "&#" at `position`, -1 for none, and where the reference ends."""
     base = 10
@@ -117,7 +117,7 @@ def _number_at(page: np.ndarray, position: int, end: int, windows_1252: np.ndarr
     return code, position
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _write(out: np.ndarray, size: int, code: int) -> int:
     """Write a code point as UTF-8 at `size`, and return where the next one goes."""
     if code < 0x80:
@@ -131,7 +131,7 @@ def _write(out: np.ndarray, size: int, code: int) -> int:
     return size + width
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _decode(
     page: np.ndarray,
     kinds: np.ndarray,

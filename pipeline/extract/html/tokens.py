@@ -12,9 +12,9 @@ comment in `svg` too, and `plaintext` is an ordinary element.
 import functools
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
+from pipeline.compiled import njit
 from pipeline.extract.html.elements import KIND, NAME, RAW, element_table, pack_name
 
 # Kinds of tokens. Character references are replaced in TEXT and TITLE, but not in CODE (the content of `xmp`) or NOSCRIPT.
@@ -65,7 +65,7 @@ def _tables(has_scripts: bool) -> tuple[np.ndarray, np.ndarray]:
     return raw, np.array([[pack_name(name), *properties] for name, properties in _ATTRIBUTES.items()])
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def name_at(page: np.ndarray, position: int) -> tuple[int, int]:
     """The packed name of the tag whose name begins at `position`, and where the name ends."""
     name = 0
@@ -82,7 +82,7 @@ def name_at(page: np.ndarray, position: int) -> tuple[int, int]:
     return name, position
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _attribute_at(page: np.ndarray, position: int) -> tuple[int, int, int, int]:
     """The packed name of the attribute that begins at `position`, the start and end of its value, and where to continue."""
     size = len(page)
@@ -117,7 +117,7 @@ def _attribute_at(page: np.ndarray, position: int) -> tuple[int, int, int, int]:
     return name, start, position, position
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def after_comment(page: np.ndarray, position: int) -> int:
     """Where text continues after the "<!", "<?" or "</" at `position`, which begins no tag."""
     size = len(page)
@@ -138,7 +138,7 @@ def after_comment(page: np.ndarray, position: int) -> int:
     return position + 1
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def after_raw_text(page: np.ndarray, position: int, name: int) -> int:
     """The start of the end tag of `name`, or the end of the page."""
     while position + 1 < len(page):
@@ -148,7 +148,7 @@ def after_raw_text(page: np.ndarray, position: int, name: int) -> int:
     return len(page)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _markup_at(page: np.ndarray, mark: int) -> int:
     """What the "<" at `mark` begins: a START or END tag, a _COMMENT, or only TEXT."""
     is_end = mark + 1 < len(page) and page[mark + 1] == 0x2F
@@ -160,7 +160,7 @@ def _markup_at(page: np.ndarray, mark: int) -> int:
     return _COMMENT if is_end or first == 0x21 or first == 0x3F else TEXT
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@njit(nogil=True, inline="always")
 def _read_attributes(
     page: np.ndarray, position: int, known: np.ndarray, attributes: np.ndarray, kept: int, owner: int, is_end: bool
 ) -> tuple[int, int, int]:
@@ -191,14 +191,14 @@ def _read_attributes(
     return bits, kept, position
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _add_text(tokens: np.ndarray, count: int, kind: int, start: int, end: int) -> int:
     """Add a text: the new number of tokens."""
     tokens[_KIND, count], tokens[_START, count], tokens[_END, count] = kind, start, end
     return count + 1
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _count_marks(page: np.ndarray) -> int:
     marks = 0
     for byte in page:
@@ -206,7 +206,7 @@ def _count_marks(page: np.ndarray) -> int:
     return marks
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _is_raw(name: int, raw: np.ndarray) -> bool:
     is_raw = False
     for packed in raw:
@@ -214,7 +214,7 @@ def _is_raw(name: int, raw: np.ndarray) -> bool:
     return is_raw
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _read(page: np.ndarray, raw: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The tokens, their names and the attributes kept.
 

@@ -16,9 +16,9 @@ In short:
 
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 
+from pipeline.compiled import njit
 from pipeline.extract.html.elements import (
     ANCHOR,
     CLASS,
@@ -121,7 +121,7 @@ def build_blocks(tokens: Tokens, words: np.ndarray, texts: Texts, table: np.ndar
     return Blocks(*_build(tokens.kinds, tokens.names, tokens.bits, words, *texts, table, is_whole, memory))
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _build(
     kinds: np.ndarray,
     names: np.ndarray,
@@ -163,7 +163,7 @@ def _build(
     )
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _open_html_and_body(building: Any, table: np.ndarray) -> None:
     """The elements that every page has."""
     stack = building.stack
@@ -173,7 +173,7 @@ def _open_html_and_body(building: Any, table: np.ndarray) -> None:
     building.size, building.left_out_from, building.title = 2, MAX_DEPTH, -1
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _letters(characters: np.ndarray, start: int, end: int, is_markup: bool) -> int:
     """How many letters UTF-8 holds; in markup, those outside of tags."""
     letters = 0
@@ -187,7 +187,7 @@ def _letters(characters: np.ndarray, start: int, end: int, is_markup: bool) -> i
     return letters
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _is_blank(characters: np.ndarray, start: int, end: int) -> bool:
     position = start
     while position < end and characters[position] <= 0x20:
@@ -195,13 +195,13 @@ def _is_blank(characters: np.ndarray, start: int, end: int) -> bool:
     return position == end
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _add_piece(building: Any, pieces: np.ndarray, kind: int, token: int) -> None:
     pieces[PIECE_KIND, building.pieces], pieces[PIECE_TOKEN, building.pieces] = kind, token
     building.pieces += 1
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@njit(nogil=True, inline="always")
 def _add_text(building: Any, pieces: np.ndarray, token: int, kind: int, characters: np.ndarray, start: int, end: int) -> None:
     """Add a text to the block, or count its letters where none is shown; white space begins no block outside of code."""
     stack, roles = building.stack, building.roles
@@ -218,7 +218,7 @@ def _add_text(building: Any, pieces: np.ndarray, token: int, kind: int, characte
         _add_piece(building, pieces, LINK if roles[A_LINK] else PLAIN, token)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _end_block(building: Any, blocks: np.ndarray, elements: np.ndarray) -> None:
     """End the block that is being built, if it has a piece.
 
@@ -247,7 +247,7 @@ def _end_block(building: Any, blocks: np.ndarray, elements: np.ndarray) -> None:
     building.blocks = block + 1
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _close(building: Any, blocks: np.ndarray, elements: np.ndarray, index: int) -> None:
     """Close the open element at `index`, -1 for none; before that, end the block if that ends a line."""
     if index < 0:
@@ -264,7 +264,7 @@ def _close(building: Any, blocks: np.ndarray, elements: np.ndarray, index: int) 
     building.size = close(stack, size, shown, index, building.roles, building.open_names)
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@njit(nogil=True, inline="always")
 def _take_end_tag(
     building: Any, pieces: np.ndarray, blocks: np.ndarray, elements: np.ndarray, table: np.ndarray, token: int, name: int
 ) -> None:
@@ -281,7 +281,7 @@ def _take_end_tag(
         _add_piece(building, pieces, BREAK, token)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _merge_words(building: Any, elements: np.ndarray, place: int, words: int) -> None:
     """Add the words of an `html` or `body` tag to those of the one such element that a page has."""
     more = words & ~(LEFT_OUT | COMMENTS)  # style sheets hide a page until its scripts show it
@@ -291,7 +291,7 @@ def _merge_words(building: Any, elements: np.ndarray, place: int, words: int) ->
         elements[WORDS, element] |= more
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@njit(nogil=True, inline="always")
 def _close_before(building: Any, blocks: np.ndarray, elements: np.ndarray, table: np.ndarray, row: int) -> bool:
     """Close what the start tag of the element in `row` ends; whether the tag still opens an element."""
     stack = building.stack
@@ -305,7 +305,7 @@ def _close_before(building: Any, blocks: np.ndarray, elements: np.ndarray, table
     return index < 0 or not table[row, KIND] & TOGGLE
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _is_left_out(properties: int, name: int, bits: int, words: int, is_whole: bool) -> bool:
     """Whether an element gives no text: by its name, or, unless the whole page is read, by its attributes."""
     if properties & WITHOUT_TEXT:
@@ -315,7 +315,7 @@ def _is_left_out(properties: int, name: int, bits: int, words: int, is_whole: bo
     return bool(properties & LANDMARK or bits & HIDDEN or words & LEFT_OUT or (words & COMMENTS and name != _SPAN))
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@njit(nogil=True, inline="always")
 def _take_start_tag(
     building: Any,
     pieces: np.ndarray,
@@ -349,7 +349,7 @@ def _take_start_tag(
         _open(building, table, row, name, bits, words, is_left_out)
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@njit(nogil=True, inline="always")
 def _open(building: Any, table: np.ndarray, row: int, name: int, bits: int, words: int, is_left_out: bool) -> None:
     """Open an element, unless it is foreign to HTML and closes itself."""
     stack, roles = building.stack, building.roles

@@ -11,9 +11,9 @@ letters, digits and underscores, `^` and `$` for the edges of the word. Case is 
 import functools
 from itertools import product
 
-import numba
 import numpy as np
 
+from pipeline.compiled import njit
 from pipeline.extract.html.tokens import STYLE, Tokens
 from pipeline.text.word_automaton import automaton_of
 
@@ -113,7 +113,7 @@ def _symbols_of(word: str, symbols: np.ndarray) -> list[int]:
     return found
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _hides(page: np.ndarray, start: int, end: int) -> bool:
     """Whether a style contains "display: none" or "visibility: hidden"."""
     for colon in range(start, end):
@@ -135,7 +135,7 @@ def _hides(page: np.ndarray, start: int, end: int) -> bool:
     return False
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _read_attributes(
     page: np.ndarray,
     tokens: int,

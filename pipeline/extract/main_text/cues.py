@@ -8,9 +8,9 @@ decide how much it counts.
 
 import functools
 
-import numba
 import numpy as np
 
+from pipeline.compiled import njit
 from pipeline.text.word_automaton import automaton_of
 
 # By what they announce; lower case, Japanese, English, German, French, Spanish, Portuguese, Italian, Polish.
@@ -68,7 +68,7 @@ def _tables() -> tuple[np.ndarray, ...]:
     return symbols, *automaton_of(words, len(used) + 1)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _search(
     lines: np.ndarray,
     count: int,

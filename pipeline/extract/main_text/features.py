@@ -9,9 +9,9 @@ neighbours, is that of Kohlschütter, Fankhauser, Nejdl: Boilerplate Detection u
 Shapes: B blocks, E elements, T tags and kinds of words, C columns.
 """
 
-import numba
 import numpy as np
 
+from pipeline.compiled import njit
 from pipeline.extract.main_text.blocks import TAGS, Page
 from pipeline.extract.main_text.class_names import WORD_KINDS
 from pipeline.extract.main_text.cues import CUE_FEATURES, measure_cues
@@ -91,7 +91,7 @@ def _place(page: Page, text_BC: np.ndarray, is_prose_B: np.ndarray, tags_B: np.n
     return table_BC
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _write_place(
     tokens_B: np.ndarray,
     ends_B: np.ndarray,
@@ -134,7 +134,7 @@ def _write_place(
     return table_BC
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _around(text_BC: np.ndarray) -> np.ndarray:
     """The columns of _AROUND, before and after, as differences of cumulative sums."""
     blocks, values = len(text_BC), len(_AROUND)
@@ -150,7 +150,7 @@ def _around(text_BC: np.ndarray) -> np.ndarray:
     return table_BC
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _sums_of_elements(values_BC: np.ndarray, holders_B: np.ndarray, parents_E: np.ndarray) -> np.ndarray:
     """The sums of `values_BC` over the blocks in each element, shape (E, C). Parents come before children."""
     sums_EC = np.zeros((len(parents_E), values_BC.shape[1]))
@@ -162,7 +162,7 @@ def _sums_of_elements(values_BC: np.ndarray, holders_B: np.ndarray, parents_E: n
     return sums_EC
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _neighbours(
     values_BC: np.ndarray, holders_B: np.ndarray, parents_E: np.ndarray, tags_E: np.ndarray, depths_E: np.ndarray
 ) -> np.ndarray:
@@ -186,7 +186,7 @@ def _neighbours(
     return table_BC
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _elements(values_BC: np.ndarray, tokens_on_page: float, holders_B: np.ndarray, parents_E: np.ndarray) -> np.ndarray:
     """The columns of _OF_ELEMENT for each of _LEVELS; the top element replaces missing ones. `values_BC` as in `_neighbours`."""
     summed_BC = np.ones((len(holders_B), 5))  # tokens, those of links, ends of sentences, blocks, blocks of links
@@ -210,7 +210,7 @@ def _elements(values_BC: np.ndarray, tokens_on_page: float, holders_B: np.ndarra
     return table_BC
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _levels_to_ancestors(
     parents_E: np.ndarray, tags_E: np.ndarray, words_E: np.ndarray, tags: int, kinds: int
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -11,8 +11,9 @@ parent element, and half as much for its grandparent.
 Shapes: B blocks, E elements, G groups of blocks.
 """
 
-import numba
 import numpy as np
+
+from pipeline.compiled import njit
 
 _CONTAINER = (
     "levels_below_common_with_container", "levels_of_container_below_common", "container_share_of_page", "prose_share_of_page",
@@ -23,7 +24,7 @@ LAYOUT = (*_CONTAINER, *(f"{name}_of_same_{what}" for what in ("path", "holder_a
 _FAR = 100  # blocks from the prose; larger distances are clipped, they add no information
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def measure_layout(
     values_BC: np.ndarray,
     is_prose_B: np.ndarray,
@@ -43,7 +44,7 @@ def measure_layout(
     return table_BC
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _write_container(
     table_BC: np.ndarray,
     tokens_B: np.ndarray,
@@ -85,7 +86,7 @@ def _write_container(
             before_inside += tokens_B[block] * (common_B[block] == depths_E[container])
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _write_groups(table_BC: np.ndarray, values_BC: np.ndarray, groups_B: np.ndarray) -> None:
     """The columns of _OF_GROUP for the blocks whose `groups_B` are equal."""
     sums_GC = np.zeros((groups_B.max() + 1, 4))  # blocks, tokens, those of links, ends of sentences
@@ -105,7 +106,7 @@ def _write_groups(table_BC: np.ndarray, values_BC: np.ndarray, groups_B: np.ndar
         row[4] = tokens / max(1.0, tokens_on_page)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _numbered(values_E: np.ndarray) -> np.ndarray:
     """Numbers from 0, equal for equal `values_E`, by a hash table that is at most half full."""
     slots = 2
@@ -127,7 +128,7 @@ def _numbered(values_E: np.ndarray) -> np.ndarray:
     return numbers_E
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _prose_around(prose_E: np.ndarray, parents_E: np.ndarray) -> np.ndarray:
     """The prose (`prose_E`) of each element's children, plus half of the prose of its grandchildren."""
     around_E = np.zeros(len(prose_E))
@@ -142,7 +143,7 @@ def _prose_around(prose_E: np.ndarray, parents_E: np.ndarray) -> np.ndarray:
     return around_E
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _paths(parents_E: np.ndarray, kinds_E: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Hashes of the kinds of an element and all its ancestors, and of its own kind and its parent's."""
     factor = np.int64(6364136223846793005)  # of Knuth's generator MMIX: products spread over all 64 bits
@@ -155,7 +156,7 @@ def _paths(parents_E: np.ndarray, kinds_E: np.ndarray) -> tuple[np.ndarray, np.n
     return all_E, two_E
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def depth_of_common(left_B: np.ndarray, right_B: np.ndarray, parents_E: np.ndarray, depths_E: np.ndarray) -> np.ndarray:
     """The depth of the innermost element that contains both. An element's number is greater than its parent's."""
     found_B = np.zeros(len(left_B), dtype=np.int64)

@@ -6,8 +6,9 @@ nothing. In code, white space stays as it is. Outside code, no line starts or en
 
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
+
+from pipeline.compiled import njit
 
 # Kinds of pieces of a block.
 PLAIN, LINK, BREAK, CELL = range(4)
@@ -59,7 +60,7 @@ def write_texts(pieces: Pieces, characters: np.ndarray, starts: np.ndarray, ends
     return BlockTexts(*_write(*pieces, characters, starts, ends, np.zeros(2 * _STATE.itemsize // 8, dtype=np.int64)))
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _character_at(characters: np.ndarray, position: int) -> tuple[int, int]:
     """The code point at `position` of UTF-8, and its number of bytes."""
     byte = characters[position]
@@ -72,7 +73,7 @@ def _character_at(characters: np.ndarray, position: int) -> tuple[int, int]:
     return code, width
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _is_space(code: int) -> bool:
     """Whether the character is white space for Python's `str.isspace`."""
     if code < 0x1680:
@@ -80,19 +81,19 @@ def _is_space(code: int) -> bool:
     return 0x2000 <= code <= 0x200A or code in _OTHER_SPACES
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _needs_no_space(code: int) -> bool:
     """Whether the character is of a script without spaces: CJK punctuation, kana, Chinese characters, full-width forms."""
     return 0x3000 <= code <= 0x30FF or 0x3400 <= code <= 0x9FFF or 0xF900 <= code <= 0xFAFF or 0xFF00 <= code <= 0xFFEF
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _collapses(code: int) -> bool:
     """Whether white space of HTML, which a browser shows as one space."""
     return code == 0x20 or code == 0x0A or code == 0x09 or code == 0x0C
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _separator(waiting: int, before: int, after: int) -> int:
     """What the white space between two characters becomes: a line feed, a space, or 0 for nothing."""
     if waiting & _LINE_BREAK:
@@ -101,7 +102,7 @@ def _separator(waiting: int, before: int, after: int) -> int:
     return 0 if is_source_line_break and _needs_no_space(before) and _needs_no_space(after) else 0x20
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _most_bytes(tokens: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> int:
     """A bound of what is written: all bytes of the texts, and a separator per piece."""
     most = len(tokens)
@@ -110,7 +111,7 @@ def _most_bytes(tokens: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> int
     return most
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _write(
     kinds: np.ndarray,
     tokens: np.ndarray,
@@ -159,14 +160,14 @@ def _write(
     return out[: state.size], out_ends_B, links_B
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _begin_block(state: Any) -> None:
     state.start = state.seen = state.size
     state.seen_points = state.points
     state.waiting = state.last = 0
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _write_break(out: np.ndarray, state: Any, kind: int, is_code: bool) -> None:
     """A line break or the next cell: at once in code, where no line break begins a block; else it waits for a character."""
     if not (is_code and kind == BREAK):
@@ -177,7 +178,7 @@ def _write_break(out: np.ndarray, state: Any, kind: int, is_code: bool) -> None:
         state.points += 1
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _is_anchor_sign(out: np.ndarray, first: int, end: int) -> bool:
     """Whether `out[first:end]` is one of the signs of links that are no text."""
     sign = 0
@@ -186,7 +187,7 @@ def _is_anchor_sign(out: np.ndarray, first: int, end: int) -> bool:
     return end - first <= 8 and sign in _ANCHOR_SIGNS
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _write_text(out: np.ndarray, state: Any, characters: np.ndarray, position: int, end: int, is_code: bool) -> None:
     """Write `characters[position:end]` after what is written of the block.
 

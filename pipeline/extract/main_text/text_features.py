@@ -7,8 +7,9 @@ Shapes: B blocks, C columns.
 
 import functools
 
-import numba
 import numpy as np
+
+from pipeline.compiled import njit
 
 # In the order in which `measure_texts` writes them.
 TEXT = (
@@ -65,7 +66,7 @@ def _kinds() -> np.ndarray:
     return kinds
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _measure(codes: np.ndarray, ends_B: np.ndarray, link_characters_B: np.ndarray, kinds: np.ndarray) -> np.ndarray:
     table = np.zeros((len(ends_B), len(TEXT)), dtype=np.float32)
     counts = np.zeros(_KINDS, dtype=np.int64)
@@ -82,7 +83,7 @@ def _measure(codes: np.ndarray, ends_B: np.ndarray, link_characters_B: np.ndarra
     return table
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _count_kinds(codes: np.ndarray, start: int, end: int, kinds: np.ndarray, counts: np.ndarray) -> tuple[int, int]:
     """Count the kinds of `codes[start:end]` into `counts`; how many tokens there are, and how many characters before a colon."""
     tokens = 0
@@ -102,7 +103,7 @@ def _count_kinds(codes: np.ndarray, start: int, end: int, kinds: np.ndarray, cou
     return tokens, label
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _write_row(row: np.ndarray, counts: np.ndarray, size: int, tokens: int, label: int) -> None:
     """The columns of TEXT that the counts of kinds decide."""
     latin = counts[_SMALL_LETTER] + counts[_CAPITAL] + counts[_OTHER_LETTER]
@@ -122,13 +123,13 @@ def _write_row(row: np.ndarray, counts: np.ndarray, size: int, tokens: int, labe
     row[16] = label
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _is_final(code: int) -> bool:
     """Whether the character ends a sentence: . ! ? 。 ． ！ ？, or what closes a quotation or bracket: " ) 」 ）"""
     return code in (0x21, 0x22, 0x29, 0x2E, 0x3F, 0x3002, 0x300D, 0xFF01, 0xFF09, 0xFF0E, 0xFF1F)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def share_in_title(codes: np.ndarray, ends_B: np.ndarray, title: np.ndarray) -> np.ndarray:
     """The share of the tokens at each block's start that are also in the page's title, ignoring the case of ASCII letters."""
     is_in_title = np.zeros(1 << 16, dtype=np.bool_)  # by hash: one of 65,536 for the dozen tokens of a title
@@ -143,7 +144,7 @@ def share_in_title(codes: np.ndarray, ends_B: np.ndarray, title: np.ndarray) -> 
     return shares_B
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _hashed_tokens(codes: np.ndarray) -> np.ndarray:
     """A hash of 16 bits of each token: of each kana, Chinese character or hangul, and of each run of other letters and digits."""
     tokens = np.empty(len(codes), dtype=np.int64)

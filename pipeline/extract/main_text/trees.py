@@ -13,9 +13,9 @@ import functools
 from importlib import resources
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
+from pipeline.compiled import njit
 from pipeline.extract.main_text.blocks import Page
 from pipeline.extract.main_text.features import FEATURES, measure_blocks
 
@@ -69,7 +69,7 @@ def bundled_trees() -> Trees:
     return read_trees(resources.files("pipeline.extract.main_text").joinpath("trees.tsv").read_text(encoding="utf-8"))
 
 
-@numba.njit(cache=True, nogil=True)
+@njit(nogil=True)
 def _score(features_BC: np.ndarray, features_ND: np.ndarray, thresholds_ND: np.ndarray, scores_NL: np.ndarray) -> np.ndarray:
     scores_B = np.zeros(len(features_BC))
     for block in range(len(features_BC)):
