@@ -30,7 +30,7 @@ _LARGEST = 127  # of signed 8-bit numbers, symmetric around zero
 SHARED_FROM = 2**20
 
 # Sums may be reordered, and products and sums fused into one instruction.
-_OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": {"reassoc", "contract"}}
+_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"reassoc", "contract"}}
 
 
 def _compiled(function: Callable[..., None]) -> Callable[..., None]:
