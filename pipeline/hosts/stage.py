@@ -11,6 +11,8 @@ Large Japanese Web Corpus for Large Language Models", COLM 2024, arXiv:2404.1773
 says. Here a host needs a few pages before its statistics count, see `HostsConfig`.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -51,11 +53,7 @@ def judge_hosts(
     judged = (pages >= config.minimum_pages) & np.array([name != "" for name in names], dtype=bool)
 
     matches = [lists.match_host(name) if name else None for name in names]
-    listed = np.array([match is not None for match in matches], dtype=bool)[codes]
-    partly = np.array([lists.has_addresses(name) for name in names], dtype=bool)[codes]
-    for index in np.flatnonzero(partly & ~listed):
-        listed[index] = lists.match(names[codes[index]], url[int(index)].as_py() or "") is not None
-
+    listed = _listed(names, codes, url, matches, lists)
     verdicts = judge(
         rules_of(config),
         doc_id,
@@ -84,3 +82,21 @@ def judge_hosts(
         schema=HOST_COUNTS_SCHEMA,
     )
     return verdicts, counts.sort_by("host")
+
+
+def _listed(
+    names: Sequence[str],
+    codes: np.ndarray,
+    url: pa.Array | pa.ChunkedArray,
+    matches: Sequence[tuple[str, str] | None],
+    lists: HostLists,
+) -> np.ndarray:
+    """Which documents are listed, bool (N,): by their host (`matches`, one per name), or by their own address.
+
+    codes: int (N,), the place of each document's host in `names`.
+    """
+    listed: np.ndarray = np.array([match is not None for match in matches], dtype=bool)[codes]
+    partly = np.array([lists.has_addresses(name) for name in names], dtype=bool)[codes]
+    for index in np.flatnonzero(partly & ~listed):
+        listed[index] = lists.match(names[codes[index]], url[int(index)].as_py() or "") is not None
+    return listed
