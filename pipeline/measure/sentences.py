@@ -40,7 +40,7 @@ class Divisions(NamedTuple):
     punctuated_lines: np.ndarray  # that end in punctuation
 
 
-_COLUMNS = len(Divisions._fields)
+_COLUMNS, _FIRST_OF_LINES = len(Divisions._fields), Divisions._fields.index("lines")
 
 
 def divide(codes: np.ndarray, bounds: np.ndarray) -> Divisions:
@@ -89,7 +89,7 @@ def _count_duplicates(
 
 @numba.njit(cache=True, nogil=True)
 def _divide(codes: np.ndarray, bounds: np.ndarray, signs: np.ndarray) -> np.ndarray:
-    """`divide`, as columns: int64 of shape (texts, fields of Divisions); `signs` is `letters.sign_table()`."""
+    """`divide`, as columns: int64 of shape (texts, fields of Divisions); `signs` is `character_classes.sign_table()`."""
     texts = len(bounds) - 1
     longest = 0
     for text in range(texts):
@@ -101,12 +101,13 @@ def _divide(codes: np.ndarray, bounds: np.ndarray, signs: np.ndarray) -> np.ndar
 
     counts = np.zeros((texts, _COLUMNS), dtype=np.int64)
     for text in range(texts):
-        paragraphs, sentences, sentence_letters, longest_sentence, cut_sentences, lines = _divide_text(
+        paragraphs, sentences, sentence_letters, longest_sentence, cut_sentences = _divide_text(
             codes[bounds[text] : bounds[text + 1]],
             signs,
             letters,
             (sentence_ends, sentence_hashes),
             (line_ends, line_hashes),
+            counts[text, _FIRST_OF_LINES:],
         )
         columns = (
             paragraphs,
@@ -116,7 +117,6 @@ def _divide(codes: np.ndarray, bounds: np.ndarray, signs: np.ndarray) -> np.ndar
             sentence_letters,
             longest_sentence,
             cut_sentences,
-            *lines,
         )
         for column, value in enumerate(columns):
             counts[text, column] = value
@@ -130,23 +130,29 @@ def _divide_text(
     letters: np.ndarray,
     sentence_spans: tuple[np.ndarray, np.ndarray],
     line_spans: tuple[np.ndarray, np.ndarray],
-) -> tuple[int, int, int, int, int, tuple[int, int, int, int, int]]:
-    """Write the letters that belong to sentences, and the ends in them and the hashes of all sentences and paragraphs.
+    line_counts: np.ndarray,
+) -> tuple[int, int, int, int, int]:
+    """Divide one text into sentences and paragraphs, and count the shapes of its lines.
 
-    Returns the counts that need no comparison: paragraphs, sentences, sentence_letters, longest_sentence, cut_sentences,
-    and from lines to punctuated_lines.
+    Writes the letters of all sentences one after another to `letters`, and for each sentence and each paragraph where it ends
+    in `letters` and its hash to the spans. `line_counts` gets what `_count_line` adds. Returns the counts that need no
+    comparison: paragraphs, sentences, sentence_letters, longest_sentence, cut_sentences. In short:
+
+        for each line:
+            for each character:
+                append it to the open sentence, unless it is an end mark and the open sentence is empty
+                if it is an end mark:   close the sentence, unless it is empty
+            close the sentence, unless it is empty
+            close the paragraph: the sentences of this line
     """
     sentence_ends, sentence_hashes = sentence_spans
     line_ends, line_hashes = line_spans
     written, sentences, paragraphs, longest_sentence, cut_sentences = 0, 0, 0, 0, 0
-    lines, line_letters, short_lines, bullet_lines, punctuated_lines = 0, 0, 0, 0, 0
-    sentence_start, sentence_hash, line_hash, ends_in_ellipsis = 0, _HASH_BASIS, _HASH_BASIS, False
-    first_visible, last_visible, signs_of_first, signs_of_last = -1, -1, 0, 0
+    line_start, sentence_start, sentence_hash, line_hash = 0, 0, _HASH_BASIS, _HASH_BASIS
     last_known = np.uint32(len(signs) - 1)
     index = 0
     while index <= len(codes):
-        # Nearly every character has no sign: runs of them are taken at once, as what follows would take them one by one.
-        run_start = index
+        # Nearly every character has no sign, so it is appended and ends nothing.
         while index < len(codes):
             code = codes[index]
             if signs[min(code, last_known)] != 0:
@@ -155,43 +161,57 @@ def _divide_text(
             written += 1
             sentence_hash = (sentence_hash ^ code) * _HASH_PRIME
             index += 1
-        if index > run_start:
-            ends_in_ellipsis = False
-            last_visible, signs_of_last = index - 1, 0
-            if first_visible < 0:
-                first_visible, signs_of_first = run_start, 0
         code = codes[index] if index < len(codes) else np.uint32(_LINE_END)
-        sign = signs[min(code, last_known)]
-        if code != _LINE_END:
-            if not sign & Sign.SPACE:
-                last_visible, signs_of_last = index, sign
-                if first_visible < 0:
-                    first_visible, signs_of_first = index, sign
-            if written > sentence_start or not sign & Sign.ENDS_SENTENCE:
-                letters[written] = code
-                written += 1
-                sentence_hash = (sentence_hash ^ code) * _HASH_PRIME
-                if not sign & Sign.SPACE:
-                    ends_in_ellipsis = sign & Sign.ELLIPSIS != 0
-        if written > sentence_start and (code == _LINE_END or sign & Sign.ENDS_SENTENCE):
+        ends_line, ends_sentence = code == _LINE_END, signs[min(code, last_known)] & Sign.ENDS_SENTENCE != 0
+        if not ends_line and (written > sentence_start or not ends_sentence):
+            letters[written] = code
+            written += 1
+            sentence_hash = (sentence_hash ^ code) * _HASH_PRIME
+        if written > sentence_start and (ends_line or ends_sentence):
             sentence_ends[sentences], sentence_hashes[sentences] = written, sentence_hash
             line_hash = (line_hash ^ sentence_hash) * _HASH_PRIME
             sentences += 1
             longest_sentence = max(longest_sentence, written - sentence_start)
-            cut_sentences += ends_in_ellipsis
-            sentence_start, sentence_hash, ends_in_ellipsis = written, _HASH_BASIS, False
-        if code == _LINE_END:
+            cut_sentences += _ends_in_ellipsis(letters[sentence_start:written], signs)
+            sentence_start, sentence_hash = written, _HASH_BASIS
+        if ends_line:
             line_ends[paragraphs], line_hashes[paragraphs] = written, line_hash
             paragraphs += 1
-            line_hash = _HASH_BASIS
-            if first_visible >= 0:
-                length = last_visible + 1 - first_visible
-                lines += 1
-                line_letters += length
-                short_lines += length < SHORT_LINE
-                bullet_lines += signs_of_first & Sign.BULLET != 0
-                punctuated_lines += signs_of_last & Sign.ENDS_LINE != 0
-                first_visible = -1
+            _count_line(codes[line_start:index], signs, line_counts)
+            line_start, line_hash = index + 1, _HASH_BASIS
         index += 1
-    line_counts = (lines, line_letters, short_lines, bullet_lines, punctuated_lines)
-    return paragraphs, sentences, written, longest_sentence, cut_sentences, line_counts
+    return paragraphs, sentences, written, longest_sentence, cut_sentences
+
+
+@numba.njit(cache=True, nogil=True)
+def _visible_end(codes: np.ndarray, signs: np.ndarray) -> int:
+    """How many characters there are up to the last one that is no white space."""
+    last_known = np.uint32(len(signs) - 1)
+    end = len(codes)
+    while end > 0 and signs[min(codes[end - 1], last_known)] & Sign.SPACE:
+        end -= 1
+    return end
+
+
+@numba.njit(cache=True, nogil=True)
+def _ends_in_ellipsis(sentence: np.ndarray, signs: np.ndarray) -> bool:
+    """Whether the last character of a sentence is an ellipsis, white space aside."""
+    end = _visible_end(sentence, signs)
+    return end > 0 and signs[min(sentence[end - 1], np.uint32(len(signs) - 1))] & Sign.ELLIPSIS != 0
+
+
+@numba.njit(cache=True, nogil=True)
+def _count_line(line: np.ndarray, signs: np.ndarray, counts: np.ndarray) -> None:
+    """Add a line, stripped of white space, to the counts from `lines` to `punctuated_lines`; nothing if it is blank."""
+    last_known = np.uint32(len(signs) - 1)
+    end = _visible_end(line, signs)
+    if end == 0:
+        return
+    start = 0
+    while signs[min(line[start], last_known)] & Sign.SPACE:
+        start += 1
+    counts[0] += 1
+    counts[1] += end - start
+    counts[2] += end - start < SHORT_LINE
+    counts[3] += signs[min(line[start], last_known)] & Sign.BULLET != 0
+    counts[4] += signs[min(line[end - 1], last_known)] & Sign.ENDS_LINE != 0
