@@ -136,7 +136,6 @@ def _fill(
     stored. padding and ignore are arguments, as compiled code is kept when a constant of another file changes.
     """
     length = inputs_RT.shape[1]
-    size = tokens.itemsize
     end = first_tokens_S[-1]
     windows = (end - 2) // length + 1
     for n in range(done, len(indices_N)):
@@ -144,35 +143,64 @@ def _fill(
             return n
         position = indices_N[n] * length
         wanted = min(length + 1, end - position)
-        found = 0
-        shard, behind = 0, len(descriptors_S)
-        while behind - shard > 1:
-            middle = (shard + behind) // 2
-            if first_tokens_S[middle] <= position:
-                shard = middle
-            else:
-                behind = middle
-        while found < wanted:
-            low = position + found
-            count = min(wanted - found, first_tokens_S[shard + 1] - low)
-            offset = first_bytes_S[shard] + (low - first_tokens_S[shard]) * size
-            if _pread(descriptors_S[shard], tokens[found:].ctypes, count * size, offset) != count * size:
-                return n
-            found += count
-            shard += 1
-        inputs_T, targets_T, starts_T = inputs_RT[rows_N[n]], targets_RT[rows_N[n]], starts_RT[rows_N[n]]
-        targets = wanted - 1
-        for t in range(targets):
-            inputs_T[t] = tokens[t]
-        for t in range(targets):
-            targets_T[t] = tokens[t + 1]
-        start = np.int32(0)
-        for t in range(targets):
-            if tokens[t] == delimiter:
-                start = np.int32(t)
-            starts_T[t] = start
-        for t in range(targets, length):
-            inputs_T[t] = padding
-            targets_T[t] = ignore
-            starts_T[t] = targets
+        if not _read(position, wanted, descriptors_S, first_bytes_S, first_tokens_S, tokens):
+            return n
+        row = rows_N[n]
+        _write_window(tokens[:wanted], delimiter, inputs_RT[row], targets_RT[row], starts_RT[row])
+        for t in range(wanted - 1, length):
+            inputs_RT[row, t] = padding
+            targets_RT[row, t] = ignore
+            starts_RT[row, t] = wanted - 1
     return len(indices_N)
+
+
+@numba.njit(cache=True, nogil=True)
+def _read(
+    position: int,
+    wanted: int,
+    descriptors_S: np.ndarray,
+    first_bytes_S: np.ndarray,
+    first_tokens_S: np.ndarray,
+    tokens: np.ndarray,
+) -> bool:
+    """Read `wanted` tokens of the split from `position` on, across shards, to the front of `tokens`; False if a read fails."""
+    size = tokens.itemsize
+    found = 0
+    shard = _shard_of(position, first_tokens_S)
+    while found < wanted:
+        low = position + found
+        count = min(wanted - found, first_tokens_S[shard + 1] - low)
+        offset = first_bytes_S[shard] + (low - first_tokens_S[shard]) * size
+        if _pread(descriptors_S[shard], tokens[found:].ctypes, count * size, offset) != count * size:
+            return False
+        found += count
+        shard += 1
+    return True
+
+
+@numba.njit(cache=True, nogil=True)
+def _shard_of(position: int, first_tokens_S: np.ndarray) -> int:
+    """The last shard whose first token is at or before `position`: the one that holds it."""
+    shard, past = 0, len(first_tokens_S) - 1
+    while past - shard > 1:
+        middle = (shard + past) // 2
+        if first_tokens_S[middle] <= position:
+            shard = middle
+        else:
+            past = middle
+    return shard
+
+
+@numba.njit(cache=True, nogil=True)
+def _write_window(tokens: np.ndarray, delimiter: int, inputs_T: np.ndarray, targets_T: np.ndarray, starts_T: np.ndarray) -> None:
+    """Write `len(tokens) - 1` inputs, their targets, and for each input where its document starts in the window."""
+    targets = len(tokens) - 1
+    for t in range(targets):
+        inputs_T[t] = tokens[t]
+    for t in range(targets):
+        targets_T[t] = tokens[t + 1]
+    start = np.int32(0)
+    for t in range(targets):
+        if tokens[t] == delimiter:
+            start = np.int32(t)
+        starts_T[t] = start
