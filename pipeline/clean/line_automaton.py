@@ -209,15 +209,15 @@ def groups_that_may_take(
     """
     groups_L = np.zeros(len(firsts_L), dtype=np.int64)
     positions = len(automaton.classes_P)
-    alive = np.empty(2 * positions, dtype=np.int32)  # the positions a line has come to: in turn the first half and the second
-    marks = np.zeros(positions, dtype=np.int64)  # the last step at which a position was reached
+    alive = np.empty(2 * positions, dtype=np.int32)
+    marks = np.zeros(positions, dtype=np.int64)
     step = 0
     for line in range(len(firsts_L)):
         first, past, seen = firsts_L[line], pasts_L[line], seen_L[line]
         if not 0 < past - first <= longest:
             continue
         symbol = automaton.symbols[units[first]]
-        now, following, count = 0, positions, 0
+        count, pair = 0, 0
         for wide in range(len(automaton.wide_W)):
             missing = automaton.needs_W[wide] & ~seen
             if not missing and automaton.takes_SC[symbol, automaton.classes_P[automaton.wide_W[wide]]]:
@@ -227,33 +227,50 @@ def groups_that_may_take(
             for place in range(automaton.start_offsets[symbol], automaton.start_offsets[symbol + 1]):
                 alive[count] = automaton.starts[place]
                 count += 1
-            pair = 0
         else:
             # Two characters tell nearly all lines from the expressions.
             pair = automaton.pairs_SS[symbol, automaton.symbols[units[first + 1]]]
-        index = first + 1
-        while index < past and (count or pair):
-            symbol = automaton.symbols[units[index]]
-            index += 1
-            step += 1
-            kept = 0
-            for place in range(now, now + count):
-                position = alive[place]
-                for edge in range(automaton.follow_offsets[position], automaton.follow_offsets[position + 1]):
-                    reached = automaton.follow_F[edge]
-                    if automaton.takes_SC[symbol, automaton.follow_classes_F[edge]] and marks[reached] != step:
-                        marks[reached] = step
-                        alive[following + kept] = reached
-                        kept += 1
-            if pair:
-                for place in range(automaton.pair_offsets[pair], automaton.pair_offsets[pair + 1]):
-                    reached = automaton.seconds[place]
-                    if marks[reached] != step:
-                        marks[reached] = step
-                        alive[following + kept] = reached
-                        kept += 1
-                pair = 0
-            now, following, count = following, now, kept
-        for place in range(now, now + count):
-            groups_L[line] |= automaton.groups_P[alive[place]]
+        if count or pair:
+            groups_L[line] = _follow(units[first + 1 : past], alive, count, pair, marks, step, automaton)
+            step += past - first
     return groups_L
+
+
+@numba.njit(cache=True, nogil=True)
+def _follow(
+    units: np.ndarray, alive: np.ndarray, count: int, pair: int, marks: np.ndarray, step: int, automaton: LineAutomaton
+) -> int:
+    """The groups, as bits, of the expressions that take a line, of which `units` are all code units but the first.
+
+    The first `count` of `alive` are the positions the line has reached with its first unit, without those that `pair`, if it
+    is not 0, adds with the second. The halves of `alive` (2 P,) hold in turn the positions before and after a unit. `marks` (P,)
+    holds the last step at which a position was reached, so that each is reached once per step; all marks are at most `step`, and
+    a line takes `len(units)` steps.
+    """
+    now, following = 0, len(alive) // 2
+    for index in range(len(units)):
+        symbol = automaton.symbols[units[index]]
+        step += 1
+        kept = 0
+        for place in range(now, now + count):
+            position = alive[place]
+            for edge in range(automaton.follow_offsets[position], automaton.follow_offsets[position + 1]):
+                reached = automaton.follow_F[edge]
+                if automaton.takes_SC[symbol, automaton.follow_classes_F[edge]] and marks[reached] != step:
+                    marks[reached] = step
+                    alive[following + kept] = reached
+                    kept += 1
+        if index == 0 and pair:
+            for place in range(automaton.pair_offsets[pair], automaton.pair_offsets[pair + 1]):
+                reached = automaton.seconds[place]
+                if marks[reached] != step:
+                    marks[reached] = step
+                    alive[following + kept] = reached
+                    kept += 1
+        now, following, count = following, now, kept
+        if count == 0:
+            break
+    groups = 0
+    for place in range(now, now + count):
+        groups |= automaton.groups_P[alive[place]]
+    return groups

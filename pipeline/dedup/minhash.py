@@ -164,6 +164,17 @@ def _draw(hashes: np.ndarray, state: np.uint64, closed: np.ndarray, bins: np.nda
 
 
 @numba.njit(cache=True, nogil=True)
+def _close_filled(bins: np.ndarray, closed: np.ndarray) -> int:
+    """Set `closed`, as `_draw` reads it, for the bins that hold a value; returns how many hold none."""
+    open_bins = 0
+    for index in range(len(bins)):
+        is_open = bins[index] == _EMPTY
+        open_bins += is_open
+        closed[index] = np.uint32(0) if is_open else _EMPTY
+    return open_bins
+
+
+@numba.njit(cache=True, nogil=True)
 def _sketch(
     folded: np.ndarray,
     count: int,
@@ -195,12 +206,7 @@ def _sketch(
                 if work == 0 or count > _BLOCK:
                     _hash_shingles(folded[start : start + size + shingle - 1], multipliers, block)
             _draw(block, state, closed, bins, drawn)
-        open_bins = 0
-        for index in range(len(bins)):
-            is_open = bins[index] == _EMPTY
-            open_bins += is_open
-            closed[index] = np.uint32(0) if is_open else _EMPTY
-        if open_bins == 0:
+        if _close_filled(bins, closed) == 0:
             return
         work += count
         if work > count + _HASHES_A_BIN * len(bins) and len(distinct) == 0:
