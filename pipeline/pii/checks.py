@@ -12,6 +12,7 @@ from stdnum import luhn
 from stdnum.jp import in_ as my_number
 
 from pipeline.pii.context import before, is_labelled_otherwise
+from pipeline.pii.labels import LABELS
 from pipeline.pii.patterns import BEFORE_HOUSE_NUMBER, PREFECTURES
 
 
@@ -129,9 +130,9 @@ def is_house_number_in_kanji(match: re.Match[str]) -> bool:
 _PART_OF_WORD = re.compile("(?:[0-9A-Za-z_.]|[A-Za-z]-)$")
 _VERSION_LABEL = re.compile(r"(?:[Vv]er(?:sion)?|バージョン|[Vv]|[Rr]ev(?:ision)?|リリース|第|§|[A-Za-z]/|節|章)[ .:]{0,2}$")
 _SECTION_TAIL = re.compile(r"[ ]?(?:節|章|項|版|系|以降|以前|/[0-9])")
-_IP_LABEL = re.compile(
-    r"(?:(?<![A-Za-z])(?:IP|ip|[Pp]ing|PING|DNS|[Hh]ost|[Hh]ostname|from)(?![A-Za-z])|アドレス|サーバ|ホスト)[^0-9\n［］]{0,10}$"
-)
+# A label in Latin letters is a word of its own: "ip" is, that of "skip" is not.
+_IP_WORDS = "|".join(f"(?<![A-Za-z]){word}(?![A-Za-z])" if word.isascii() else word for word in LABELS.ip_address.words)
+_IP_LABEL = re.compile(f"(?:{_IP_WORDS}){LABELS.ip_address.gap.expression}$")
 
 
 def is_global_ipv4(match: re.Match[str]) -> bool:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from pipeline.pii import checks as check
 from pipeline.pii import context, telephone
 from pipeline.pii import patterns as written
+from pipeline.pii.labels import LABELS
 
 
 class Shape(NamedTuple):
@@ -84,11 +85,7 @@ KINDS = (
         context.is_never_business,
         (
             Shape(written.CARD_IN_GROUPS, check.is_card, not_behind=written.NUMBER_AND_SEPARATOR),
-            Shape(
-                written.CARD_WITH_LABEL,
-                check.is_card,
-                ("カード", "クレカ", "VISA", "Visa", "JCB", "AMEX", "Amex", "Diners", "card", "Card"),
-            ),
+            Shape(written.CARD_WITH_LABEL, check.is_card, LABELS.card.words),
         ),
         is_number=True,
     ),
@@ -97,7 +94,7 @@ KINDS = (
         "［個人番号］",
         context.is_never_business,
         (
-            Shape(written.MY_NUMBER_WITH_LABEL, check.is_my_number, ("マイナンバー", "個人番号", "y number", "Number")),
+            Shape(written.MY_NUMBER_WITH_LABEL, check.is_my_number, LABELS.my_number.words),
             Shape(written.MY_NUMBER_IN_GROUPS, check.is_my_number_without_label),
         ),
         is_number=True,
@@ -107,13 +104,9 @@ KINDS = (
         "［口座番号］",
         context.is_never_business,
         (
-            Shape(written.ACCOUNT_WITH_TYPE, check.is_account_number, ("普通", "当座", "貯蓄", "口座")),
-            Shape(written.ACCOUNT_AT_BRANCH, check.is_account_number, ("支店", "出張所", "営業部", "振込先")),
-            Shape(
-                written.ACCOUNT_AT_POST_BANK,
-                check.is_account_number,
-                ("記号", "ゆうちょ", "郵便貯金", "振替", "口座", "加入者番号"),
-            ),
+            Shape(written.ACCOUNT_WITH_TYPE, check.is_account_number, LABELS.account.words),
+            Shape(written.ACCOUNT_AT_BRANCH, check.is_account_number, LABELS.branch.words),
+            Shape(written.ACCOUNT_AT_POST_BANK, check.is_account_number, LABELS.post_bank.words),
         ),
         is_number=True,
     ),

@@ -8,14 +8,20 @@ over ［ or ］: a mask is no label of the number behind it.
 
 import re
 
+from pipeline.pii.labels import LABELS
+
 # --- e-mail ---------------------------------------------------------------------------------------------------------------
 
 _LOCAL_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._%+-"
 _LOCAL = "[A-Za-z0-9._%+\\-]"
 _LONGEST_LOCAL = 64  # RFC 5321, section 4.5.3.1.1
-_AT = "[@★☆](?:マーク)?"
-_OPEN, _CLOSE = "[\\[(［<]", "[\\])］>]"
-_AT_WORD = f"(?:{_OPEN} ?(?:at|AT|@|アットマーク|アット|あっと) ?{_CLOSE} ?|アットマーク)"
+AT_SIGNS = "@★☆"
+_AT = f"[{AT_SIGNS}](?:マーク)?"
+OPENING, CLOSING = "[(［<", "])］>"
+_OPEN, _CLOSE = f"[{re.escape(OPENING)}]", f"[{re.escape(CLOSING)}]"
+# What is written in brackets for an @.
+WORDS_FOR_AT = ("at", "AT", "@", "アットマーク", "アット", "あっと")
+_AT_WORD = f"(?:{_OPEN} ?(?:{'|'.join(WORDS_FOR_AT)}) ?{_CLOSE} ?|アットマーク)"
 _DOT = f"(?:\\.| ?{_OPEN} ?(?:dot|DOT|\\.|ドット) ?{_CLOSE} ?|ドット)"
 _LABEL = "[A-Za-z0-9](?:[A-Za-z0-9\\-]{0,61}[A-Za-z0-9])?"
 _DOMAIN = f"{_LABEL}(?:{_DOT}{_LABEL}){{1,8}}"
@@ -38,7 +44,7 @@ EMAIL_WITH_WORD = _email(_AT_WORD)
 _FIRST_LABEL = f"[A-Za-z0-9][A-Za-z0-9\\-]{{0,62}}+(?={_DOT}[A-Za-z0-9](?:[A-Za-z0-9\\-]|{_DOT}))"
 AT_AND_LABEL = re.compile(f"{_AT}{_FIRST_LABEL}")
 AT_WORD_AND_LABEL = re.compile(
-    f"[\\[(［<ア](?:(?<!ア) ?(?:at|AT|@|アットマーク|アット|あっと) ?{_CLOSE} ?|(?<=ア)ットマーク){_FIRST_LABEL}"
+    f"[{re.escape(OPENING)}ア](?:(?<!ア) ?(?:{'|'.join(WORDS_FOR_AT)}) ?{_CLOSE} ?|(?<=ア)ットマーク){_FIRST_LABEL}"
 )
 
 # Each is found wherever AT_WORD_AND_LABEL is; a search for them skips to their first letter.
@@ -88,10 +94,8 @@ TELEPHONE_ABROAD = re.compile(
 
 _NOT_IN_WORD = "(?<![0-9A-Za-z].{5})(?<![A-Za-z]-.{5})"
 _NOT_IN_GROUPS = f"{_NOT_IN_WORD}(?<![0-9][- ].{{5}})"
-_UP_TO_NUMBER = "[^0-9\n［］]{0,20}+"
 MY_NUMBER_WITH_LABEL = re.compile(
-    f"(?:マイナンバー|個人番号|My Number|my number|MyNumber){_UP_TO_NUMBER}(?:12桁[^0-9\n［］]{{0,5}}+)?"
-    "(?P<value>[0-9]{4}([- ]?)[0-9]{4}\\2[0-9]{4})(?![0-9]|\\2[0-9]{4}(?![0-9年]))"
+    f"{LABELS.my_number.expression}(?P<value>[0-9]{{4}}([- ]?)[0-9]{{4}}\\2[0-9]{{4}})(?![0-9]|\\2[0-9]{{4}}(?![0-9年]))"
 )
 MY_NUMBER_IN_GROUPS = re.compile(
     f"(?P<value>[0-9](?<![0-9].)[0-9]{{3}}([- ]){_NOT_IN_GROUPS}[0-9]{{4}}\\2[0-9]{{4}})(?![0-9]|\\2[0-9])"
@@ -103,16 +107,11 @@ CARD_IN_GROUPS = re.compile(
     f"(?P<value>[2-6](?<![0-9].)[0-9]{{3}}([- ]){_NOT_IN_WORD}"
     "(?:[0-9]{4}\\2[0-9]{4}\\2[0-9]{4}(?:\\2[0-9]{3})?|[0-9]{6}\\2[0-9]{4,5}))(?!-?[0-9])"
 )
-CARD_WITH_LABEL = re.compile(
-    f"(?:カード|クレカ|VISA|Visa|JCB|AMEX|Amex|Diners|card|Card){_UP_TO_NUMBER}(?P<value>[0-9]{{14,19}}+)(?![0-9])"
-)
-_GAP = "[ \t:()「」【】|/、,.=#\\-はが]{0,4}+"
-ACCOUNT_WITH_TYPE = re.compile(
-    f"(?:普通|当座|貯蓄|口座){_GAP}(?:(?:番号|普通|当座|貯蓄|預金|貯金|口座|No|NO|№){_GAP}){{0,3}}+(?P<value>[0-9]{{7}})(?![0-9])"
-)
-ACCOUNT_AT_BRANCH = re.compile(f"(?:支店|出張所|営業部|振込先){_UP_TO_NUMBER}(?P<value>[0-9]{{7}})(?![0-9])")
+CARD_WITH_LABEL = re.compile(f"{LABELS.card.expression}(?P<value>[0-9]{{14,19}}+)(?![0-9])")
+ACCOUNT_WITH_TYPE = re.compile(f"{LABELS.account.expression}(?P<value>[0-9]{{7}})(?![0-9])")
+ACCOUNT_AT_BRANCH = re.compile(f"{LABELS.branch.expression}(?P<value>[0-9]{{7}})(?![0-9])")
 ACCOUNT_AT_POST_BANK = re.compile(
-    "(?:記号|ゆうちょ|郵便貯金|振替|口座|加入者番号)(?:[ \t:()「」、・はが]|番号|口座|銀行){0,8}+"
+    f"{LABELS.post_bank.expression}"
     "(?P<value>[01][0-9]{4}(?:-[0-9]-| ?- ?|[ \t、,/()]{0,3}番号[ \t:()はが]{0,3}| )[0-9]{1,8}+)(?![-0-9])"
 )
 
@@ -129,8 +128,8 @@ KNOWN_CITIES = (
     "|北九州市|福岡市|熊本市|千代田区|中央区|港区|新宿区|文京区|台東区|墨田区|江東区|品川区|目黒区|大田区|世田谷区|渋谷区|中野区"
     "|杉並区|豊島区|北区|荒川区|板橋区|練馬区|足立区|葛飾区|江戸川区"
 )
-POSTAL_CODE_WITH_MARK = re.compile("〒 ?(?P<value>[0-9]{3} ?-? ?[0-9]{4})(?![0-9])")
-POSTAL_CODE_WITH_LABEL = re.compile("郵便番号[ \t:()は]{0,4}+(?P<value>[0-9]{3}-?[0-9]{4})(?![0-9])")
+POSTAL_CODE_WITH_MARK = re.compile(f"{LABELS.postal_mark.expression}(?P<value>[0-9]{{3}} ?-? ?[0-9]{{4}})(?![0-9])")
+POSTAL_CODE_WITH_LABEL = re.compile(f"{LABELS.postal_code.expression}(?P<value>[0-9]{{3}}-?[0-9]{{4}})(?![0-9])")
 POSTAL_CODE_BEFORE_PLACE = re.compile(
     "(?P<value>[0-9][0-9]{2}-(?<![0-9A-Za-z].{4})(?<![0-9A-Za-z][-.].{4})[0-9]{4})"
     f"(?= {{0,2}}(?:{PREFECTURES}|{KNOWN_CITIES}))"
@@ -148,12 +147,17 @@ HOUSE_NUMBER = re.compile(
 KANJI_DIGITS = "一二三四五六七八九十〇百"
 _KANJI_NUMBER = f"[{KANJI_DIGITS}]{{1,4}}"
 HOUSE_NUMBER_IN_KANJI = re.compile(f"丁目(?P<value>{_KANJI_NUMBER}番地?(?:の?{_KANJI_NUMBER}号?)?)")
-# What stands before a house number; Hokkaido counts streets (北1条西2丁目), Iwate lots (第5地割12番地).
+_LONGEST_TOWN = 30
+# What precedes a house number; Hokkaido counts streets (北1条西2丁目), Iwate lots (第5地割12番地).
 BEFORE_HOUSE_NUMBER = re.compile(
-    f"(?P<prefecture>{PREFECTURES}|{KNOWN_CITIES})(?P<town>[{TOWN} ]{{0,30}}(?:[0-9]{{1,2}}(?:条(?:[東西南北]|通)?|地割))?)$"
+    f"(?P<prefecture>{PREFECTURES}|{KNOWN_CITIES})"
+    f"(?P<town>[{TOWN} ]{{0,{_LONGEST_TOWN}}}(?:[0-9]{{1,2}}(?:条(?:[東西南北]|通)?|地割))?)$"
 )
-# Every prefecture and city of BEFORE_HOUSE_NUMBER ends in one of these.
-ENDS_OF_PLACES = ("市", "区", "県", "都", "府", "道")
+# How many characters are between the name of a place and its house number at most.
+PLACE_REACH = _LONGEST_TOWN + len("12条西")
+PLACES = tuple(f"{KNOWN_CITIES}|{PREFECTURES}".split("|"))
+# Every match of BEFORE_HOUSE_NUMBER holds one of these.
+ENDS_OF_PLACES = tuple(dict.fromkeys(place[-1] for place in PLACES))
 
 # --- addresses of machines ------------------------------------------------------------------------------------------------
 

@@ -12,115 +12,65 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from pipeline.pii.patterns import ENDS_OF_PLACES, KANJI_DIGITS, KNOWN_CITIES, PREFECTURES, TOWN
-from pipeline.pii.shadow import SHADOW_OF
-from pipeline.text.invisible import INVISIBLE_UNITS
-from pipeline.text.utf16 import batch_units, units_in, units_in_bracket
-
-# The long vowel mark is a hyphen between digits; taken for one everywhere it lets a little more through.
-_SHADOW_OF = SHADOW_OF.copy()
-_SHADOW_OF[ord("ー")] = ord("-")
-_DIGIT, _LETTER_OR_DIGIT, _LOCAL, _HEXADECIMAL, _SEPARATOR, _GOES_ON, _BEFORE_CLOSE = 1, 2, 4, 8, 16, 32, 64
-_ALPHANUMERIC = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-_SIGN_CLASSES = (
-    (_DIGIT, "0123456789"),
-    (_LETTER_OR_DIGIT, _ALPHANUMERIC),
-    (_LOCAL, _ALPHANUMERIC + "._%+-"),
-    (_HEXADECIMAL, "0123456789ABCDEFabcdef"),
-    (_SEPARATOR, "-.() "),  # between the groups of a telephone number
-    (_GOES_ON, "-.() 丁番のノ"),  # behind the first group of whatever has several
-    (_BEFORE_CLOSE, "@tTトとク "),  # where the at of an address is written in brackets
-)
-_CLASSES = np.zeros(0x10000, dtype=np.uint8)
-for _bit, _members in _SIGN_CLASSES:
-    _CLASSES[units_in(_members)[_SHADOW_OF]] |= np.uint8(_bit)
-_TOWN, _PLACE_END, _PLACE_START, _KANJI_DIGIT = 1, 2, 4, 8
-_ACCOUNT_LABEL, _POST_LABEL, _CARD_LABEL, _MY_NUMBER_LABEL, _IP_LABEL = 16, 32, 64, 128, 256
-_WORD_CLASSES = np.zeros(0x10000, dtype=np.uint16)
-for _bit, _table in (
-    (_TOWN, units_in_bracket(TOWN)),
-    (_PLACE_END, units_in("".join(ENDS_OF_PLACES))),
-    (_PLACE_START, units_in("".join(name[0] for name in f"{PREFECTURES}|{KNOWN_CITIES}".split("|")))),
-    (_KANJI_DIGIT, units_in(KANJI_DIGITS)),
-    # The last characters of the labels: of ACCOUNT_WITH_TYPE, ACCOUNT_AT_BRANCH and postal codes, of ACCOUNT_AT_POST_BANK,
-    # of CARD_WITH_LABEL, of MY_NUMBER_WITH_LABEL, and of what names an IP address (`pii_validators`).
-    (_ACCOUNT_LABEL, units_in("通座蓄店所部先〒号")),
-    (_POST_LABEL, units_in("号ょ金替座")),
-    (_CARD_LABEL, units_in("ドカAaBXxsd")),
-    (_MY_NUMBER_LABEL, units_in("ー号r")),
-    (_IP_LABEL, units_in("PpgGStemスバト")),
-):
-    _WORD_CLASSES[_table[SHADOW_OF]] |= np.uint16(_bit)
-# Where a core is looked for: at digits, signs of an address, colons, 丁目, and what hides between other characters.
-_NO, _NUMBER, _AT, _CLOSE, _AT_MARK, _COLON, _STREET, _HIDDEN = range(8)
-_TRIGGERS = np.zeros(0x10000, dtype=np.uint8)
-for _trigger, _signs in ((_NUMBER, "0123456789"), (_AT, "@★☆"), (_CLOSE, "])］>"), (_COLON, ":")):
-    _TRIGGERS[units_in(_signs)[_SHADOW_OF]] = _trigger
-_TRIGGERS[ord("ク")], _TRIGGERS[ord("目")] = _AT_MARK, _STREET
-_TRIGGERS[INVISIBLE_UNITS] = _HIDDEN
-
-# How many code units lie at most between a number and its label: gaps and further words of an account (4 and three times 2 + 4)
-# and of a giro account (eight times 2), 20 before a card, those and two gaps of 12桁 before a 個人番号, 10 before an IP address;
-# 30 of town and 4 of street before a house number. A postal code has 4, and a space.
-_ACCOUNT_REACH, _POST_REACH, _CARD_REACH, _MY_NUMBER_REACH, _IP_REACH, _PLACE_REACH, _POSTAL_REACH = 22, 16, 20, 28, 10, 36, 4
+from pipeline.pii import screen_tables as known
+from pipeline.pii.screen_tables import TABLES, is_after_place, is_labelled, run_end
+from pipeline.text.utf16 import batch_units
 
 
 class Screened(NamedTuple):
     """What of a batch of texts is to be searched."""
 
-    lines: np.ndarray  # int64 of shape (lines, 3): number of the text, first code point of the line, and the one behind its last
-    hides: np.ndarray  # bool of shape (texts,): an invisible character may stand within a number, so the screen saw nothing
+    lines: np.ndarray  # int64 of shape (lines, 3): number of the text, first code point of the line, and the one after its last
+    hides: np.ndarray  # bool of shape (texts,): an invisible character may be within a number, so the screen saw nothing
 
 
 def screen(texts: Sequence[str]) -> Screened:
-    """The lines that could hold personal data, in the order of the texts; on all others `find_personal_data` finds nothing."""
+    """The lines that could hold personal data, in the order of the texts; in all others `find_personal_data` finds nothing."""
     units, bounds = batch_units(texts)
-    return Screened(*_screen(units, bounds, _TRIGGERS, _SHADOW_OF, _CLASSES, _WORD_CLASSES))
+    return Screened(*_screen(units, bounds, *TABLES))
 
 
 @numba.njit(cache=True, nogil=True)
 def _screen(
-    units: np.ndarray, bounds: np.ndarray, triggers: np.ndarray, shadow_of: np.ndarray, classes: np.ndarray, words: np.ndarray
+    units: np.ndarray, bounds: np.ndarray, triggers: np.ndarray, signs: np.ndarray, reaches: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """`screen`; a line feed stands before each text and behind the last, so no look leaves the array."""
+    """`screen`; a line feed precedes each text and follows the last, so no look leaves the array. In short:
+
+    for each text, for each trigger that no core or line before it has used up:
+        if it hides:        mark the text, and leave it
+        if it is a core:    its line is to be searched; go on after the line
+    """
     texts = len(bounds) - 1
     lines = np.empty((texts + 1, 3), dtype=np.int64)
     count = 0
     hides = np.zeros(texts, dtype=np.bool_)
-    longest = 0
+    places = _room_for_places(bounds)
     for text in range(texts):
-        longest = max(longest, bounds[text + 1] - bounds[text])
-    places = np.empty(longest, dtype=np.int64)
-    for text in range(texts):
-        # A pass without a branch takes less than half the time of one that stops at every trigger.
-        found = 0
-        for index in range(bounds[text], bounds[text + 1] - 1):
-            places[found] = index
-            found += triggers[units[index]] != _NO
+        found = _find_triggers(units[: bounds[text + 1] - 1], bounds[text], triggers, places)
         end = 0
         for index in places[:found]:
             if index < end:
                 continue
             trigger = triggers[units[index]]
-            if trigger == _HIDDEN:
+            if trigger == known.HIDDEN:
                 hides[text] = True
                 break
             end = index + 1
             # Most triggers are told by one more character, which is looked at here, as a call costs as much again.
-            if trigger == _NUMBER:
-                end = _run_end(units, classes, end)
-                goes_on = end - index >= 5 or classes[units[end]] & _GOES_ON != 0
-                is_core = goes_on and _is_number(units, shadow_of, classes, words, index, end)
+            if trigger == known.NUMBER:
+                end = run_end(units, signs, end)
+                goes_on = end - index >= 5 or signs[units[end]].classes & known.GOES_ON != 0
+                is_core = goes_on and _is_number(units, signs, reaches, index, end)
             else:
-                before = _HEXADECIMAL if trigger == _COLON else _BEFORE_CLOSE if trigger == _CLOSE else 0
-                is_told = before == 0 or classes[units[index - 1]] & before != 0
-                is_core = is_told and _is_address(units, shadow_of, classes, words, index, trigger)
+                before = known.HEXADECIMAL if trigger == known.COLON else known.BEFORE_CLOSE if trigger == known.CLOSE else 0
+                is_told = before == 0 or signs[units[index - 1]].classes & before != 0
+                is_core = is_told and _is_address(units, signs, reaches, index, trigger)
             if is_core:
                 first = index
                 while units[first - 1] != ord("\n"):
                     first -= 1
                 while units[end] != ord("\n"):
-                    hides[text] |= triggers[units[end]] == _HIDDEN
+                    hides[text] |= triggers[units[end]] == known.HIDDEN
                     end += 1
                 if count == len(lines):
                     lines = np.concatenate((lines, np.empty_like(lines)))
@@ -129,6 +79,28 @@ def _screen(
                 lines[count, 2] = lines[count, 1] + _code_points(units, first, end)
                 count += 1
     return lines[:count], hides
+
+
+@numba.njit(cache=True, nogil=True)
+def _room_for_places(bounds: np.ndarray) -> np.ndarray:
+    """Uninitialised space for a place per code unit of the longest text."""
+    longest = 0
+    for text in range(len(bounds) - 1):
+        longest = max(longest, bounds[text + 1] - bounds[text])
+    return np.empty(longest, dtype=np.int64)
+
+
+@numba.njit(cache=True, nogil=True)
+def _find_triggers(units: np.ndarray, start: int, triggers: np.ndarray, places: np.ndarray) -> int:
+    """Write where the triggers in `units[start:]` are to `places`; returns how many there are.
+
+    A pass without a branch takes less than half the time of one that stops at every trigger.
+    """
+    found = 0
+    for index in range(start, len(units)):
+        places[found] = index
+        found += triggers[units[index]] != known.NOTHING
+    return found
 
 
 @numba.njit(cache=True, nogil=True)
@@ -142,40 +114,34 @@ def _code_points(units: np.ndarray, start: int, end: int) -> int:
 
 
 @numba.njit(cache=True, nogil=True)
-def _run_end(units: np.ndarray, classes: np.ndarray, index: int) -> int:
-    while classes[units[index]] & _DIGIT:
-        index += 1
-    return index
-
-
-@numba.njit(cache=True, nogil=True)
-def _is_number(units: np.ndarray, shadow_of: np.ndarray, classes: np.ndarray, words: np.ndarray, start: int, end: int) -> bool:
-    """Whether the run of digits `units[start:end]`, behind which a short number goes on, is one or the first group of one."""
-    first, digits = shadow_of[units[start]], end - start
+def _is_number(units: np.ndarray, signs: np.ndarray, reaches: np.ndarray, start: int, end: int) -> bool:
+    """Whether the run of digits `units[start:end]`, after which a short number goes on, is one or the first group of one."""
+    first, digits = signs[units[start]].shadow, end - start
     if digits > 5:
         if first == ord("0") and digits in (10, 11):
             return True
         if digits == 7:
-            return _is_labelled(units, classes, words, start, _ACCOUNT_REACH, _ACCOUNT_LABEL)
-        if digits == 12 and _is_behind(units, words, start, _MY_NUMBER_REACH, _MY_NUMBER_LABEL):
+            has_label = is_labelled(units, signs, reaches, start, known.ACCOUNT)
+            return has_label or is_labelled(units, signs, reaches, start, known.POSTAL_CODE)
+        if digits == 12 and is_labelled(units, signs, reaches, start, known.MY_NUMBER):
             return True
-        if 14 <= digits <= 19 and _is_labelled(units, classes, words, start, _CARD_REACH, _CARD_LABEL):
+        if 14 <= digits <= 19 and is_labelled(units, signs, reaches, start, known.CARD):
             return True
-        return shadow_of[units[start - 1]] == ord("+")
-    if digits == 5 and first <= ord("1") and _is_labelled(units, classes, words, start, _POST_REACH, _POST_LABEL):
+        return signs[units[start - 1]].shadow == ord("+")
+    if digits == 5 and first <= ord("1") and is_labelled(units, signs, reaches, start, known.POST_BANK):
         return True
-    may_be_house_number = first != ord("0") and _may_be_house_number(units, shadow_of, words, start, end)
-    if may_be_house_number and _is_behind_place(units, classes, words, start):
+    may_be_house_number = first != ord("0") and _may_be_house_number(units, signs, start, end)
+    if may_be_house_number and is_after_place(units, signs, reaches, start):
         return True
-    second = _next_group(units, classes, end, 4)
-    second_end = _run_end(units, classes, second)
+    second = _next_group(units, signs, end, 4)
+    second_end = run_end(units, signs, second)
     if second == second_end or (second == end and digits != 3):
         return False
-    third = _next_group(units, classes, second_end, 3)
-    third_end = _run_end(units, classes, third)
+    third = _next_group(units, signs, second_end, 3)
+    third_end = run_end(units, signs, third)
     seconds, thirds = second_end - second, third_end - third
-    if shadow_of[units[start - 1]] == ord("+") and first != ord("0"):
-        # Behind a code come two groups of two digits or more; behind that of Japan a zero in brackets may stand.
+    if signs[units[start - 1]].shadow == ord("+") and first != ord("0"):
+        # After a code come two groups of two digits or more; after that of Japan there may be a zero in brackets.
         return digits + seconds + thirds >= 5 or (digits == 2 and first == ord("8"))
     if first == ord("0") and digits >= 2:
         # The Japanese plan has 10 and 11 digits.
@@ -186,42 +152,40 @@ def _is_number(units: np.ndarray, shadow_of: np.ndarray, classes: np.ndarray, wo
     if digits == 4 and ((seconds == 4 and thirds == 4) or (seconds == 6 and 4 <= thirds <= 5)):
         return True  # 個人番号, cards
     if digits == 3 and seconds == 4:
-        return _is_postal_code(units, shadow_of, classes, words, start, second_end)
-    return digits <= 3 and _is_ip_address(units, shadow_of, classes, words, start, end)
+        return _is_postal_code(units, signs, reaches, start, second_end)
+    return digits <= 3 and _is_ip_address(units, signs, reaches, start, end)
 
 
 @numba.njit(cache=True, nogil=True)
-def _next_group(units: np.ndarray, classes: np.ndarray, end: int, most: int) -> int:
-    """Where a group of digits can begin behind one that ends at `end`, with at most `most` separators between them."""
+def _next_group(units: np.ndarray, signs: np.ndarray, end: int, most: int) -> int:
+    """Where a group of digits can begin after one that ends at `end`, with at most `most` separators between them."""
     index = end
-    while index < end + most and classes[units[index]] & _SEPARATOR:
+    while index < end + most and signs[units[index]].classes & known.SEPARATOR:
         index += 1
     return index
 
 
 @numba.njit(cache=True, nogil=True)
-def _is_ip_address(
-    units: np.ndarray, shadow_of: np.ndarray, classes: np.ndarray, words: np.ndarray, start: int, end: int
-) -> bool:
+def _is_ip_address(units: np.ndarray, signs: np.ndarray, reaches: np.ndarray, start: int, end: int) -> bool:
     """Whether four numbers below 256 with dots begin here; `units[start:end]` is the first."""
     if _is_private(units, start, end):
         return False
     has_three_digits = end - start == 3
     begins_with_one = end - start == 1
     for _ in range(3):
-        if shadow_of[units[end]] != ord("."):
+        if signs[units[end]].shadow != ord("."):
             return False
         group = end + 1
-        end = _run_end(units, classes, group)
+        end = run_end(units, signs, group)
         if not 1 <= end - group <= 3:
             return False
         has_three_digits |= end - group == 3
-    if shadow_of[units[start - 1]] == ord(".") or classes[units[end]] & _LETTER_OR_DIGIT:
+    if signs[units[start - 1]].shadow == ord(".") or signs[units[end]].classes & known.LETTER_OR_DIGIT:
         return False
     if has_three_digits and not begins_with_one:
         return True
     # Numbers of versions and sections look like it, so such an address needs a label (`is_global_ipv4`).
-    return _is_labelled(units, classes, words, start, _IP_REACH, _IP_LABEL)
+    return is_labelled(units, signs, reaches, start, known.IP_ADDRESS)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -241,110 +205,83 @@ def _is_private(units: np.ndarray, start: int, end: int) -> bool:
 
 
 @numba.njit(cache=True, nogil=True)
-def _is_behind(units: np.ndarray, words: np.ndarray, start: int, reach: int, label: int) -> bool:
-    """Whether a character of the class `label` stands on the line before `start`, at most `reach` units between them."""
-    for index in range(start - 1, start - 2 - reach, -1):
-        if units[index] == ord("\n"):
-            return False
-        if words[units[index]] & label:
-            return True
-    return False
-
-
-@numba.njit(cache=True, nogil=True)
-def _is_labelled(units: np.ndarray, classes: np.ndarray, words: np.ndarray, start: int, reach: int, label: int) -> bool:
-    """As `_is_behind`, and no digit stands between them."""
-    for index in range(start - 1, start - 2 - reach, -1):
-        if units[index] == ord("\n") or classes[units[index]] & _DIGIT:
-            return False
-        if words[units[index]] & label:
-            return True
-    return False
-
-
-@numba.njit(cache=True, nogil=True)
-def _may_be_house_number(units: np.ndarray, shadow_of: np.ndarray, words: np.ndarray, start: int, end: int) -> bool:
-    behind = units[end]
-    if shadow_of[behind] != ord("-") and behind not in (ord("丁"), ord("番"), ord("の"), ord("ノ")):
+def _may_be_house_number(units: np.ndarray, signs: np.ndarray, start: int, end: int) -> bool:
+    """Whether a character of a town precedes `units[start:end]`, and a sign that joins the numbers of a house follows."""
+    after = units[end]
+    if signs[after].shadow != ord("-") and after not in (ord("丁"), ord("番"), ord("の"), ord("ノ")):
         return False
-    last_of_town = start - 2 if shadow_of[units[start - 1]] == ord(" ") else start - 1
-    return words[units[last_of_town]] & _TOWN != 0
+    last_of_town = start - 2 if signs[units[start - 1]].shadow == ord(" ") else start - 1
+    return signs[units[last_of_town]].words & known.OF_TOWN != 0
 
 
 @numba.njit(cache=True, nogil=True)
-def _is_behind_place(units: np.ndarray, classes: np.ndarray, words: np.ndarray, start: int) -> bool:
-    """Whether only characters of towns, digits and spaces lie between `start` and an end of the name of a place."""
-    for index in range(start - 1, start - 2 - _PLACE_REACH, -1):
-        unit = units[index]
-        if words[unit] & _PLACE_END:
-            return True
-        # Of the separators only the space stands in a town, but it comes in many forms.
-        if not words[unit] & _TOWN and not classes[unit] & (_DIGIT | _SEPARATOR):
-            return False
-    return False
-
-
-@numba.njit(cache=True, nogil=True)
-def _is_postal_code(
-    units: np.ndarray, shadow_of: np.ndarray, classes: np.ndarray, words: np.ndarray, start: int, end: int
-) -> bool:
-    """Whether the mark, the label or a place stands beside the two groups."""
-    if _is_labelled(units, classes, words, start, _POSTAL_REACH, _ACCOUNT_LABEL):
+def _is_postal_code(units: np.ndarray, signs: np.ndarray, reaches: np.ndarray, start: int, end: int) -> bool:
+    """Whether the mark or a label precedes the two groups `units[start:end]`, or a place follows them."""
+    if is_labelled(units, signs, reaches, start, known.POSTAL_CODE):
         return True
     for _ in range(2):
-        if shadow_of[units[end]] == ord(" "):
+        if signs[units[end]].shadow == ord(" "):
             end += 1
-    return words[units[end]] & _PLACE_START != 0
+    return signs[units[end]].words & known.PLACE_START != 0
 
 
 @numba.njit(cache=True, nogil=True)
-def _is_address(
-    units: np.ndarray, shadow_of: np.ndarray, classes: np.ndarray, words: np.ndarray, index: int, trigger: int
-) -> bool:
+def _is_address(units: np.ndarray, signs: np.ndarray, reaches: np.ndarray, index: int, trigger: int) -> bool:
     """Whether the sign at `index` is the core of an e-mail address, of an IPv6 address or of a house number in kanji."""
-    if trigger == _STREET:
-        return (
-            units[index - 1] == ord("丁")
-            and words[units[index + 1]] & _KANJI_DIGIT != 0
-            and _is_behind_place(units, classes, words, index - 1)
-        )
-    before = index - 2 if shadow_of[units[index - 1]] == ord(" ") else index - 1
-    behind = index + 1
-    if trigger == _COLON:
-        if not 50 <= shadow_of[units[max(index - 4, 0)]] <= 51:  # 2 or 3
-            return False
-        for position in range(index - 3, index):
-            if not classes[units[position]] & _HEXADECIMAL:
-                return False
-        while behind < index + 5 and classes[units[behind]] & _HEXADECIMAL:
-            behind += 1
-        return shadow_of[units[behind]] == ord(":")
-    if trigger == _AT:
-        if not classes[units[before]] & _LOCAL:
-            return False
-        if units[behind] == ord("マ"):  # ★マーク
-            return True
-        while classes[units[behind]] & _LETTER_OR_DIGIT or shadow_of[units[behind]] == ord("-"):
-            behind += 1
-        # What begins a dot of a domain, also written in words.
-        return behind > index + 1 and shadow_of[units[behind]] in (46, 32, ord("["), ord("("), ord("［"), ord("<"), ord("ド"))
-    if shadow_of[units[behind]] == ord(" ") and trigger == _CLOSE:
-        behind += 1
-    if not classes[units[behind]] & _LETTER_OR_DIGIT:
+    if trigger == known.AT:
+        return _is_at_sign(units, signs, index)
+    if trigger == known.COLON:
+        return _is_colon_of_ipv6(units, signs, index)
+    if trigger == known.STREET:
+        is_street = units[index - 1] == ord("丁") and signs[units[index + 1]].words & known.KANJI_DIGIT != 0
+        return is_street and is_after_place(units, signs, reaches, index - 1)
+    after = index + 1
+    if trigger == known.CLOSE and signs[units[after]].shadow == ord(" "):
+        after += 1
+    if not signs[units[after]].classes & known.LETTER_OR_DIGIT:
         return False
-    if trigger == _AT_MARK:  # アットマーク
+    if trigger == known.AT_MARK:  # アットマーク
         return units[index - 1] == ord("ー") and units[index - 2] == ord("マ")
-    last = shadow_of[units[before]]
-    if last == ord("@"):
-        first = before
-    elif last == ord("t") or last == ord("T"):
-        first = before - 1  # at
-    elif last == ord("ト") or last == ord("と"):
-        first = before - 2  # アット
-    elif last == ord("ク"):
-        first = before - 5  # アットマーク
-    else:
+    return _is_at_word_in_brackets(units, signs, index)
+
+
+@numba.njit(cache=True, nogil=True)
+def _is_at_sign(units: np.ndarray, signs: np.ndarray, index: int) -> bool:
+    """Whether the @ at `index` is between a local part and the first label of a domain."""
+    before = index - 2 if signs[units[index - 1]].shadow == ord(" ") else index - 1
+    after = index + 1
+    if not signs[units[before]].classes & known.LOCAL:
         return False
-    first = max(first, 2)
-    opening = shadow_of[units[first - 2]] if shadow_of[units[first - 1]] == ord(" ") else shadow_of[units[first - 1]]
-    return opening in (ord("["), ord("("), ord("［"), ord("<"))
+    if units[after] == ord("マ"):  # ★マーク
+        return True
+    while signs[units[after]].classes & known.LETTER_OR_DIGIT or signs[units[after]].shadow == ord("-"):
+        after += 1
+    # What begins a dot of a domain, also written in words (ドット).
+    unit = signs[units[after]].shadow
+    return after > index + 1 and (unit in (ord("."), ord(" "), ord("ド")) or signs[units[after]].classes & known.OPENS != 0)
+
+
+@numba.njit(cache=True, nogil=True)
+def _is_colon_of_ipv6(units: np.ndarray, signs: np.ndarray, index: int) -> bool:
+    """Whether four hexadecimal digits, the first 2 or 3, precede the colon at `index`, and at most four and a colon follow it."""
+    if signs[units[max(index - 4, 0)]].shadow not in (ord("2"), ord("3")):
+        return False
+    for position in range(index - 3, index):
+        if not signs[units[position]].classes & known.HEXADECIMAL:
+            return False
+    after = index + 1
+    while after < index + 5 and signs[units[after]].classes & known.HEXADECIMAL:
+        after += 1
+    return signs[units[after]].shadow == ord(":")
+
+
+@numba.njit(cache=True, nogil=True)
+def _is_at_word_in_brackets(units: np.ndarray, signs: np.ndarray, index: int) -> bool:
+    """Whether a word for an @ is between the bracket that closes at `index` and one that opens, spaces aside."""
+    last = index - 2 if signs[units[index - 1]].shadow == ord(" ") else index - 1
+    length = signs[units[last]].at_length
+    if length == 0:
+        return False
+    first = max(last + 1 - length, 2)
+    opening = first - 2 if signs[units[first - 1]].shadow == ord(" ") else first - 1
+    return signs[units[opening]].classes & known.OPENS != 0

@@ -1,5 +1,6 @@
 """The screen before the search for personal data: no edit is lost by it, and it lets few lines through."""
 
+import importlib.util
 import re
 
 import pytest
@@ -8,23 +9,26 @@ from hypothesis import strategies as st
 
 from pipeline.pii.config import PiiConfig
 from pipeline.pii.kinds import KINDS, Shape
+from pipeline.pii.labels import LABELS, Label
+from pipeline.pii.patterns import CARD_WITH_LABEL, WORDS_FOR_AT
 from pipeline.pii.screen import screen
+from pipeline.pii.screen_tables import tables_of
 from pipeline.pii.stage import find_personal_data, find_personal_data_batch
 from tests.pipeline.pii.cases import CASES
 
 POLICIES = [PiiConfig(), PiiConfig(policy="mask_personal_only")]
-LABELS = [label for _, labels in CASES for _, label in labels]
+VALUES = [value for _, values in CASES for _, value in values]
 
 
-def core(pattern: re.Pattern[str]) -> st.SearchStrategy[str]:
+def core(expression: str) -> st.SearchStrategy[str]:
     """Strings that a pattern matches but for what it asks of or forbids around them, written without possessive repetitions."""
-    written = re.sub(r"([}*])\+", r"\1", pattern.pattern)
+    written = re.sub(r"([}*])\+", r"\1", expression)
     return st.from_regex(re.sub(r"\(\?<?[=!](?:[^()\\]|\\.|\((?:[^()\\]|\\.)*\))*\)", "", written), fullmatch=True)
 
 
 FRAGMENTS = st.one_of(
     st.sampled_from([text for text, _ in CASES]),
-    st.sampled_from(LABELS),
+    st.sampled_from(VALUES),
     st.sampled_from(["株式会社架空商事", "様", "東京都千代田区丸の内", "〒", "電話", "\n", "\n" + "架" * 90, "😀", "。\n"]),
     st.text("0123456789-０１９－ー 　()（）@.あ漢A:+\n\u3099\u200b", max_size=6),
     st.text(max_size=4),
@@ -54,7 +58,7 @@ def test_whatever_a_shape_takes_passes_the_screen(shape: Shape, data: st.DataObj
     """Held for matches that the check accepts too: what is no telephone number of the plan need not pass."""
     text = (
         data.draw(st.sampled_from(["", "大阪市北区", "IP "]))
-        + data.draw(core(shape.pattern))
+        + data.draw(core(shape.pattern.pattern))
         + data.draw(st.sampled_from(["", "東京都"]))
     )
     if any(True for _ in shape.matches(text)):
@@ -64,8 +68,8 @@ def test_whatever_a_shape_takes_passes_the_screen(shape: Shape, data: st.DataObj
 
 def test_a_number_is_found_in_each_of_its_neighbourhoods() -> None:
     """Each labelled value alone, at the ends of a text, and with the text before it in the batch ending in its first half."""
-    for label in LABELS:
-        for texts in ([label], ["東京都千代田区", label], [label[:3], label[3:]], [f"架空\n{label}", ""]):
+    for value in VALUES:
+        for texts in ([value], ["東京都千代田区", value], [value[:3], value[3:]], [f"架空\n{value}", ""]):
             assert find_personal_data_batch(texts, POLICIES[0]) == [find_personal_data(text, POLICIES[0]) for text in texts]
 
 
@@ -82,6 +86,63 @@ def test_a_number_is_found_in_each_of_its_neighbourhoods() -> None:
 )
 def test_what_only_looks_like_it_from_afar_is_not_searched(text: str) -> None:
     assert len(screen([text]).lines) == 0
+
+
+# Of each group of labels a number that is none, or is not looked for, without a label.
+LABELLED = {
+    "my_number": "123456789018",
+    "card": "4111111111111111",
+    "account": "1234567",
+    "branch": "1234567",
+    "post_bank": "10010 12345671",
+    "postal_mark": "1000001",
+    "postal_code": "1000001",
+    "ip_address": "8.8.8.8",
+}
+
+
+def test_a_label_that_is_added_to_the_patterns_is_added_to_the_screen(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "デビット：4111111111111111"
+    assert not CARD_WITH_LABEL.search(text)
+    assert len(screen([text]).lines) == 0
+
+    more = LABELS._replace(card=LABELS.card._replace(words=(*LABELS.card.words, "デビット")))
+    monkeypatch.setattr("pipeline.pii.labels.LABELS", more)
+    spec = importlib.util.find_spec("pipeline.pii.patterns")
+    assert spec is not None
+    assert spec.loader is not None
+    copy = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(copy)
+    monkeypatch.setattr("pipeline.pii.screen.TABLES", tables_of(more))
+    assert copy.CARD_WITH_LABEL.search(text)
+    assert len(screen([text]).lines) == 1
+
+
+@pytest.mark.parametrize("group", LABELS._fields)
+def test_a_label_of_any_group_is_followed_as_far_as_its_gap_reaches(group: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    label: Label = getattr(LABELS, group)
+    texts = [f"網{'😀' * label.gap.characters}{LABELLED[group]}", f"網{'😀' * 80}{LABELLED[group]}", LABELLED[group]]
+    assert len(screen(texts).lines) == 0
+    monkeypatch.setattr("pipeline.pii.screen.TABLES", tables_of(LABELS._replace(**{group: label._replace(words=("網",))})))
+    assert screen(texts).lines[:, 0].tolist() == [0]
+
+
+@pytest.mark.parametrize("label", LABELS, ids=LABELS._fields)
+@given(data=st.data())
+@settings(max_examples=25, deadline=None)
+def test_a_gap_is_as_long_as_its_label_says(label: Label, data: st.DataObject) -> None:
+    assert len(data.draw(core(label.gap.expression))) <= label.gap.characters
+
+
+def test_characters_of_two_code_units_count_once_between_a_label_and_its_number() -> None:
+    for text in ("カード" + "😀" * 20 + "4111111111111111", "振込先" + "𠮷" * 20 + "1234567です"):
+        assert len(find_personal_data(text, POLICIES[0])) == 1
+        assert find_personal_data_batch([text], POLICIES[0]) == [find_personal_data(text, POLICIES[0])]
+
+
+@pytest.mark.parametrize("word", WORDS_FOR_AT)
+def test_every_word_for_an_at_passes_in_brackets(word: str) -> None:
+    assert len(screen([f"連絡は suzuki({word})example.co.jp まで"]).lines) == 1
 
 
 @pytest.mark.parametrize(
