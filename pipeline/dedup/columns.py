@@ -1,7 +1,7 @@
-"""The columns that duplicates are judged by, and the judgement itself, for `run` and for `what-if` alike.
+"""The columns by which duplicates are judged, and the judgement itself, both for `run` and for `what-if`.
 
-Documents are compared group by group: a group is the documents of one part, of this corpus or of an earlier one. Legend of
-shapes: D documents of a group, N of all groups, V values in a signature.
+Documents come in groups: those of one part, of this corpus or of an earlier one. Shapes: D documents of a group, N of all
+groups, V values in a signature.
 """
 
 import json
@@ -27,15 +27,15 @@ from pipeline.errors import UserError
 
 
 class EarlierCorpusError(UserError):
-    """An earlier corpus, named by `dedup.against`, that cannot be compared; the message says why and what to do."""
+    """An earlier corpus, named by `dedup.against`, cannot be compared; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
 class Group:
     """Documents of one part.
 
-    columns: doc_id, date and n_chars, D rows. path: the file of their signatures, rows: int64 (D,), their rows in it. earlier:
-    whether they are of an earlier corpus.
+    columns: doc_id, date and n_chars, D rows. path: the file of their signatures. rows: int64 (D,), their rows in it. earlier:
+    whether they belong to an earlier corpus.
     """
 
     part: str
@@ -45,7 +45,7 @@ class Group:
     earlier: bool = False
 
     def signatures(self, values: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
-        """The signatures, uint8 (D, V), and which documents have one, bool (D,); rows without one mean nothing."""
+        """The signatures, uint8 (D, V), and which documents have one, bool (D,); the rows of the others have no meaning."""
         column = read(self.path.parent, self.path.name, ["signature"])["signature"].combine_chunks()
         if not len(self.rows):
             return np.zeros((0, values), dtype=np.uint8), np.zeros(0, dtype=bool)
@@ -54,7 +54,7 @@ class Group:
 
 
 def group_of_part(root: Path, part: str, kept: pa.Array | None = None) -> Group:
-    """The signed documents of a part, those in `kept` alone when it is given, in the order of their signatures."""
+    """The signed documents of a part, only those in `kept` if it is given, in the order of their signatures."""
     path = root / layout.signatures(part)
     doc_ids = read(path.parent, path.name, ["doc_id"])["doc_id"]
     rows = np.arange(len(doc_ids))
@@ -84,9 +84,9 @@ def earlier_groups(config: DedupConfig) -> Iterator[Group]:
 
 
 class Judged(NamedTuple):
-    """The documents of all groups in order of preference, and what dedup says of them.
+    """The documents of all groups in order of preference, and their verdicts.
 
-    doc_ids: N strings. earlier: bool (N,). clusters: of all N. verdicts: of those that are not earlier, in the same order. rows:
+    doc_ids: N strings. earlier: bool (N,). clusters: of all N. verdicts: on those that are not earlier, in the same order. rows:
     int64, one entry per document of the groups that are not earlier, in the order of the groups: its row in `verdicts`.
     """
 
@@ -100,8 +100,8 @@ class Judged(NamedTuple):
 def judged(groups: Sequence[Group], config: DedupConfig, scratch: Path | None = None) -> Judged:
     """Find the duplicates among `groups` and judge them.
 
-    scratch: where to put the signatures for the time being; by default the system's folder for temporary files. They are mapped
-    from a file, so that a large corpus needs address space and not memory.
+    scratch: the folder for a temporary file of signatures; by default the system's. They are mapped from this file, so that a
+    large corpus needs address space, not memory.
     """
     columns = pa.concat_tables([group.columns for group in groups]).combine_chunks()
     counts = [len(group.rows) for group in groups]
@@ -124,7 +124,7 @@ def judged(groups: Sequence[Group], config: DedupConfig, scratch: Path | None = 
 
 
 def earlier_digests(root: Path, config: DedupConfig) -> list[str] | None:
-    """The dedup of each earlier corpus as it is now, from its ledger; None where none is named."""
+    """The digest of the dedup of each earlier corpus as it is now, from its ledger; None if none is named."""
     found = []
     for folder in config.against:
         with Ledger(Path(folder), read_only=True) as ledger:

@@ -13,7 +13,6 @@ from pipeline.rules import Rule
 
 SWALLOW = "Swallow, arXiv:2404.17733, deduplication"
 
-
 DUPLICATES_SCHEMA = pa.schema(
     [
         pa.field("doc_id", pa.string(), nullable=False),
@@ -28,15 +27,15 @@ DUPLICATES_SCHEMA = pa.schema(
 class DedupConfig(Config):
     """The manifest's section `dedup`."""
 
-    # The default three are the Swallow corpus's.
+    # These three defaults are those of the Swallow corpus.
     rows: int = Field(default=20, ge=1, description="signature values in a band; more rows find fewer, closer pairs")
     bands: int = Field(default=20, ge=1, description="bands in a signature; more bands find more pairs")
     shingle: int = Field(default=5, ge=1, description="characters in a shingle")
     survivor: Literal["newest", "oldest", "longest"] = Field(
         default="newest", description="which document of a cluster stays; Swallow keeps the newest"
     )
-    # With 400 values the estimate of a Jaccard similarity of 0.7 has the standard error sqrt(0.7 * 0.3 / 400) =
-    # 0.023, so 0.77 lies three of them above: of pairs below 0.7 one in 700 passes, if a band brought it here at all.
+    # With 400 values, the estimate of a Jaccard similarity of 0.7 has a standard error of sqrt(0.7 * 0.3 / 400) = 0.023, and 0.77
+    # is three of these above: of pairs below 0.7 that share a band at all, one in 700 passes.
     minimum_similarity: float = Field(
         default=0.77, ge=0, le=1, description="estimated Jaccard similarity from which documents count as duplicates"
     )
@@ -58,7 +57,7 @@ def rules_of(config: DedupConfig) -> tuple[Rule, ...]:
 
 
 class SignatureSettings(NamedTuple):
-    """What of the section a signature depends on."""
+    """The settings on which a signature depends."""
 
     shingle: int
     rows: int
@@ -71,5 +70,5 @@ class SignatureSettings(NamedTuple):
 
 
 def signature_settings(config: DedupConfig) -> SignatureSettings:
-    """What of the section a signature depends on."""
+    """The settings on which a signature depends."""
     return SignatureSettings(config.shingle, config.rows, config.bands)

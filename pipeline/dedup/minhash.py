@@ -1,26 +1,26 @@
-"""MinHash signatures: the share of character 5-grams that two texts have in common, told from 400 bytes of each.
+"""MinHash signatures: the share of character 5-grams that two texts have in common, estimated from 400 bytes of each.
 
-A document is taken as the set of its *shingles*: the runs of `shingle` (5) code points of its folded text. Folding is
-for comparison alone and changes no text that is kept: white space is dropped and each code point of the Basic
-Multilingual Plane goes to the lower case of its NFKC form where that is one code point (so Ａ, ａ and A agree, and ｱ
-and ア; ㈱ stays as it is, and so do all characters beyond the plane). One table look-up a character stands in for a
-normalisation that takes longer than everything else here.
+A document is the set of its *shingles*: the runs of `shingle` (5) code points of its folded text. Folding is for comparison
+only and changes no text that is kept: white space is dropped, and each code point of the Basic Multilingual Plane becomes the
+lower case of its NFKC form if that is one code point (so Ａ, ａ and A agree, and ｱ and ア; ㈱ stays as it is, as do all
+characters beyond the plane). One table look-up per character replaces a normalisation that would take longer than everything
+else here.
 
 The signature follows *Fast Similarity Sketching* (Dahlgaard, Knudsen, Thorup, FOCS 2017). In round i every shingle x
 draws from the hash h_i(x) one of the `values` bins and a value for it; a bin keeps the smallest value of the first
 round in which any shingle fell into it, and the rounds end when no bin is empty. So for each bin every shingle has
 one rank, the same in all documents, and the bin's value belongs to the shingle of lowest rank: two documents agree
-there with the probability of their Jaccard similarity exactly, as with `values` permutations, at `n + values
-ln(values)` hashes for n shingles in place of `n * values`. The bins of one round share no shingle, which makes the
-share of equal bins vary a little less than that of as many independent permutations.
+there with a probability of exactly their Jaccard similarity, as with `values` permutations, at `n + values
+ln(values)` hashes for n shingles instead of `n * values`. The bins of one round share no shingle, so the share of equal bins
+varies a little less than that of as many independent permutations.
 
-Of each value the lowest byte is kept (*b-bit minwise hashing*, Li and König, WWW 2010, b = 8): unequal values agree
-in it by chance once in 256, which `similarity` corrects for, so a document costs 400 bytes and not 1,600, and ten
-million fit into 4 GB.
+Only the lowest byte of each value is kept (*b-bit minwise hashing*, Li and König, WWW 2010, b = 8). Unequal values agree in it
+by chance once in 256, which `similarity` corrects for. So a document costs 400 bytes instead of 1,600, and ten million fit into
+4 GB.
 
-The hashes are 64-bit and depend on nothing but the code points and the constant below: not on numpy's generators, the
-process or the machine. (The folding table comes from Python's Unicode data; the stability policies of Unicode hold it
-still for all characters that are assigned.)
+The hashes are 64-bit and depend only on the code points and the constant below: not on numpy's generators, the
+process or the machine. (The folding table comes from Python's Unicode data; the stability policies of Unicode fix it
+for all characters that are assigned.)
 """
 
 import hashlib
@@ -38,20 +38,20 @@ _GAMMA = np.uint64(0x9E3779B97F4A7C15)
 _MULTIPLIER_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MULTIPLIER_2 = np.uint64(0x94D049BB133111EB)
 
-# A bin without a value. A shingle that draws just this (once in 2^32) leaves its bin to the next round.
+# A bin without a value. A shingle that draws exactly this (once in 2^32) leaves its bin to the next round.
 _EMPTY = np.uint32(0xFFFFFFFF)
 _PLANE = 0x10000  # code points in the Basic Multilingual Plane
 _BLOCK = 4096  # shingles hashed at a time: two arrays of 32 KB stay in the first- and second-level cache
-# After this many hashes a bin beyond one pass over the document, distinct shingles leave a bin empty with probability
-# values * e^-12 (0.25 % for 400); a document that needs more repeats itself, and its repeats are removed first.
+# After this many hashes per bin beyond one pass over the document, distinct shingles leave a bin empty with a probability of
+# values * e^-12 (0.25 % for 400). A document that needs more repeats itself, so its repeats are removed first.
 _HASHES_A_BIN = 12
 
 
 def signatures(texts: Sequence[str], *, shingle: int, values: int) -> np.ndarray:
-    """MinHash signatures: uint8 (N, values), one row a text.
+    """MinHash signatures: uint8 (N, values), one row per text.
 
-    A text with fewer than `shingle` code points after folding has no shingle and no signature: its row is zero, and
-    `has_signature` says so.
+    A text with fewer than `shingle` code points after folding has no shingle and so no signature: its row is zero, and
+    `has_signature` is false for it.
     """
     offsets = np.zeros(len(texts) + 1, dtype=np.int64)
     np.cumsum(np.fromiter(map(len, texts), np.int64, len(texts)), out=offsets[1:])
@@ -61,9 +61,9 @@ def signatures(texts: Sequence[str], *, shingle: int, values: int) -> np.ndarray
 
 
 def signatures_of_code_points(code_points: np.ndarray, offsets: np.ndarray, *, shingle: int, values: int) -> np.ndarray:
-    """`signatures` of texts that are already code points: uint32 (M,), text i at `offsets[i]` to `offsets[i + 1]`.
+    """`signatures` of texts that are already code points: uint32 (M,); text i is `code_points[offsets[i]:offsets[i + 1]]`.
 
-    `offsets` is int64 (N + 1,). Callers that hold the code points for another purpose save the conversion.
+    `offsets` is int64 (N + 1,). Callers that have the code points for another purpose save the conversion.
     """
     result = np.zeros((len(offsets) - 1, values), dtype=np.uint8)
     _sketch_all(code_points, offsets, folding_table(), _multipliers(shingle), result)
@@ -71,14 +71,14 @@ def signatures_of_code_points(code_points: np.ndarray, offsets: np.ndarray, *, s
 
 
 def has_signature(signatures: np.ndarray) -> np.ndarray:
-    """Which rows of uint8 (N, values) are signatures: bool (N,). A row of zeros stands for a text without shingles."""
+    """Which rows of uint8 (N, values) are signatures: bool (N,). A row of zeros means a text without shingles."""
     return np.asarray(signatures.any(axis=1))
 
 
 def similarity(equal: np.ndarray | int, values: int) -> np.ndarray:
-    """The Jaccard similarity, float64, that `equal` equal bytes of two signatures of `values` bytes tell of.
+    """The Jaccard similarity, float64, estimated from `equal` equal bytes of two signatures of `values` bytes.
 
-    Unbiased but for the cut at zero: (equal / values - 1/256) / (1 - 1/256).
+    Unbiased except for the cut at zero: (equal / values - 1/256) / (1 - 1/256).
     """
     return np.maximum(0.0, (np.asarray(equal, dtype=np.float64) / values - 1 / 256) / (1 - 1 / 256))
 
@@ -90,7 +90,7 @@ def least_equal(minimum_similarity: float, values: int) -> int:
 
 @cache
 def folding_table() -> np.ndarray:
-    """What each code point of the Basic Multilingual Plane counts as: uint32 (65536,); 0 = left out (white space)."""
+    """The folded form of each code point of the Basic Multilingual Plane: uint32 (65536,); 0 means dropped (white space)."""
     table = np.arange(_PLANE, dtype=np.uint32)
     for code_point in range(_PLANE):
         folded = unicodedata.normalize("NFKC", chr(code_point)).lower()
@@ -104,7 +104,7 @@ def folding_table() -> np.ndarray:
 
 @cache
 def _multipliers(shingle: int) -> np.ndarray:
-    """One odd 64-bit multiplier for each position in a shingle: uint64 (shingle,)."""
+    """One odd 64-bit multiplier per position in a shingle: uint64 (shingle,)."""
     return np.array([_mix_of(index) | np.uint64(1) for index in range(shingle)], dtype=np.uint64)
 
 
@@ -118,13 +118,13 @@ def mix(state: np.uint64) -> np.uint64:
 
 @numba.njit(cache=True, nogil=True)
 def _mix_of(index: int) -> np.uint64:
-    """The output number `index` of SplitMix64 under the module's seed."""
+    """Output number `index` of SplitMix64 with the seed of this module."""
     return mix(_SEED + np.uint64(index + 1) * _GAMMA)
 
 
 @numba.njit(cache=True, nogil=True)
 def _fold(code_points: np.ndarray, table: np.ndarray, folded: np.ndarray) -> int:
-    """Writes the folded code points to `folded` (at least as long) and returns how many they are."""
+    """Write the folded code points to `folded` (at least as long); returns how many there are."""
     count = 0
     for code_point in code_points:
         value = table[code_point] if code_point < _PLANE else code_point
@@ -135,7 +135,7 @@ def _fold(code_points: np.ndarray, table: np.ndarray, folded: np.ndarray) -> int
 
 @numba.njit(cache=True, nogil=True)
 def _hash_shingles(folded: np.ndarray, multipliers: np.ndarray, hashes: np.ndarray) -> None:
-    """The 64-bit hash of each shingle, the code points times their multipliers, summed modulo 2^64, to `hashes`.
+    """Write the 64-bit hash of each shingle to `hashes`: the code points times their multipliers, summed modulo 2^64.
 
     `folded` must hold `len(hashes) + len(multipliers) - 1` code points. Position by position, so that the loop over
     the shingles runs in vector registers.
@@ -150,7 +150,7 @@ def _hash_shingles(folded: np.ndarray, multipliers: np.ndarray, hashes: np.ndarr
 
 @numba.njit(cache=True, nogil=True)
 def _draw(hashes: np.ndarray, state: np.uint64, closed: np.ndarray, bins: np.ndarray, drawn: np.ndarray) -> None:
-    """One round's draws of the shingles `hashes` (at most `_BLOCK`): the smallest value of each open bin, into `bins`.
+    """Draw once for each of the shingles `hashes` (at most `_BLOCK`), and keep the smallest value of each open bin in `bins`.
 
     Of the 64 bits drawn, the upper half chooses the bin and the lower half is the value. `closed` is all ones for bins
     that were filled in an earlier round, which turns every value for them into `_EMPTY`, greater than what they hold.
@@ -186,13 +186,13 @@ def _sketch(
 ) -> None:
     """The value of every bin for the document whose `count` shingles start at the first `count` places of `folded`.
 
-    `hashes` and `drawn` are scratch space of `_BLOCK`. Documents of more shingles are hashed again in each round, of
-    which they need one or two, so that memory does not grow with them.
+    `hashes` and `drawn` are scratch space of `_BLOCK`. Documents of more shingles are hashed again in each round, so that memory
+    does not grow with them; they need one or two rounds.
     """
     shingle = len(multipliers)
     bins[:] = _EMPTY
     closed[:] = 0
-    distinct = hashes[:0]  # the distinct hashes of a document that repeats itself, once it is known for one
+    distinct = hashes[:0]  # the distinct hashes, once the document is known to repeat itself
     work = 0
     state = np.uint64(0)
     while True:
@@ -220,7 +220,7 @@ def _sketch(
 def _sketch_all(
     code_points: np.ndarray, offsets: np.ndarray, table: np.ndarray, multipliers: np.ndarray, result: np.ndarray
 ) -> None:
-    """Writes each text's signature to its row of `result`; the row of a text without shingles stays as it is."""
+    """Write the signature of each text to its row of `result`; the row of a text without shingles is not written."""
     longest = 0
     for text in range(len(offsets) - 1):
         longest = max(longest, offsets[text + 1] - offsets[text])

@@ -20,8 +20,8 @@ from pipeline.files import file_digest
 def sign_part(task: Task[SignatureSettings], mark: Mark) -> Result:
     """Sign the documents of a part that reach the stage.
 
-    A signature is a pure function of the text, so those of a document that was signed before, from the same documents
-    under the same settings, are taken over: a stricter threshold reads no text, a looser one that of the newly kept.
+    A signature is a pure function of the text, so those of an earlier run, from the same documents under the same settings, are
+    reused: a stricter threshold reads no text, a looser one only the texts that are newly kept.
     """
     settings = task.settings
     name = layout.signatures(task.part)
@@ -46,7 +46,7 @@ def sign_part(task: Task[SignatureSettings], mark: Mark) -> Result:
 
 
 def _known_signatures(path: Path, origin: dict[str, str]) -> pa.Table | None:
-    """The signatures that an earlier run left, when they were made of the same documents in the same way."""
+    """The signatures of an earlier run, if they were made from the same documents under the same settings."""
     if not path.exists():
         return None
     with pq.ParquetFile(path) as parquet:
@@ -57,11 +57,11 @@ def _known_signatures(path: Path, origin: dict[str, str]) -> pa.Table | None:
 
 
 def _signed(batch: pa.Table, known: pa.Table | None, settings: SignatureSettings, schema: pa.Schema) -> pa.Table:
-    """Signatures of a batch of documents, in its order, hashing only the texts whose signature is not known."""
+    """Signatures of a batch of documents, in its order; only texts whose signature is not known are hashed."""
     doc_ids = batch["doc_id"]
     fresh = batch if known is None else batch.filter(pc.invert(pc.is_in(doc_ids, value_set=known["doc_id"])))
     values = minhash.signatures(fresh["text"].to_pylist(), shingle=settings.shingle, values=settings.values)
-    # A text without a shingle has no signature: null, so that it is never taken for a duplicate.
+    # A text without a shingle has no signature. It is null, so that the text is never a duplicate.
     signed = minhash.has_signature(values)
     raw = [row.tobytes() if has else None for row, has in zip(values, signed, strict=True)]
     made = pa.table([fresh["doc_id"], pa.array(raw, schema.field("signature").type)], schema=schema)

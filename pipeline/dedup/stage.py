@@ -1,21 +1,21 @@
-"""Near-duplicates: of documents that share most of their character 5-grams one stays, chosen by an explicit preference.
+"""Near-duplicates: of documents that share most of their character 5-grams one is kept, chosen by an explicit preference.
 
-Kept: documents that repeat no preferred document, and those too short for a signature. Dropped: every other, with the
-estimated Jaccard similarity to the document that stays in its place. `minhash` makes the signatures, `clusters` finds
-the duplicates; this file holds the settings, the order of preference and the rules.
+Kept: documents that repeat no preferred document, and those too short for a signature. Dropped: all others, with the
+estimated Jaccard similarity to the document that is kept instead. `minhash` makes the signatures and `clusters` finds the
+duplicates; this file has the order of preference, the verdicts and the table of duplicates.
 
-The setting of 20 bands of 20 rows is that of the Swallow corpus (Okazaki et al., "Building a Large Japanese Web
-Corpus for Large Language Models", COLM 2024, arXiv:2404.17733): documents of Jaccard similarity 0.9 are found with
-probability 0.925, of 0.8 with 0.207. Unlike there, no document is dropped on a shared band alone: its estimated
-similarity must reach `minimum_similarity`.
+20 bands of 20 rows are the setting of the Swallow corpus (Okazaki et al., "Building a Large Japanese Web Corpus for Large
+Language Models", COLM 2024, arXiv:2404.17733): documents of Jaccard similarity 0.9 are found with probability 0.925, of 0.8 with
+0.207. Unlike in Swallow, no document is dropped for a shared band alone: its estimated similarity must reach
+`minimum_similarity`.
 
 Three rules, in this order:
 
 - `same_record`: the record was read before, here or in an earlier corpus (the same `doc_id`): a WARC named twice, or
   two files that hold the same record. The value is 1.
 - `near_duplicate`: the document repeats one of this corpus. The value is the similarity to the survivor.
-- `near_duplicate_of_earlier`: the document repeats one of the corpora that `against` names, which are preferred
-  whatever their dates, so that what was published before stays as it is.
+- `near_duplicate_of_earlier`: the document repeats one of the corpora that `against` names. These are preferred whatever their
+  dates, so that an earlier corpus stays as it was published.
 """
 
 from typing import Literal
@@ -38,9 +38,9 @@ def preference_order(
 ) -> np.ndarray:
     """The indices, int64 (N,), that put documents in order of preference, the best survivor first.
 
-    date: a type that sorts by time (timestamp, or ISO 8601 in UTC as string); null is the least preferred. n_chars:
+    date: of a type that sorts by time (timestamp, or ISO 8601 in UTC as string); null is the least preferred. n_chars:
     int (N,), length of the text. doc_id: string. earlier: bool (N,), true for documents of earlier corpora, which
-    come before all others. Ties go to the newer and the longer document (with `oldest`, the longer), then to the
+    precede all others. Ties go to the newer and the longer document (with `oldest`, the longer), then to the
     smaller doc_id, so the order is a function of the documents and not of how they were read.
     """
     keys = {
@@ -56,7 +56,7 @@ def preference_order(
 def judge_duplicates(
     doc_id: pa.Array | pa.ChunkedArray, earlier: np.ndarray, clusters: Clusters, config: DedupConfig
 ) -> pa.Table:
-    """The verdicts, of `rules.VERDICT_SCHEMA`, on the documents that are not `earlier`.
+    """The verdicts, in `rules.VERDICT_SCHEMA`, on the documents that are not `earlier`.
 
     All arguments are in order of preference: doc_id (string), earlier (bool (N,)) and the clusters of these documents.
     """
@@ -74,9 +74,8 @@ def judge_duplicates(
 def duplicates(doc_id: pa.Array | pa.ChunkedArray, earlier: np.ndarray, clusters: Clusters) -> pa.Table:
     """The table `duplicates.parquet`, of `DUPLICATES_SCHEMA`: each document that is not `earlier` and not alone.
 
-    The arguments are those of `judge_duplicates`. Survivors have rows too, since the size of a cluster tells of the
-    quality of a text (FineWeb-2 repeats documents by it); a survivor of an earlier corpus appears as `survivor_id`
-    alone.
+    The arguments are those of `judge_duplicates`. Survivors have rows too, since the size of a cluster says something about the
+    quality of a text (FineWeb-2 repeats documents by it); a survivor of an earlier corpus appears only as `survivor_id`.
     """
     members = np.flatnonzero(~earlier & (clusters.cluster_size > 1))
     survivor_id = doc_id.take(pa.array(clusters.survivor[members]))
@@ -95,6 +94,6 @@ def duplicates(doc_id: pa.Array | pa.ChunkedArray, earlier: np.ndarray, clusters
 def _seen_before(doc_id: pa.Array | pa.ChunkedArray) -> np.ndarray:
     """Which entries repeat an entry before them: bool (N,)."""
     array = doc_id.combine_chunks() if isinstance(doc_id, pa.ChunkedArray) else doc_id
-    # Codes are given in order of first appearance, so an entry is new where its code exceeds all before it.
+    # Codes are assigned in order of first appearance, so an entry is new if its code exceeds all before it.
     codes = array.dictionary_encode().indices.to_numpy(zero_copy_only=False)
     return codes <= np.concatenate([[-1], np.maximum.accumulate(codes)[:-1]]) if len(codes) else np.zeros(0, dtype=bool)

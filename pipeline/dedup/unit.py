@@ -11,7 +11,7 @@ from pipeline.rules import VERDICT_SCHEMA
 
 
 def deduplicate(task: Task[DedupConfig], mark: Mark) -> Result:
-    """Judge the documents of all parts."""
+    """Judge the documents of all parts. Raises EarlierCorpusError."""
     groups = [group_of_part(task.folder, part) for part in task.parts]
     found = judged([*earlier_groups(task.settings), *groups], task.settings, scratch=task.folder)
     counts = [len(group.rows) for group in groups]

@@ -8,7 +8,7 @@ from pipeline.config import Config
 
 
 class MeasureConfig(Config):
-    """The section `measure` of the manifest: each key a file or a folder of `.txt` files; null is the bundled list."""
+    """The manifest's section `measure`. Each key names a file or a folder of `.txt` files; null means the bundled list."""
 
     ng_expressions: Path | None = Field(None, description="expressions that mark a page as offensive or sexual")
     allowed_expressions: Path | None = Field(None, description="innocent words that hold an NG expression")

@@ -1,11 +1,12 @@
 """Lists of expressions, and how much of a text they cover: NG expressions, allowed expressions, dating services.
 
-A list is a text file in UTF-8, one expression a line; white space around it, empty lines and lines that begin with `#` do
-not count. A folder stands for all its `.txt` files. Matching is exact, as in Swallow's `ngword.py`: the longest expression
-at the leftmost place, then on behind it. (That file also holds variants in other kana and widths, but does not use them.)
+A list is a text file in UTF-8 with one expression per line; white space around it, empty lines and lines that begin with `#`
+are ignored. A folder means all its `.txt` files. Matching is exact, as in Swallow's `ngword.py`: the longest expression at the
+leftmost place, then the next one after its end. (That file also holds variants in other kana and widths, but does not use them.)
 
-*Allowed* expressions are how the corpus of the paper kept innocent words that hold an NG expression, such as ピエロ: one
-that begins no later and reaches further than the NG expression takes its place, and one that equals it strikes it out.
+*Allowed* expressions are how the corpus of the paper kept innocent words that contain an NG expression, such as ピエロ. An
+allowed expression that begins no later and ends later than an NG expression is matched instead of it; one that equals it
+cancels it.
 """
 
 import hashlib
@@ -20,26 +21,26 @@ from ahocorasick_rs import BytesAhoCorasick, Implementation, MatchKind
 from pipeline.errors import UserError
 from pipeline.measure.config import MeasureConfig
 
-_LARGEST_TABLE = 16 * 2**20  # bytes; the bundled lists need a third of it, lists of a thousand entries take the other way
+_LARGEST_TABLE = 16 * 2**20  # bytes; the bundled lists need a third, lists of a thousand entries use the slower automaton
 BUNDLED = resources.files("pipeline.measure") / "lists"
 
 
 class ExpressionListError(UserError):
-    """A list that cannot be read; the message names the file, and the line where there is one."""
+    """A list cannot be read; the message names the file, and the line if there is one."""
 
 
 class Found(NamedTuple):
     """What the lists find in one text."""
 
-    ng_letters: int  # letters of NG expressions, allowed ones not considered (the published code)
-    ng_letters_not_allowed: int  # letters of NG expressions outside allowed ones (the paper)
+    ng_letters: int  # letters of NG expressions, ignoring allowed ones (as the published code does)
+    ng_letters_not_allowed: int  # letters of NG expressions outside allowed ones (as the paper does)
     dating: bool  # whether any dating expression occurs
 
 
 def read_expressions(source: Path | None, bundled: str) -> tuple[str, ...]:
-    """The expressions of a file or a folder, or of the bundled list named `bundled` when `source` is None; sorted, once each.
+    """The expressions of a file or a folder, or of the bundled list `bundled` if `source` is None; sorted, each once.
 
-    Raises ExpressionListError when there is no such file, a folder holds no `.txt` file, or a line is not UTF-8 or holds a
+    Raises ExpressionListError if there is no such file, a folder has no `.txt` file, or a line is not UTF-8 or contains a
     control character.
     """
     if source is None:
@@ -56,7 +57,7 @@ def read_expressions(source: Path | None, bundled: str) -> tuple[str, ...]:
 
 
 def _parse(content: bytes, name: str) -> set[str]:
-    """The expressions in the bytes of one file; `name` is for the errors."""
+    """The expressions in the bytes of one file; `name` is used in errors. Raises ExpressionListError."""
     expressions = set()
     for number, line in enumerate(content.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
         try:
@@ -72,12 +73,12 @@ def _parse(content: bytes, name: str) -> set[str]:
 
 
 class _Matcher:
-    """One list, compiled: linear in the text however many expressions there are."""
+    """One list, compiled. Time is linear in the text, whatever the number of expressions."""
 
     def __init__(self, expressions: tuple[str, ...]) -> None:
-        # UTF-8 keeps the order and the borders of characters, so matching its bytes is matching characters.
+        # UTF-8 preserves the order and the boundaries of characters, so matching bytes is matching characters.
         patterns = [expression.encode("utf-8") for expression in expressions]
-        # A table of all transitions reads text twice as fast, but takes up to 1 kB for each byte of the list.
+        # A table of all transitions is twice as fast, but takes up to 1 kB per byte of the list.
         small = sum(map(len, patterns)) <= _LARGEST_TABLE // 1024
         self._automaton = BytesAhoCorasick(
             patterns,
@@ -93,14 +94,14 @@ class _Matcher:
 class ExpressionLists:
     """The three lists that measuring needs, compiled.
 
-    Cannot be pickled: a worker reads its own.
+    They cannot be pickled, so each worker reads its own.
     """
 
     def __init__(self, ng: Iterable[str], allowed: Iterable[str], dating: Iterable[str]) -> None:
         self.ng = tuple(sorted(set(ng)))
         self.allowed = tuple(sorted(set(allowed)))
         self.dating = tuple(sorted(set(dating)))
-        # An expression that is both NG and allowed is allowed: the allowed ones come first, and a number below is theirs.
+        # An expression that is both NG and allowed is allowed. Allowed ones come first, so their numbers are the lower ones.
         self._ng_and_allowed = self.allowed + tuple(sorted(set(self.ng) - set(self.allowed)))
         self._match_any = _Matcher(tuple(sorted({*self.ng, *self.allowed, *self.dating})))
         self._match_ng = _Matcher(self.ng)
@@ -109,13 +110,13 @@ class ExpressionLists:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 (hex) of the three lists' sorted entries: what a unit of work measured with them depends on."""
+        """SHA-256 (hex) of the three lists' sorted entries, part of the key of every unit that is measured with them."""
         content = "\n\n".join("\n".join(entries) for entries in (self.ng, self.allowed, self.dating))
         return hashlib.sha256(content.encode("utf-8")).hexdigest()
 
     def find(self, text: bytes) -> Found:
         """What the lists find in `text` (UTF-8)."""
-        # One pass settles the texts without any expression, which are nearly all.
+        # Nearly all texts have no expression; one pass shows it.
         if not self._match_any.find(text):
             return Found(0, 0, False)
         return Found(

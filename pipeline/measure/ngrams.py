@@ -21,11 +21,11 @@ _LETTER_BITS = np.uint64(21)  # Unicode has 0x110000 code points, so the number 
 # Three letters are packed into one 64-bit word. If `a ^ b` is below the first (second) bound, a and b share their first letter
 # (first two).
 _SHARE_ONE, _SHARE_TWO = np.uint64(1 << 42), np.uint64(1 << 21)
-_ONE = np.uint32(1)  # so that sums stay unsigned: compiled code tests every signed index for being negative
+_ONE = np.uint32(1)  # so that sums stay unsigned: compiled code tests whether a signed index is negative
 
 
 class Ngrams(NamedTuple):
-    """What the n-grams of T texts show; int64 arrays, the second axis in the order of the sizes."""
+    """Counts of the n-grams of T texts; int64 arrays, the second axis in the order of the sizes."""
 
     letters: np.ndarray  # (T,) different letters
     top: np.ndarray  # (T, TOP_SIZES) occurrences of the commonest n-gram; 0 where the text is shorter than n
@@ -35,14 +35,15 @@ class Ngrams(NamedTuple):
 
 
 def count_ngrams(codes: np.ndarray, bounds: np.ndarray) -> Ngrams:
-    """The n-grams of each text, over all its characters, line ends included.
+    """Count the n-grams of each text, over all its characters, line ends included.
 
-    `codes` are the code points of all texts (uint32), text `t` being `codes[bounds[t]:bounds[t + 1]]` (int64). Memory
-    grows with the longest text, by 40 bytes a letter.
+    `codes` (uint32) holds the code points of all texts; text `t` is `codes[bounds[t]:bounds[t + 1]]` (int64). Memory grows with
+    the longest text, by 40 bytes per letter.
     """
     lengths = np.diff(bounds)[:, None]
-    # Allocated here since numpy leaves untouched pages of a zeroed array to the operating system; numba writes them all. One
-    # for all of Unicode would exceed 4 MiB, from where numpy asks for pages of 2 MiB, which are zeroed whole: 0.8 ms.
+    # Allocated by numpy, which leaves untouched pages of a zeroed array to the operating system; numba writes them all. It is
+    # as long as needed: one for all of Unicode would exceed 4 MiB, from which numpy asks for huge pages, and zeroing these
+    # whole takes 0.8 ms.
     numbers = np.zeros(int(codes.max(initial=0)) + 1, dtype=np.uint32)
     counts = _count_ngrams(codes, bounds, numbers)
     occurrences = np.maximum(lengths - np.array(DUPLICATE_SIZES) + 1, 0)

@@ -1,9 +1,9 @@
 """How a text is divided: lines, sentences, and how many of them repeat an earlier one.
 
 Lines and sentences are those of Swallow's published `quality.py`, with its quirks. Lines end at `\\n` only. A sentence is a
-run of characters other than `。．！？!?` and the one such character behind it, within a line; an end mark with nothing before
-it (the second of `！？`, or one that opens a line) belongs to no sentence. A *paragraph* is a line without those stray marks, and
-empty lines are paragraphs too, each but the first a duplicate.
+run of characters other than `。．！？!?` and the one such character after it, within a line; an end mark with nothing before it
+(the second of `！？`, or one that opens a line) belongs to no sentence. A *paragraph* is a line without those stray marks. Empty
+lines are paragraphs too, and all but the first are duplicates.
 """
 
 from typing import NamedTuple
@@ -13,16 +13,16 @@ import numpy as np
 
 from pipeline.text.character_classes import Sign, sign_table
 
-# Lines shorter than this are "short": Swallow drops pages whose sentences are shorter than 20 characters on average.
+# Lines shorter than this are short: Swallow drops pages whose sentences have fewer than 20 characters on average.
 SHORT_LINE = 20
 
 _LINE_END = ord("\n")
-# FNV-1a's constants, over code points instead of bytes: the hashes need only be spread out, and nobody else sees them.
+# The constants of FNV-1a, applied to code points instead of bytes: the hashes need only be spread out, and are not stored.
 _HASH_BASIS, _HASH_PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
 
 
 class Divisions(NamedTuple):
-    """What the lines and sentences of N texts show: int64 arrays of shape (N,)."""
+    """Counts of the lines and sentences of N texts: int64 arrays of shape (N,)."""
 
     paragraphs: np.ndarray  # one more than there are line ends
     duplicate_paragraphs: np.ndarray  # equal to an earlier one
@@ -30,10 +30,10 @@ class Divisions(NamedTuple):
     sentences: np.ndarray
     duplicate_sentences: np.ndarray  # equal to an earlier one
     duplicate_sentence_letters: np.ndarray  # characters in those
-    sentence_letters: np.ndarray  # characters in all sentences, which is as many as in all paragraphs
-    longest_sentence: np.ndarray  # its characters
-    cut_sentences: np.ndarray  # that end in an ellipsis, white space aside
-    lines: np.ndarray  # with something visible on them; these and what follows are stripped of white space
+    sentence_letters: np.ndarray  # characters in all sentences, which are those of all paragraphs
+    longest_sentence: np.ndarray  # in characters
+    cut_sentences: np.ndarray  # sentences that end in an ellipsis, ignoring white space
+    lines: np.ndarray  # that are not blank; here and below, lines are stripped of white space
     line_letters: np.ndarray  # characters in those
     short_lines: np.ndarray  # shorter than SHORT_LINE
     bullet_lines: np.ndarray  # that begin with a bullet
@@ -44,9 +44,9 @@ _COLUMNS, _FIRST_OF_LINES = len(Divisions._fields), Divisions._fields.index("lin
 
 
 def divide(codes: np.ndarray, bounds: np.ndarray) -> Divisions:
-    """The lines and sentences of each text.
+    """Count the lines and sentences of each text.
 
-    `codes` are the code points of all texts (uint32), text `t` being `codes[bounds[t]:bounds[t + 1]]` (int64).
+    `codes` (uint32) holds the code points of all texts; text `t` is `codes[bounds[t]:bounds[t + 1]]` (int64).
     """
     return Divisions(*_divide(codes, bounds, sign_table()).T)
 
@@ -55,10 +55,10 @@ def divide(codes: np.ndarray, bounds: np.ndarray) -> Divisions:
 def _count_duplicates(
     letters: np.ndarray, ends: np.ndarray, hashes: np.ndarray, count: int, slots: np.ndarray
 ) -> tuple[int, int]:
-    """How many of `count` adjoining spans equal an earlier one, and how many letters those hold.
+    """How many of `count` adjacent spans equal an earlier one, and how many letters those have.
 
-    Span `s` is `letters[ends[s - 1]:ends[s]]`. The hashes only find the candidates: two spans are equal when their letters
-    are, so no collision can change a number.
+    Span `s` is `letters[ends[s - 1]:ends[s]]`. Hashes only find candidates; letters are compared, so no collision can change
+    a number. `slots` is scratch space for a hash table of at least `2 * count` slots.
     """
     size = 2
     while size < 2 * count:

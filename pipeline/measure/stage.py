@@ -1,8 +1,9 @@
-"""Measure once: every number of a text that a quality rule may judge, and the table that says what each one means.
+"""Measure each text once: every number that a quality rule may judge.
 
-The names and meanings of Swallow's published `quality.py` and `ngword.py` are kept, quirks included, so that they can be
-compared number by number; empty text, on which that code fails, measures 0. What Gopher (Rae et al. 2021) counts
-differently stands under names that begin with `gopher_`. Nothing here keeps or drops a text; `quality.py` does.
+Names and meanings are those of Swallow's published `quality.py` and `ngword.py`, quirks included, so that the numbers can be
+compared one by one; an empty text, on which that code fails, measures 0. What Gopher (Rae et al. 2021) counts differently has a
+name that begins with `gopher_`. `table.py` says what each number means. Nothing here keeps or drops a text; `pipeline/quality`
+does.
 """
 
 from collections.abc import Sequence
@@ -18,18 +19,18 @@ if TYPE_CHECKING:
     from pipeline.measure.ngrams import Ngrams
     from pipeline.measure.sentences import Divisions
 
-# zstd's level 1 takes a third of the time of zlib's, and its ratios follow those of zlib's best (correlation 0.996 on 60
-# Japanese pages).
+# zstd at level 1 takes a third of the time of zlib at level 1, and its ratios correlate with those of zlib at its best level
+# (0.996 on 60 Japanese pages).
 COMPRESSION_LEVEL = 1
 
 
 def measure(texts: Sequence[str], expressions: ExpressionLists) -> dict[str, np.ndarray]:
-    """All of `MEASURES` for N texts: by name, in the order of the table, arrays of shape (N,) of the table's types.
+    """All `MEASURES` of N texts, by name and in the order of the table: arrays of shape (N,) of the table's types.
 
-    The time is linear in the texts, and each number depends on its own text alone. Raises UnicodeEncodeError for a text
-    with a lone surrogate, which no UTF-8 column can hold.
+    Time is linear in the texts, and each number depends on its own text alone. Raises UnicodeEncodeError for a text with a
+    lone surrogate, which no UTF-8 column can hold.
     """
-    # numba takes half a second to import, and whoever only reads a manifest needs nothing but the table.
+    # numba takes half a second to import, and reading a manifest needs only the table.
     from pipeline.measure.ngrams import count_ngrams
     from pipeline.measure.sentences import divide
     from pipeline.text.character_classes import count_letters
@@ -55,7 +56,7 @@ def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
 
 
 def _of_letters(counts: np.ndarray, letters: np.ndarray) -> dict[str, np.ndarray]:
-    """The numbers that follow from `letters.count_letters`; `letters` are the texts' lengths."""
+    """The numbers that follow from `character_classes.count_letters`; `letters` are the lengths of the texts."""
     from pipeline.text.character_classes import Letter
 
     hiragana, katakana, kanji = counts[:, Letter.HIRAGANA], counts[:, Letter.KATAKANA], counts[:, Letter.KANJI]
@@ -102,13 +103,13 @@ def _of_divisions(divisions: "Divisions") -> dict[str, np.ndarray]:
 
 
 def _of_ngrams(ngrams: "Ngrams", letters: np.ndarray) -> dict[str, np.ndarray]:
-    """The numbers that follow from `ngrams.count_ngrams`; `letters` are the texts' lengths."""
+    """The numbers that follow from `ngrams.count_ngrams`; `letters` are the lengths of the texts."""
     from pipeline.measure.ngrams import DUPLICATE_SIZES, TOP_SIZES
 
     values = {"unique_character_fraction": _share(ngrams.letters, letters)}
     for n, top in zip(TOP_SIZES, ngrams.top.T, strict=True):
         values[f"top_{n}gram_character_fraction"] = _share(top, letters - n + 1)
-        # overlapping occurrences (ーーーー) would count their characters more than once
+        # Overlapping occurrences (ーーーー) would count their characters more than once.
         values[f"gopher_top_{n}gram_character_fraction"] = np.minimum(_share(n * top, letters), 1.0)
     for index, n in enumerate(DUPLICATE_SIZES):
         values[f"duplicate_{n}gram_character_fraction"] = _share(ngrams.repeated_types[:, index], ngrams.types[:, index])
@@ -117,7 +118,7 @@ def _of_ngrams(ngrams: "Ngrams", letters: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _of_bytes(contents: Sequence[bytes], expressions: ExpressionLists) -> dict[str, np.ndarray]:
-    """The numbers that follow from the texts' UTF-8: expressions, URLs, compression."""
+    """The numbers that follow from the UTF-8 of the texts: expressions, URLs, compression."""
     compressor = zstandard.ZstdCompressor(level=COMPRESSION_LEVEL)
     found = [expressions.find(content) for content in contents]
     n_bytes = np.array([len(content) for content in contents], dtype=np.int64)

@@ -1,4 +1,4 @@
-"""TODO."""
+"""The table of measured numbers: the name, type, meaning and source of each column of `features/`."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ import pyarrow as pa
 
 
 class Measure(NamedTuple):
-    """One measured number: a column of the feature table."""
+    """One measured number: a column of the table of features."""
 
     name: str
     type: pa.DataType
@@ -16,24 +16,12 @@ class Measure(NamedTuple):
 
 COUNT, FRACTION, FLAG = pa.int32(), pa.float64(), pa.bool_()
 
-
 SWALLOW = "Swallow quality.py"
-
-
 SWALLOW_NG = "Swallow ngword.py"
-
-
 SWALLOW_PAPER = "Okazaki et al. 2024"
-
-
 GOPHER = "Rae et al. 2021, A1.1"
-
-
 C4 = "Raffel et al. 2020, 2.2"
-
-
 OWN = "kotokura"
-
 
 MEASURES: tuple[Measure, ...] = (
     Measure("num_letters", COUNT, "characters (code points), line ends included", SWALLOW),

@@ -16,7 +16,7 @@ MEASURED_SCHEMA = pa.schema([pa.field("doc_id", pa.string(), nullable=False), *F
 
 
 def measure_part(task: Task[MeasureConfig], mark: Mark) -> Result:
-    """Measure the documents of a part, a batch at a time."""
+    """Measure the documents of a part, batch by batch. Raises ExpressionListError."""
     expressions = read_lists(task.settings)
     with TableWriter(task.folder, layout.features(task.part), MEASURED_SCHEMA) as features:
         for batch in documents(task.folder, task.part, ["doc_id", "text"]):

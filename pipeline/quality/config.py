@@ -1,9 +1,6 @@
-"""Judge the quality of a text by its measured numbers: drops what breaks a rule of the profile, keeps the rest.
+"""The settings of `quality`: a profile of rules, and the bounds that the manifest changes, adds or switches off.
 
-Two profiles hold the rules of the Swallow corpus, version 1, whose published code and paper differ (Okazaki et al. 2024,
-"Building a Large Japanese Web Corpus for Large Language Models"; swallow-corpus, `apply_v1` in `quality.py` and
-`ngword.py`). `docs/quality.md` lists the differences and what each profile drops. A manifest may move, add or switch off
-any bound; the numbers themselves come from `measure.py`, so that no text is read here.
+A document that breaks a rule is dropped. The rules judge the numbers of `features/`; no text is read.
 """
 
 from dataclasses import replace
@@ -26,7 +23,7 @@ def _remedy(name: str, known: list[str]) -> str:
 
 
 class Bounds(Config):
-    """Bounds on one measured number. A side that is named replaces the profile's; null there means no bound."""
+    """Bounds on one measured number. A side that is named replaces that of the profile; null means no bound."""
 
     min: float | None = Field(None, allow_inf_nan=False, description="drops what is less")
     max: float | None = Field(None, allow_inf_nan=False, description="drops what is more")
@@ -55,13 +52,13 @@ class Bounds(Config):
 
 
 class QualityConfig(Config):
-    """The section `quality` of the manifest: a profile, and under the name of any measure what differs from it.
+    """The manifest's section `quality`: a profile, and the bounds that differ from it, by the name of the measure.
 
-    `num_letters: {min: 300}` replaces a bound and keeps those of the other side, `symbol_fraction: {max: 0.3}` adds a rule
-    behind those of the profile, and `ellipsis_fraction: null` switches one off.
+    `num_letters: {min: 300}` replaces a bound and keeps that of the other side, `symbol_fraction: {max: 0.3}` adds a rule
+    after those of the profile, and `ellipsis_fraction: null` switches one off.
     """
 
-    # The names of the measures are keys here: they are pydantic's extra fields, each checked as Bounds.
+    # The names of measures are keys here: pydantic's extra fields, each checked as Bounds.
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, Bounds | None]
 
@@ -81,7 +78,7 @@ class QualityConfig(Config):
 
 
 def rules_of(config: QualityConfig) -> tuple[Rule, ...]:
-    """The rules of the profile, with the manifest's bounds in place of its own, and the added ones behind."""
+    """The rules of the profile with the manifest's bounds in place of its own, then the added ones."""
     overrides = config.__pydantic_extra__
     profile = PROFILES[config.profile]
     added = [Rule(name) for name in overrides if name not in {rule.name for rule in profile}]
@@ -90,7 +87,7 @@ def rules_of(config: QualityConfig) -> tuple[Rule, ...]:
 
 
 def _with_bounds(rule: Rule, overrides: dict[str, Bounds | None]) -> Rule:
-    """`rule` as the manifest wants it; without bounds where it is switched off."""
+    """`rule` as the manifest wants it; without bounds if it is switched off."""
     if rule.name not in overrides:
         return rule
     bounds = overrides[rule.name]

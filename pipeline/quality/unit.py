@@ -1,4 +1,4 @@
-"""features/ → verdicts/quality/: a verdict on each document from its numbers alone; no text is read."""
+"""features/ → verdicts/quality/: a verdict on each document, from its numbers alone; no text is read."""
 
 from pipeline.corpus import layout
 from pipeline.corpus.columns import batches, numbers
