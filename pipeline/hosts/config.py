@@ -8,12 +8,11 @@ from pipeline.rules import Rule
 
 SWALLOW = "Swallow, arXiv:2404.17733, filtering by host"
 
-
 HOST_COUNTS_SCHEMA = pa.schema(
     [
-        ("host", pa.string()),  # the empty name is that of documents without a host
+        ("host", pa.string()),  # empty for documents without a host
         *((name, pa.int64()) for name in ("docs_in", "docs_out", "chars_in", "chars_out", "listed_pages")),
-        ("list", pa.string()),  # list and entry where the whole host is listed
+        ("list", pa.string()),  # list and entry if the whole host is listed
         ("entry", pa.string()),
         ("ng_characters", pa.int64()),
         ("ng_character_share", pa.float64()),
@@ -33,11 +32,11 @@ class HostsConfig(Config):
     block: tuple[str, ...] = Field(default=(), description="further hosts or addresses to leave out")
     ng_character_share: float = Field(default=0.005, ge=0, le=1, description="the most NG characters of a host; Swallow")
     dating_page_share: float = Field(default=0.001, ge=0, le=1, description="the most dating pages of a host; Swallow")
-    # Ten pages of the usual 2,000 characters reach a share of 0.005 with a hundred NG characters, some thirty
-    # expressions; on a single page two or three would do, which says nothing of a host. The paper has no such bound: 1.
+    # Ten pages of the usual 2,000 characters reach a share of 0.005 with a hundred NG characters, about thirty expressions. On a
+    # single page two or three expressions would do, which says nothing about a host. The paper has no such bound: 1.
     minimum_pages: int = Field(default=10, ge=1, description="pages from which the statistics of a host count")
-    # Below 1,000 pages a single page exceeds the share of 0.001, so that one article on the subject would cost a host
-    # all its pages. The paper has no such bound: 1.
+    # Below 1,000 pages a single page exceeds the share of 0.001, so one article on the subject would drop the whole host. The
+    # paper has no such bound: 1.
     minimum_dating_pages: int = Field(default=2, ge=1, description="dating pages from which their share counts")
 
 

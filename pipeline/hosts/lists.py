@@ -1,4 +1,9 @@
-"""TODO."""
+"""Lists of hosts and addresses: which files the manifest names, how they are read, and what an entry matches.
+
+Lists have the format of the UT1 blacklists (Université Toulouse Capitole): one host, or one address without its scheme, per
+line, in files `CATEGORY/domains`, `CATEGORY/urls`, `CATEGORY_domains.txt` or `CATEGORY.txt`, plain or compressed (.gz). Empty
+lines and comments (from `#` at the beginning of a line or after a space) are skipped.
+"""
 
 import gzip
 import hashlib
@@ -14,15 +19,15 @@ from pipeline.text.urls import normal_host, registered_domain
 
 
 class HostListError(UserError):
-    """Host lists that the manifest names cannot be used; the message names the key or file and the remedy."""
+    """Host lists that the manifest names cannot be used; the message names the key or file, and what to do."""
 
 
 @dataclass(frozen=True)
 class HostLists:
-    """Listed hosts and addresses, and the name of the list each is from (the first by name where several hold it).
+    """Listed hosts and addresses, and the list each is from (the first by name if several have it).
 
     hosts: host -> list. addresses: host -> ((path, list), ...), for entries that name a part of a host. digest: 32 hex
-    digits of all entries and names, the same wherever the files lie.
+    digits of all entries and names, whatever folder the files are in.
     """
 
     hosts: Mapping[str, str]
@@ -31,10 +36,10 @@ class HostLists:
 
     @classmethod
     def load(cls, config: HostsConfig) -> "HostLists":
-        """Reads the lists that the manifest names, or the bundled one.
+        """Read the lists that the manifest names, or the bundled one.
 
-        Raises HostListError, with the key and the remedy, for a path without lists, an unknown category, or a line that
-        is no host.
+        Raises HostListError, with the key and what to do, for a path without lists, an unknown category, or a line that is not a
+        host.
         """
         digest = hashlib.blake2b(digest_size=16)
         hosts: dict[str, str] = {}
@@ -51,10 +56,10 @@ class HostLists:
         return cls(hosts, {host: tuple(paths) for host, paths in addresses.items()}, digest.hexdigest())
 
     def match(self, host: str, url: str) -> tuple[str, str] | None:
-        """The list that names this host or address, and its entry; None where none does.
+        """The list that names this host or address, and its entry; None if there is none.
 
-        An entry matches its host and all hosts below it, an IP address only itself, an entry with a path the addresses
-        that begin with it, up to the end or one of `/?#&`.
+        An entry matches its host and all hosts below it; an IP address matches only itself. An entry with a path matches the
+        addresses that begin with it, up to their end or one of `/?#&`.
         """
         found = self.match_host(host)
         if found is not None or not self.has_addresses(host):
@@ -72,26 +77,28 @@ class HostLists:
         return None if name is None else (self.hosts[name], name)
 
     def has_addresses(self, host: str) -> bool:
-        """Whether an entry names a part of this host, so that its pages must be looked at one by one."""
+        """Whether an entry names a part of this host, so that its pages must be matched one by one."""
         return any(True for _ in _listed_above(host, self.addresses))
 
 
 def _listed_above(host: str, listed: Container[str]) -> Iterator[str]:
-    """Those of the host and the domains above it that are `listed`, the longest first: up to the registered domain, so that an
-    entry `co.jp` cannot drop a country."""
+    """The host and the domains above it that are `listed`, the longest first, up to the registered domain.
+
+    So an entry `co.jp` cannot drop a country.
+    """
     name = normal_host(host)
     if name in listed:
         yield name
     above = name.partition(".")[2]
     while above:
-        # Looked up only where it decides: it takes longer than all else here.
+        # The registered domain is looked up only if it decides: that takes longer than everything else here.
         if above in listed and len(above) >= len(registered_domain(name)):
             yield above
         above = above.partition(".")[2]
 
 
 def _chosen_files(config: HostsConfig) -> list[tuple[str, Path]]:
-    """The list files that the configuration asks for, with their lists' names, by name."""
+    """The list files that the configuration names, with the names of their lists, sorted by name. Raises HostListError."""
     if config.lists is None:
         if config.categories is not None:
             raise HostListError("hosts.categories: the bundled list has none; name a folder of lists as hosts.lists")
@@ -116,7 +123,7 @@ def _chosen_files(config: HostsConfig) -> list[tuple[str, Path]]:
 
 
 def _list_name(path: Path) -> str | None:
-    """The category of a list file; None for other files (UT1 has `usage` and `expressions` beside its lists)."""
+    """The category of a list file; None for other files (UT1 has `usage` and `expressions` next to its lists)."""
     stem = path.name.removesuffix(".gz")
     if stem in ("domains", "urls"):
         return path.parent.name
@@ -128,7 +135,7 @@ def _list_name(path: Path) -> str | None:
 def _lines(path: Path) -> list[str]:
     try:
         content = path.read_bytes()
-        # By its first bytes and not by its name, since mirrors rename files.
+        # Told by the first bytes, not by the name, since mirrors rename files.
         text = (gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content).decode("utf-8")
     except (OSError, EOFError, UnicodeDecodeError) as error:
         raise HostListError(f"hosts.lists: cannot read {path}: {error}; expected UTF-8 text, plain or gzip") from error
@@ -136,7 +143,7 @@ def _lines(path: Path) -> list[str]:
 
 
 def _entries(lines: Iterable[str], origin: str) -> Iterator[tuple[str, str]]:
-    """The entries as (host, path), the path empty for entries that name a whole host."""
+    """The entries as (host, path), with an empty path for entries that name a whole host. Raises HostListError."""
     for number, line in enumerate(lines, start=1):
         entry = line.strip()
         if "#" in entry:

@@ -1,18 +1,14 @@
-"""Whole hosts that are left out: because a list names them, or because of what their pages hold taken together.
+"""Whole hosts that are dropped: because a list names them, or because of all their pages taken together.
 
 Kept: pages of hosts that break no rule, and pages without a host. Dropped, in this order:
 
 - `listed_host`: a list names the host, a domain above it, or the beginning of the page's address. The value is 1.
 - `ng_character_share`: of all characters of the host's pages, more than 0.005 belong to expressions of the NG list.
-- `dating_page_share`: of the host's pages, more than 0.001 hold an expression of dating services.
+- `dating_page_share`: of the host's pages, more than 0.001 contain an expression of dating services.
 
-The two statistics are those of the Swallow corpus, which counts them after deduplication (Okazaki et al., "Building a
-Large Japanese Web Corpus for Large Language Models", COLM 2024, arXiv:2404.17733) and, as it says, prefers recall to
-precision. Here a host needs a few pages before its statistics count, see `HostsConfig`.
-
-Lists have the format of the UT1 blacklists (Université Toulouse Capitole): one host, or one address without its
-scheme, a line, in files `CATEGORY/domains`, `CATEGORY/urls`, `CATEGORY_domains.txt` or `CATEGORY.txt`, plain or
-compressed (.gz). Empty lines and comments (from `#` at the beginning of a line or after a space) are skipped.
+The two statistics are those of the Swallow corpus, which computes them after deduplication (Okazaki et al., "Building a
+Large Japanese Web Corpus for Large Language Models", COLM 2024, arXiv:2404.17733) and prefers recall to precision, as the paper
+says. Here a host needs a few pages before its statistics count, see `HostsConfig`.
 """
 
 import numpy as np
@@ -37,11 +33,11 @@ def judge_hosts(
 ) -> tuple[pa.Table, pa.Table]:
     """The verdicts on documents, and the table `host_counts`.
 
-    All arrays have one entry a document of the deduplicated corpus: doc_id, host and url are strings (host and url
-    null where there is none), n_chars int, ng_characters int (characters that belong to NG expressions),
-    is_dating_page bool. Verdicts have `rules.VERDICT_SCHEMA` and the documents' order; host_counts has one row a
-    host, sorted by name (the empty name stands for documents without a host), with pages and characters in and out,
-    the statistics, and list and entry where the whole host is listed.
+    All arrays have one entry per document of the deduplicated corpus: doc_id, host and url are strings (host and url
+    null if there is none), n_chars int, ng_characters int (characters that belong to NG expressions), is_dating_page bool.
+    Verdicts have `rules.VERDICT_SCHEMA` and the order of the documents; host_counts has `HOST_COUNTS_SCHEMA`: one row per host,
+    sorted by name (empty for documents without a host), with pages and characters in and out, the statistics, and list and entry
+    if the whole host is listed.
     """
     array = pc.fill_null(host, "")
     encoded = (array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array).dictionary_encode()

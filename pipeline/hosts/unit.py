@@ -1,4 +1,4 @@
-"""documents/ and features/ → verdicts/hosts/ and host_counts.parquet: lists and statistics of hosts over the survivors."""
+"""documents/ and features/ → verdicts/hosts/ and host_counts.parquet: listed hosts, and statistics of hosts over survivors."""
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +17,7 @@ _NUMBERS = ["doc_id", "num_letters", "num_ng_letters_not_allowed", "has_dating_e
 
 
 def judge_all_hosts(task: Task[HostsConfig], mark: Mark) -> Result:
-    """Judge the hosts of all parts."""
+    """Judge the hosts of all parts. Raises HostListError."""
     tables = []
     for part in task.parts:
         kept = survivors(task.folder, task.upstream.judge, part)

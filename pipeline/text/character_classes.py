@@ -1,8 +1,8 @@
 """Which letters a text consists of: every code point belongs to one class, and one pass counts the classes.
 
-The Japanese classes are those of Swallow's published `quality.py`, with what they leave out: the long vowel mark, half-width
-kana, `〆` and kanji beyond U+FFFF belong to no Japanese class there, so they are `OTHER` here. The rest of the table
-(digits, Latin letters, symbols, white space) is the project's own.
+The Japanese classes are those of Swallow's published `quality.py`. The long vowel mark, half-width kana, `〆` and kanji beyond
+U+FFFF belong to no Japanese class there, so they are `OTHER` here. The rest of the table (digits, Latin letters, symbols, white
+space) is the project's own.
 """
 
 from enum import IntEnum
@@ -31,7 +31,7 @@ _CLASSES = len(Letter)
 
 
 class Sign(IntEnum):
-    """What else a code point may be: bits that `sentences.py` and the line shapes look at."""
+    """What else a code point may be, as bits, for the division of texts into sentences and lines."""
 
     ENDS_SENTENCE = 1
     ELLIPSIS = 2
@@ -43,7 +43,7 @@ class Sign(IntEnum):
 # The characters that `str.isspace` accepts, so that a line or sentence is stripped as `str.strip` does it.
 SPACES = "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000"
 
-# (class, first, last), both included; of two rows that overlap the later one holds.
+# (class, first, last), both included. If rows overlap, the last one holds.
 RANGES: tuple[tuple[Letter, int, int], ...] = (
     (Letter.SYMBOL, 0x21, 0x7E),  # ASCII, less the letters and digits below
     (Letter.SYMBOL, 0xA1, 0xBF),  # Latin-1 signs, less ª and º
@@ -94,7 +94,7 @@ SIGNS: tuple[tuple[Sign, str], ...] = (
     (Sign.BULLET, "•‣◦▪▶►-*・●○◎■□◆◇▼▽★☆※"),
 )
 
-# Tables reach to the end of plane 1, where the emoji are; every later code point is `OTHER` and no sign, like the last entry.
+# Tables end with plane 1, which has the emoji; every later code point is `OTHER` and no sign, like the last entry.
 LAST_CODE = 0x1FFFF
 
 
@@ -109,7 +109,7 @@ def letter_table() -> np.ndarray:
 
 @cache
 def sign_table() -> np.ndarray:
-    """`SIGNS` as an array, uint8 of shape (LAST_CODE + 1,): the sum of the signs of each code point."""
+    """`SIGNS` as an array, uint8 of shape (LAST_CODE + 1,): the signs of each code point, as bits."""
     table = np.zeros(LAST_CODE + 1, dtype=np.uint8)
     for sign, characters in SIGNS:
         table[[ord(character) for character in characters]] |= np.uint8(sign)
@@ -117,9 +117,9 @@ def sign_table() -> np.ndarray:
 
 
 def count_letters(codes: np.ndarray, bounds: np.ndarray) -> np.ndarray:
-    """How many letters of each class each text holds: int64 of shape (texts, len(Letter)).
+    """How many letters of each class each text has: int64 of shape (texts, len(Letter)).
 
-    `codes` are the code points of all texts (uint32), text `t` being `codes[bounds[t]:bounds[t + 1]]` (int64).
+    `codes` (uint32) holds the code points of all texts; text `t` is `codes[bounds[t]:bounds[t + 1]]` (int64).
     """
     return _count_letters(codes, bounds, letter_table())
 

@@ -1,6 +1,6 @@
-"""Edits are spans: what cleaning and the masking of personal data change, without a second copy of the text.
+"""Edits: what cleaning and the masking of personal data change, as spans, without a second copy of the text.
 
-A stage that changes text returns edits against the text *as extracted*; `merge` settles those of several stages, `apply`
+A stage that changes text returns edits against the text *as extracted*; `merge` combines those of several stages, and `apply`
 makes the final text.
 """
 
@@ -33,8 +33,8 @@ class Edit(NamedTuple):
 def merge(*groups: Iterable[Edit]) -> list[Edit]:
     """All edits of `groups` in the order of the text, without overlaps.
 
-    Where two overlap, the one that starts earlier wins, of two with one start the longer, then the one of the earlier
-    group; what is left of the loser beyond the winner's end is deleted when the loser deletes, and kept otherwise.
+    If two overlap, the one that starts earlier wins; if both start together, the longer one, then the one of the earlier
+    group. The part of the loser after the winner's end is deleted if the loser deletes, and kept otherwise.
     """
     ranked = sorted(
         ((edit, rank) for rank, group in enumerate(groups) for edit in group),
@@ -53,7 +53,7 @@ def merge(*groups: Iterable[Edit]) -> list[Edit]:
 def apply(text: str, edits: Sequence[Edit]) -> str:
     """`text` with `edits` made; they must be ordered and must not overlap, as `merge` returns them.
 
-    Raises ValueError when they overlap or leave the text.
+    Raises ValueError if they overlap or leave the text.
     """
     pieces = []
     position = 0
@@ -68,12 +68,12 @@ def apply(text: str, edits: Sequence[Edit]) -> str:
 
 
 def original_spans(edits: Iterable[Edit], made: Sequence[Edit]) -> list[Edit]:
-    """`edits` against a text to which `made` was applied, as edits against the text before.
+    """`edits` against a text to which `made` was applied, as edits against the text before that.
 
-    The spans of `edits` must not begin or end within a replacement of `made`; deletions of `made` that lie inside a span, or
-    directly before its end, come to lie in the returned span.
+    The spans of `edits` must not begin or end within a replacement of `made`. A deletion of `made` that is inside a span, or
+    directly before its end, is part of the returned span.
     """
-    positions: list[int] = []  # in the changed text, where what follows is shifted by `shifts`
+    positions: list[int] = []  # in the changed text; everything after one is shifted by its entry in `shifts`
     shifts: list[int] = [0]
     for edit in made:
         after = edit.end - shifts[-1] - (edit.end - edit.start) + len(edit.replacement)

@@ -1,4 +1,4 @@
-"""Characters that a reader of the page never saw, or saw in another form: removed or composed, one edit each.
+"""Characters that a reader of the page never saw, or saw in another form: each is removed or composed by an edit.
 
 Removed: control characters but line feed and tab, zero-width characters, marks of writing direction, soft hyphens,
 interlinear annotation, tag characters. Composed: half-width katakana to full width, kana followed by a combining voiced or
@@ -23,7 +23,7 @@ _ALWAYS_INVISIBLE = (
 _JOINERS = "\u200c\u200d"
 # A joiner is spelling in the scripts from Arabic to Sinhala, and in Myanmar, Khmer and Mongolian.
 _JOINING_SCRIPTS = "\u0600-\u061b\u061d-\u0dff\u1000-\u109f\u1780-\u180d\u180f-\u18af"
-# What stands on either side of the joiner in an emoji sequence: a pictograph, a skin tone, a variation selector.
+# What may precede or follow the joiner in an emoji sequence: a pictograph, a skin tone, a variation selector.
 _EMOJI = "\u2190-\u21ff\u2600-\u27bf\u2b00-\u2bff\ufe0f\U0001f000-\U0001faff"
 _INVISIBLE = re.compile(
     f"(?:[{_ALWAYS_INVISIBLE}]"
@@ -41,25 +41,25 @@ _HALF_WIDTH = "\uff61-\uff9d"
 # A sound mark that follows no kana stays as it is: the half-width ones are drawn in faces such as (ﾟ∀ﾟ).
 _KANA = re.compile(f"[{_HALF_WIDTH}{_COMPOSABLE}][{_ALWAYS_INVISIBLE}{_JOINERS}]*[{_SOUND_MARKS}]|[{_HALF_WIDTH}][\uff9e\uff9f]?")
 _CANDIDATE = re.compile(f"[{_ALWAYS_INVISIBLE}{_JOINERS}{_HALF_WIDTH}{_SOUND_MARKS}]")
-# By UTF-16 code unit: tag characters are known by the first unit of their pair.
+# By UTF-16 code unit: tag characters are recognised by the first unit of their pair.
 IS_CANDIDATE = np.array([_CANDIDATE.match(chr(unit)) is not None or unit == 0xDB40 for unit in range(0x10000)])
-# The code units of what only `invisible` removes, joiners that stay included.
+# The code units of what the step `invisible` alone may remove, including joiners that stay.
 _MAY_BE_INVISIBLE = re.compile(f"[{_ALWAYS_INVISIBLE}{_JOINERS}]")
 INVISIBLE_UNITS = [unit for unit in np.flatnonzero(IS_CANDIDATE).tolist() if unit == 0xDB40 or _MAY_BE_INVISIBLE.match(chr(unit))]
 
 
 def character_edits(text: str, invisible: bool = True, kana: bool = True) -> list[Edit]:
-    """The edits of kind `invisible` and `kana` that `text` needs, ordered, without overlaps.
+    """The edits of the kinds `invisible` and `kana` that `text` needs, ordered, without overlaps.
 
     A zero-width joiner stays between two emoji, and a joiner or non-joiner between two characters of a script that shapes
     its letters with it. Flags made of tag characters (England, Scotland, Wales) become a plain black flag.
     """
-    # One pass over the text tells most documents that they need no character edit.
+    # Most documents need no edit of characters; one pass over the text shows it.
     return candidate_edits(text, invisible, kana) if _holds_candidate(code_units(text), IS_CANDIDATE) else []
 
 
 def candidate_edits(text: str, invisible: bool, kana: bool) -> list[Edit]:
-    """`character_edits` of a text that holds a character of `IS_CANDIDATE`."""
+    """`character_edits` of a text that has a character of `IS_CANDIDATE`."""
     composed = ((match.start(), match.end(), _compose(match.group())) for match in _KANA.finditer(text) if kana)
     removed = (Edit(match.start(), match.end(), "invisible", "") for match in _INVISIBLE.finditer(text) if invisible)
     return merge(
@@ -70,7 +70,7 @@ def candidate_edits(text: str, invisible: bool, kana: bool) -> list[Edit]:
 
 @numba.njit(cache=True, nogil=True)
 def _holds_candidate(units: np.ndarray, is_candidate: np.ndarray) -> bool:
-    # Without a way out of the loop, which costs more than it saves: most texts have no candidate.
+    # No early exit from the loop: it costs more than it saves, since most texts have no candidate.
     found = False
     for unit in units:
         found |= is_candidate[unit]
@@ -78,7 +78,7 @@ def _holds_candidate(units: np.ndarray, is_candidate: np.ndarray) -> bool:
 
 
 def _compose(kana: str) -> str:
-    """The full-width form of one kana and what follows it; a mark that the kana does not take stays behind it."""
+    """The full-width form of one kana and its mark; a mark that the kana does not take stays after it."""
     base, mark = kana[0], kana[-1] if len(kana) > 1 else ""
     # NFKC is safe on a single kana with its mark, and is used on nothing longer.
     composed = unicodedata.normalize("NFKC", base + mark)

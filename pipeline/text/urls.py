@@ -1,4 +1,4 @@
-"""TODO."""
+"""Hosts of URLs, and the domains under which they are registered."""
 
 from functools import cache, lru_cache
 from urllib.parse import urlsplit
@@ -7,7 +7,7 @@ from publicsuffixlist import PublicSuffixList
 
 
 def host_of(url: str) -> str:
-    """The host of a URL in lower case, "" when it has none or is no URL."""
+    """The host of a URL in lower case; "" if it has none or is not a URL."""
     try:
         return (urlsplit(url).hostname or "").rstrip(".")
     except ValueError:
@@ -16,8 +16,8 @@ def host_of(url: str) -> str:
 
 @cache
 def _public_suffixes() -> PublicSuffixList:
-    # The snapshot in the package. The list's private part (github.io, hatenablog.com) is left out: who lists such a
-    # host means all that is below it.
+    # The snapshot in the package. Its private part (github.io, hatenablog.com) is left out: an entry for such a host means all
+    # hosts below it.
     return PublicSuffixList(only_icann=True)
 
 
@@ -25,7 +25,7 @@ def _public_suffixes() -> PublicSuffixList:
 def registered_domain(host: str) -> str:
     """The domain that was registered under a public suffix: `example.co.jp` for `www.example.co.jp`.
 
-    `host` is in lower case, as in `normal_host`. An IP address, and a host that is itself a public suffix, is its own.
+    `host` is as `normal_host` returns it. An IP address, and a host that is itself a public suffix, is its own domain.
     """
     if _is_ip_address(host):
         return host
@@ -33,16 +33,16 @@ def registered_domain(host: str) -> str:
 
 
 def normal_host(host: str) -> str:
-    """A host as lists hold it: lower case, no final dot, no brackets, international names in their ASCII form."""
+    """A host as lists have it: lower case, no final dot, no brackets, international names in their ASCII form."""
     host = host.strip("[]").rstrip(".").lower()
     if host.isascii():
         return host
     try:
         return host.encode("idna").decode("ascii")
-    except UnicodeError:  # a label too long, or no name at all: compared as it stands
+    except UnicodeError:  # a label that is too long, or no name at all: compared as it is
         return host
 
 
 def _is_ip_address(host: str) -> bool:
-    """Whether a host is an IP address; a last label of digits makes it one, as in the URL standard of the WHATWG."""
+    """Whether a host is an IP address: it is if its last label is all digits, as in the URL standard of the WHATWG."""
     return ":" in host or host.rpartition(".")[2].isdigit()

@@ -1,7 +1,7 @@
 """An automaton that finds many words in one pass over a text (Aho, Corasick: Efficient String Matching, CACM 1975, section 3).
 
-Its time does not depend on how many words there are: 155 searches one after the other took half as long as reading the page. The
-words are of kinds, as bits, and what is found is the kinds.
+Its time does not depend on the number of words; 155 searches one after the other took half as long as reading the page. Each word
+has kinds, as bits, and the automaton finds kinds.
 
 Shapes: S states, A symbols of the alphabet.
 """
@@ -14,18 +14,19 @@ import numpy as np
 
 
 class Automaton(NamedTuple):
-    """`next_SA` the state after each symbol, `bits_S` the kinds of the words that end at a state; and of the text that leads from
-    the first state, 0, straight to a state, the kinds of the word that it is, and its length."""
+    """The states of the search. State 0 is the first; each state has one shortest text that leads to it from there."""
 
-    next_SA: np.ndarray
-    bits_S: np.ndarray
-    whole_bits_S: np.ndarray
-    lengths_S: np.ndarray
+    next_SA: np.ndarray  # int16: the state after each symbol
+    bits_S: np.ndarray  # int64: the kinds of all words that end at the state
+    whole_bits_S: np.ndarray  # int64: the kinds of the word that is the state's text
+    lengths_S: np.ndarray  # int64: the length of the state's text
 
 
 def automaton_of(kinds: Iterable[Iterable[list[int]]], symbols: int) -> Automaton:
-    """The automaton of the words of all kinds, each a list of symbols smaller than `symbols`. Raises OverflowError beyond 32,767
-    states."""
+    """The automaton of the words of all kinds, each word a list of symbols below `symbols`.
+
+    Raises OverflowError if it has more than 32,767 states.
+    """
     children: list[dict[int, int]] = [{}]
     bits, lengths = [0], [0]
     for number, words in enumerate(kinds):
@@ -44,7 +45,7 @@ def automaton_of(kinds: Iterable[Iterable[list[int]]], symbols: int) -> Automato
     next_SA = np.zeros((len(children), symbols), dtype=np.int16)
     fallbacks = [0] * len(children)
     states = deque([0])
-    while states:  # by length, so that the fallback of a state, which is shorter, is done before it
+    while states:  # by length, so that the fallback of a state, which is shorter, comes before it
         state = states.popleft()
         bits[state] |= bits[fallbacks[state]]
         if state:
