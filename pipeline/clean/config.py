@@ -1,4 +1,4 @@
-"""TODO."""
+"""The settings of `clean`: its steps, and the rule that judges what is left."""
 
 from typing import Literal, get_args
 
@@ -8,8 +8,6 @@ from pipeline.config import Config
 from pipeline.rules import Rule
 
 Step = Literal["invisible", "kana", "anchor", "navigation", "repeat", "footer", "whitespace", "punctuation"]
-
-
 STEPS: tuple[Step, ...] = get_args(Step)
 
 
@@ -17,8 +15,8 @@ class CleanConfig(Config):
     """The `clean` section of the manifest."""
 
     steps: tuple[Step, ...] = Field(default=STEPS, description="what is done; Swallow does footer and punctuation alone")
-    # Swallow's paper looks at 3 lines, its code at 10. Blank lines and lines of navigation do not count here, so 3 reach further
-    # than in the paper, and a wrong cut costs little.
+    # Swallow's paper looks at 3 lines, its code at 10. Blank lines and lines of navigation do not count here, so 3 lines reach
+    # further than in the paper, and a wrong cut costs little.
     footer_lines: int = Field(default=3, ge=1, description="how many of the last lines may be a footer")
     footer_share: float = Field(default=0.3, ge=0, le=1, description="share of keyword letters above which a line is a footer")
 

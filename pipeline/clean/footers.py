@@ -1,9 +1,9 @@
 """Footers: the last lines of a page that name rights, services and other pages instead of saying something.
 
-Swallow's footer rule (paper, section on text changes): a line is a footer when keywords make up more than 0.3 of its letters,
-looked for in the last 3 lines. The published code looks at 10 and cuts everything after the first footer line, so a closing
-paragraph that follows a link such as 記事一覧へ goes with it. Here a cut must reach the end of the text and stops at a sentence.
-The keywords are the project's own, `lists/footer_keywords.txt`.
+Swallow's footer rule (paper, section on text changes): of the last 3 lines, one is a footer if keywords make up more than 0.3 of
+its letters. The published code looks at 10 lines and cuts everything after the first footer line, and so removes a closing
+paragraph that follows a link such as 記事一覧へ. Here a cut must reach the end of the text and stops at a sentence. The keywords
+are the project's own, `footer_keywords.txt`.
 """
 
 import functools
@@ -19,16 +19,17 @@ from pipeline.clean.lines import KEPT, Lines
 from pipeline.text.utf16 import UNITS, is_second_half
 from pipeline.text.word_automaton import Automaton, automaton_of
 
-# Between and below a footer's lines stand labels without a keyword: a company's name, a month, a button. In the pages read for
-# this rule those had up to 15 characters. The items of a closing list look alike, so a line with a bullet is never a label.
+# Between and below the lines of a footer there are labels without a keyword: the name of a company, a month, a button. In the
+# pages read for this rule they had up to 15 characters. The items of a closing list look alike, so a line with a bullet is
+# never a label.
 _LONGEST_LABEL = 15
 _BULLETS = "•・●■*-"
 _BULLET_UNITS = tuple(map(ord, _BULLETS))
 _FULL_STOP = re.compile("[。．]")
 _LETTERS_MEET = re.compile("[a-z]{2}")
-# Names of holders can be long, so that the keywords of such a line make up little of it. (c) alone may number an item.
+# Names of holders can be long, so keywords may be a small part of such a line. (c) alone may number an item.
 _RIGHTS = re.compile(r"(?:copyright|©|[(（]c[)）] ?[12][0-9]{3})", re.IGNORECASE)
-# What `_RIGHTS` begins with where it is no keyword; without regard to case, ı is an i.
+# How a match of `_RIGHTS` may begin without being a keyword; if case is ignored, ı equals i.
 _MARKS_OF_RIGHTS = ("（c）", "（c)", "(c）", "copyrıght")
 
 
@@ -46,10 +47,10 @@ def _keywords() -> ahocorasick_rs.AhoCorasick:
 
 @functools.cache
 def _screen() -> tuple[Automaton, np.ndarray]:
-    """The automaton of all that makes a line one of a footer, and its symbol for each code unit, whatever its case."""
+    """The automaton of all words of which one makes a line a footer, and its symbol for each code unit, in either case."""
     words = (*footer_keywords(), *_MARKS_OF_RIGHTS)
     symbols = {character: number for number, character in enumerate(sorted(set("".join(words))), start=1)}
-    # A capital that makes several characters makes a word of the list with its first one, if with any.
+    # A capital whose lower case has several characters counts as the first of them.
     symbol_of = np.array([symbols.get(chr(unit).lower()[0], 0) for unit in range(UNITS)], dtype=np.uint16)
     return automaton_of([[[symbols[character] for character in word] for word in words]], len(symbols) + 1), symbol_of
 
@@ -57,7 +58,7 @@ def _screen() -> tuple[Automaton, np.ndarray]:
 def last_lines(lines: Lines, kinds_L: np.ndarray, window: int) -> tuple[np.ndarray, np.ndarray]:
     """The last lines of each text that are neither blank nor removed, and which texts may have a footer among them.
 
-    int64 of shape (T, window) with numbers of lines, in order and filled up with -1 in front, and bool of shape (T,).
+    Returns int64 of shape (T, window), numbers of lines in order, padded with -1 at the front, and bool of shape (T,).
     """
     found: tuple[np.ndarray, np.ndarray] = _last_lines(lines, kinds_L, window, *_screen())
     return found
@@ -80,7 +81,7 @@ def _last_lines(
                 last_TW[text, place] = line
         for line in last_TW[text, place:][::-1]:
             first = lines.table_L[line].head
-            index = lines.table_L[line].tail - 1  # backwards, as a full stop is mostly the last character
+            index = lines.table_L[line].tail - 1  # backwards, since a full stop is usually the last character
             while index >= first and lines.units[index] != ord("。") and lines.units[index] != ord("．"):
                 index -= 1
             if index >= first:
@@ -96,7 +97,7 @@ def _last_lines(
 
 
 def keyword_share(line: str) -> float:
-    """Share of the characters of `line`, white space at its ends aside, that belong to footer keywords; 0 for none.
+    """Share of the characters of `line`, stripped of white space, that belong to footer keywords; 0 for an empty line.
 
     A keyword that begins or ends within a word of ASCII letters (comment in commentary) does not count.
     """
@@ -110,10 +111,10 @@ def keyword_share(line: str) -> float:
 
 
 def footer_start(lines: Sequence[str], window: int, share: float) -> int:
-    """Index of the first line of the footer of `lines`, or their number when there is none.
+    """Index of the first line of the footer of `lines`, or their number if there is none.
 
-    `lines` hold no blank ones. The footer lies in the last `window` lines, begins with a line whose keyword share exceeds
-    `share` or that starts with a copyright mark, and holds neither a sentence with its full stop nor another line that is
+    `lines` has no blank ones. The footer is within the last `window` lines. It begins with a line whose keyword share exceeds
+    `share` or that starts with a copyright mark, and contains neither a sentence with its full stop nor another line that is
     longer than a label.
     """
     start = len(lines)

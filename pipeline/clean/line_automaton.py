@@ -1,12 +1,12 @@
-"""An automaton that tells which lines regular expressions could match, in one compiled pass over the lines.
+"""An automaton that finds the lines that regular expressions could match, in one compiled pass over the lines.
 
 Each character or class of an expression is a position, and a line is followed from position to position (Glushkov, The abstract
-theory of automata, 1961). Most lines leave all expressions at their second character, so this costs next to nothing beside a
-search for words through the whole text. It takes more than the expressions do and never less: of a bounded repetition only the
-least number is kept. So what it lets through is for the expressions to decide.
+theory of automata, 1961). Most lines match no expression beyond their second character, so this costs next to nothing compared
+with a search for words in the whole text. The automaton takes whatever the expressions take, and more: of a bounded repetition
+only the least number is kept. So the expressions themselves decide about the lines that it takes.
 
-Shapes: C classes of characters, S symbols (characters that no class tells apart are one), P positions, F positions that follow
-others, W positions that begin an expression with nearly any character.
+Shapes: C classes of characters, S symbols (characters that belong to the same classes share one), P positions, F pairs of a
+position and one that follows it, L lines, W positions that begin an expression with nearly any character.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,31 +21,31 @@ _SURROGATE = 0xD800
 
 
 class LineAutomaton(NamedTuple):
-    """The automaton of several groups of expressions; a group is a bit."""
+    """The automaton of several groups of expressions; each group is a bit."""
 
     symbols: np.ndarray  # uint16 of shape (65536,): the symbol of each UTF-16 code unit
-    takes_SC: np.ndarray  # bool: which classes take a symbol
-    pairs_SS: np.ndarray  # int32: the number of two symbols with which a line may begin, 0 for all others
-    classes_P: np.ndarray  # the class that a position takes
-    groups_P: np.ndarray  # int64: the groups of which an expression ends at the position
-    follow_offsets: np.ndarray  # (P + 1,): the positions behind `p` are `follow_F[follow_offsets[p]:follow_offsets[p + 1]]`
+    takes_SC: np.ndarray  # bool: which classes take each symbol
+    pairs_SS: np.ndarray  # int32: the number of each pair of symbols with which a line may begin, 0 for all other pairs
+    classes_P: np.ndarray  # int32: the class that each position takes
+    groups_P: np.ndarray  # int64: the groups with an expression that ends at the position
+    follow_offsets: np.ndarray  # (P + 1,): the positions after `p` are `follow_F[follow_offsets[p]:follow_offsets[p + 1]]`
     follow_F: np.ndarray
     follow_classes_F: np.ndarray  # their classes
     start_offsets: np.ndarray  # (S + 1,): as `follow_offsets`, for the positions at which a line may begin with a symbol
     starts: np.ndarray
-    pair_offsets: np.ndarray  # as `follow_offsets`, for the positions to which the two symbols of a pair lead
+    pair_offsets: np.ndarray  # as `follow_offsets`, for the positions to which each pair of symbols leads
     seconds: np.ndarray
     wide_W: np.ndarray  # positions
-    needs_W: np.ndarray  # int64: classes of which a line must hold a character each, as bits in the order of `asked`
+    needs_W: np.ndarray  # int64: the classes of each of which a line must contain a character, as bits in the order of `asked`
 
 
 def _is_wide(ranges: Ranges) -> bool:
-    """Whether a class takes characters that nobody named, among them the halves of pairs."""
+    """Whether a class takes characters that the expression does not name, among them the halves of pairs."""
     return any(first <= _SURROGATE <= last for first, last in ranges)
 
 
 class _Part(NamedTuple):
-    """Where a part of an expression begins and ends, and whether it takes nothing as well."""
+    """Where a part of an expression begins and ends, and whether it also takes the empty string."""
 
     empty: bool
     firsts: list[int]
@@ -60,10 +60,11 @@ class _Builder:
         self.follow: list[dict[int, None]] = []
 
     def place(self, node: Node) -> _Part:
+        """Add the positions of a part of an expression."""
         if isinstance(node, Letter):
             position = len(self.letters)
             self.letters.append(node.ranges)
-            # A character that nobody named may take two code units.
+            # A character that the expression does not name may have two code units.
             self.follow.append({position: None} if _is_wide(node.ranges) else {})
             return _Part(False, [position], [position])
         if isinstance(node, Choice):
@@ -91,7 +92,7 @@ class _Builder:
         return _Part(empty, firsts, lasts)
 
     def needed_from(self, position: int, ends: Iterable[int]) -> list[Ranges]:
-        """The classes of which every line has a character that begins at a position and comes to one of `ends`."""
+        """The classes of which every line that begins at `position` and reaches one of `ends` contains a character."""
         reached = self._reached(position, None)
         classes = dict.fromkeys(self.letters[other] for other in reached if not _is_wide(self.letters[other]))
         return [ranges for ranges in classes if self._reached(position, ranges).isdisjoint(ends)]
@@ -100,9 +101,9 @@ class _Builder:
         reached = {position}
         ahead = [position]
         while ahead:
-            behind = {other for other in self.follow[ahead.pop()] if self.letters[other] != without} - reached
-            reached |= behind
-            ahead += behind
+            following = {other for other in self.follow[ahead.pop()] if self.letters[other] != without} - reached
+            reached |= following
+            ahead += following
         return reached
 
     def _link(self, lasts: Iterable[int], firsts: Sequence[int]) -> None:
@@ -113,11 +114,11 @@ class _Builder:
 def line_automaton(
     groups: Sequence[Sequence[str]], equal: Sequence[tuple[str, str]] = (), most_asked: int = 0
 ) -> tuple[LineAutomaton, tuple[Ranges, ...]]:
-    """The automaton of groups of expressions, and the classes that its `needs_W` asks for, at most `most_asked`:
-    without the others it takes more.
+    """The automaton of groups of expressions, and the classes that its `needs_W` asks for.
 
-    Of each pair of `equal` the first character is read as the second. Raises PatternError for an expression that takes the empty
-    line, or that uses more of the syntax than `line_expressions` reads.
+    These are at most `most_asked`; without the others the automaton takes more lines. The first character of each pair in `equal`
+    is read as the second. Raises PatternError for an expression that takes the empty line, or that uses syntax that
+    `line_expressions` does not read.
     """
     builder = _Builder()
     ends: dict[int, int] = {}
@@ -180,16 +181,19 @@ def _symbols(classes: Sequence[Ranges], equal: Sequence[tuple[str, str]]) -> tup
 def _pairs(
     seconds: Sequence[np.ndarray], takes_SC: np.ndarray, classes_P: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The numbers of pairs of symbols and, flattened, the positions to which each leads, of those behind each first symbol."""
+    """The numbers of pairs of symbols and, flattened, the positions to which each leads.
+
+    `seconds` holds for each first symbol the positions that may follow it.
+    """
     pairs_SS = np.zeros((len(takes_SC), len(takes_SC)), dtype=np.int32)
     sizes, positions = [0], [np.zeros(0, dtype=np.int32)]
-    for first, behind in enumerate(seconds):
-        symbols, which = np.nonzero(takes_SC[:, classes_P[behind]])
+    for first, following in enumerate(seconds):
+        symbols, which = np.nonzero(takes_SC[:, classes_P[following]])
         counts = np.bincount(symbols, minlength=len(takes_SC))
         leading = np.flatnonzero(counts)
         pairs_SS[first, leading] = np.arange(len(sizes), len(sizes) + len(leading))
         sizes += counts[leading].tolist()
-        positions.append(behind[which])
+        positions.append(following[which])
     return pairs_SS, np.concatenate([np.zeros(1, dtype=np.int32), np.cumsum(sizes, dtype=np.int32)]), np.concatenate(positions)
 
 
@@ -203,9 +207,10 @@ def _flattened(rows: Sequence[Iterable[int]]) -> tuple[np.ndarray, np.ndarray]:
 def groups_that_may_take(
     units: np.ndarray, firsts_L: np.ndarray, pasts_L: np.ndarray, seen_L: np.ndarray, longest: int, automaton: LineAutomaton
 ) -> np.ndarray:
-    """The groups, as bits, of which an expression may take each of L lines of up to `longest` code units: int64 of shape (L,).
+    """The groups, as bits, with an expression that may take each of L lines: int64 of shape (L,).
 
-    A line is `units[first:past]`, in UTF-16; the bits of `seen` tell of which of the `asked` classes it holds a character.
+    A line is `units[first:past]`, in UTF-16; if it has more than `longest` code units, no group takes it. The bits of `seen` are
+    the `asked` classes of which the line contains a character.
     """
     groups_L = np.zeros(len(firsts_L), dtype=np.int64)
     positions = len(automaton.classes_P)
@@ -228,7 +233,7 @@ def groups_that_may_take(
                 alive[count] = automaton.starts[place]
                 count += 1
         else:
-            # Two characters tell nearly all lines from the expressions.
+            # Two characters exclude nearly all lines.
             pair = automaton.pairs_SS[symbol, automaton.symbols[units[first + 1]]]
         if count or pair:
             groups_L[line] = _follow(units[first + 1 : past], alive, count, pair, marks, step, automaton)

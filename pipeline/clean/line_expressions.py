@@ -1,7 +1,7 @@
-"""Regular expressions read into trees: the part of the syntax that the lists of lines use.
+"""Regular expressions as trees: a parser for the part of the syntax that the lists of lines use.
 
-Characters, classes, groups, alternatives and greedy repetitions are read; look-aheads are read and left out, and a `\\w` is any
-letter beyond ASCII, so a tree takes whatever its expression takes, and more. Only characters of one UTF-16 code unit are read.
+It reads characters, classes, groups, alternatives and greedy repetitions. Look-aheads are read and left out, and a `\\w` is any
+character beyond ASCII, so a tree takes whatever its expression takes, and more. Only characters of one UTF-16 code unit are read.
 """
 
 import re
@@ -16,26 +16,34 @@ _REPETITION = re.compile(r"[?*+]|\{(\d+)(,?)(\d*)\}")
 
 
 class PatternError(ValueError):
-    """An expression that uses what is not read here; the message names it and the place."""
+    """An expression uses syntax that is not read here; the message names the expression and the place."""
 
 
 @dataclass(frozen=True)
 class Letter:
+    """One character of a class."""
+
     ranges: Ranges
 
 
 @dataclass(frozen=True)
 class Chain:
+    """Parts one after another."""
+
     parts: tuple["Node", ...]
 
 
 @dataclass(frozen=True)
 class Choice:
+    """One of several alternatives."""
+
     options: tuple["Node", ...]
 
 
 @dataclass(frozen=True)
 class Repeated:
+    """A part, `least` to `most` times; `most` is None if there is no limit."""
+
     part: "Node"
     least: int
     most: int | None
@@ -45,18 +53,19 @@ Node = Letter | Chain | Choice | Repeated
 
 
 def read_expression(pattern: str) -> Node:
-    """The tree of an expression. Raises PatternError where it uses more of the syntax than is read here."""
+    """The tree of an expression. Raises PatternError if it uses syntax that is not read here."""
     return _Reader(pattern).read()
 
 
 class _Reader:
-    """One expression, read from left to right."""
+    """A parser of one expression, from left to right."""
 
     def __init__(self, pattern: str) -> None:
         self._pattern = pattern
         self._at = 0
 
     def read(self) -> Node:
+        """The tree of the whole expression. Raises PatternError."""
         node = self._choice()
         if self._at < len(self._pattern):
             raise self._error("closes nothing")
@@ -115,7 +124,7 @@ class _Reader:
         return Letter(self._character())
 
     def _character(self) -> Ranges:
-        """A character, or what a backslash and a letter stand for."""
+        """A character, or the class that a backslash and a letter mean."""
         escaped = self._next_is("\\")
         sign = self._pattern[self._at : self._at + 1]
         if not sign:

@@ -1,6 +1,6 @@
 """The lines of a batch of texts as records, read in one compiled pass, and the edits that remove lines and white space.
 
-Shapes: T texts, L lines of all texts in their order.
+Shapes: T texts, L lines of all texts in order.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,43 +11,43 @@ import numpy as np
 
 from pipeline.text.utf16 import batch_units, is_second_half
 
-# What a character may be to cleaning: the last bit is for what is counted by itself, the first ones are for the classes that the
-# automaton of furniture asks for.
+# What a character may be to cleaning, as bits. The first `MOST_ASKED` bits are the classes that the automaton of navigation asks
+# for; the last bit marks characters that are counted one by one.
 MOST_ASKED = 48
 MENDABLE, SPACE, ORNAMENT, BEFORE_MARK, HEADING, KANA_OR_KANJI, COUNTED = (1 << bit for bit in range(MOST_ASKED, MOST_ASKED + 7))
-KEPT = 0  # of the kinds of lines
+KEPT = 0  # the kind of a line that is not removed
 _LINE_FEED = ord("\n")
 
-# Records and not columns by number: compiled code is cached by the types of what it gets, and the fields are part of the type.
+# Records instead of numbered columns: compiled code is cached by the types of its arguments, and fields are part of the type.
 LINE = np.dtype(
     [
-        ("text", np.int64),  # its number
-        ("point", np.int64),  # code points of the text before the line, and up to its end
+        ("text", np.int64),  # the number of its text
+        ("point", np.int64),  # where it starts and ends, in code points of the text
         ("past_point", np.int64),
-        ("start", np.int64),  # as code units of the batch
+        ("start", np.int64),  # the same, in code units of the batch
         ("end", np.int64),
-        ("head", np.int64),  # without white space
+        ("head", np.int64),  # the same, without white space at the ends
         ("tail", np.int64),
-        ("bare_start", np.int64),  # without ornaments
+        ("bare_start", np.int64),  # the same, without ornaments at the ends
         ("bare_end", np.int64),
-        ("seen", np.int64),  # what its characters are, all bits together
+        ("seen", np.int64),  # the bits of all its characters
     ]
 )
 TEXT = np.dtype(
     [
         ("first_line", np.int64),
-        ("western", np.int64, 2),  # commas and full stops behind a Japanese word
-        ("japanese", np.int64, 2),  # the same, counted where there are Western ones
-        ("signs", np.int64),  # lines that end in # or ¶ behind a Japanese word
+        ("western", np.int64, 2),  # commas and full stops after a Japanese word
+        ("japanese", np.int64, 2),  # the same, counted only if there are Western ones
+        ("signs", np.int64),  # lines that end in # or ¶ after a Japanese word
     ]
 )
 
 
 class Meanings(NamedTuple):
-    """What each code unit is, in two steps: a table of the bits themselves would not fit the nearest cache."""
+    """The bits of each code unit, in two steps: a table of 65,536 int64 would not fit into the first-level cache."""
 
     classes: np.ndarray  # uint8 of shape (65536,)
-    bits: np.ndarray  # int64: of each class
+    bits: np.ndarray  # int64: the bits of each class
 
 
 class Lines(NamedTuple):
@@ -55,11 +55,11 @@ class Lines(NamedTuple):
 
     units: np.ndarray  # uint16, of `batch_units`
     table_L: np.ndarray  # LINE
-    texts_T: np.ndarray  # TEXT, and one more, so that the lines of a text end where those of the next one begin
+    texts_T: np.ndarray  # TEXT, of shape (T + 1,): the lines of a text end where those of the next entry begin
 
 
 def meanings_of(members: Sequence[tuple[int, np.ndarray]]) -> Meanings:
-    """Of pairs of a bit and the table (bool of shape (65536,)) of those that have it."""
+    """The meanings from pairs of a bit and the code units that have it, bool of shape (65536,)."""
     bits = np.zeros(len(members[0][1]), dtype=np.int64)
     for bit, table in members:
         bits[table] |= bit
@@ -68,7 +68,7 @@ def meanings_of(members: Sequence[tuple[int, np.ndarray]]) -> Meanings:
 
 
 def read_lines(texts: Sequence[str], meanings: Meanings) -> Lines:
-    """The lines of `texts`, which line feeds part."""
+    """The lines of `texts`, separated by line feeds."""
     units, bounds = batch_units(texts)
     line_feeds = np.flatnonzero(units == _LINE_FEED)
     lines = Lines(units, np.empty(len(line_feeds) - 1, dtype=LINE), np.zeros(len(texts) + 1, dtype=TEXT))
@@ -77,7 +77,7 @@ def read_lines(texts: Sequence[str], meanings: Meanings) -> Lines:
 
 
 def places_of(lines: Lines, chosen: np.ndarray) -> Iterator[tuple[int, int, int]]:
-    """Of each of the `chosen` lines, by number, its text and its start and end as code points."""
+    """For each of the `chosen` lines, by number: the number of its text, its start and its end in code points."""
     return zip(*(lines.table_L[field][chosen].tolist() for field in ("text", "point", "past_point")), strict=True)
 
 
@@ -105,7 +105,7 @@ def _read(lines: Lines, bounds: np.ndarray, line_feeds: np.ndarray, meanings: Me
             for index in range(start, end):
                 point -= is_second_half(units, index)
                 if units[index] == ord("，") or units[index] == ord("．"):
-                    of_text.western[int(units[index] == ord("．"))] += _is_behind_word(units, meanings, index)
+                    of_text.western[int(units[index] == ord("．"))] += _is_after_word(units, meanings, index)
         line.past_point = point
         point += 1
         last = units[line.tail - 1]
@@ -117,19 +117,19 @@ def _read(lines: Lines, bounds: np.ndarray, line_feeds: np.ndarray, meanings: Me
         if of_text.western[0] or of_text.western[1]:
             for index in range(bounds[text], bounds[text + 1]):
                 if units[index] == ord("、") or units[index] == ord("。"):
-                    of_text.japanese[int(units[index] == ord("。"))] += _is_behind_word(units, meanings, index)
+                    of_text.japanese[int(units[index] == ord("。"))] += _is_after_word(units, meanings, index)
 
 
 @numba.njit(cache=True, nogil=True)
-def _is_behind_word(units: np.ndarray, meanings: Meanings, index: int) -> bool:
-    """Whether Japanese stands before `index`, or a kanji of two units, from U+20000 to U+3FFFF."""
+def _is_after_word(units: np.ndarray, meanings: Meanings, index: int) -> bool:
+    """Whether a Japanese character precedes `index`, or a kanji of two units, from U+20000 to U+3FFFF."""
     is_pair = 0xDC00 <= units[index - 1] <= 0xDFFF and 0xD840 <= units[index - 2] <= 0xD8BF
     return is_pair or meanings.bits[meanings.classes[units[index - 1]]] & BEFORE_MARK != 0
 
 
 @numba.njit(cache=True, nogil=True)
 def _without(units: np.ndarray, meanings: Meanings, start: int, end: int, bit: int) -> tuple[int, int]:
-    """Where a line begins and ends without characters with `bit` at its ends."""
+    """Where a line begins and ends without the characters at its ends that have `bit`."""
     while start < end and meanings.bits[meanings.classes[units[end - 1]]] & bit:
         end -= 1
     while start < end and meanings.bits[meanings.classes[units[start]]] & bit:
@@ -150,10 +150,12 @@ def lines_left(lines: Lines, kinds_L: np.ndarray, text: int, left: np.ndarray) -
 
 @numba.njit(cache=True, nogil=True)
 def remove_superfluous_blanks(lines: Lines, kinds_L: np.ndarray, kind: int) -> None:
-    """Give `kind` to blank lines that a single one, or the start or end of the text, makes superfluous; those that have a kind
-    are gone."""
+    """Give `kind` to blank lines after another blank line, and to those at the start or end of the text.
+
+    Lines that have a kind already do not count.
+    """
     for text in range(len(lines.texts_T) - 1):
-        last_blank = -1  # the one that stays when text follows
+        last_blank = -1  # the one that stays if text follows
         seen_text = False
         for line in range(lines.texts_T[text].first_line, lines.texts_T[text + 1].first_line):
             if kinds_L[line] != KEPT:
@@ -173,8 +175,8 @@ def remove_superfluous_blanks(lines: Lines, kinds_L: np.ndarray, kind: int) -> N
 def removals(lines: Lines, kinds_L: np.ndarray, white_space: int) -> np.ndarray:
     """Deletions of the lines that have a kind, each with one line feed, and of white space at the ends of the others.
 
-    Neighbouring lines that go for one reason are one deletion. `white_space` is its kind, or KEPT when it stays. Returned are
-    rows of text, start and end as code points of it, and kind, int64 of shape (deletions, 4).
+    Neighbouring lines of one kind are one deletion. `white_space` is the kind of deletions of white space, or KEPT to leave it.
+    Returns rows of text, start and end (in code points of the text) and kind: int64 of shape (deletions, 4).
     """
     found = np.empty((len(lines.table_L), 4), dtype=np.int64)
     count = 0
@@ -190,12 +192,12 @@ def removals(lines: Lines, kinds_L: np.ndarray, white_space: int) -> np.ndarray:
             if kind == KEPT:
                 if lines.table_L[line].tail == lines.table_L[line].end or white_space == KEPT:
                     continue
-                # White space takes one code unit a character.
+                # A character of white space is one code unit.
                 start, kind = past - (lines.table_L[line].end - lines.table_L[line].tail), white_space
             elif line < last_kept:
                 past += 1
             else:
-                # Lines behind the last one kept take the line feed before them along, the others the one behind them.
+                # Lines after the last kept one are deleted with the line feed before them, others with the one after them.
                 start = max(start - 1, 0)
                 if start == past:
                     continue

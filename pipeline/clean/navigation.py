@@ -1,7 +1,7 @@
-"""Lines of a page's furniture that extraction leaves among the text: share buttons, page links, notices, dates and tags.
+"""Lines of navigation that extraction leaves in the text: share buttons, page links, notices, dates and tags.
 
-A line goes only when all of it matches a row of `lists/navigation_lines.txt`, whose head says what belongs there. Which lines
-could is told by a compiled pass over all lines of a batch (`line_automaton`); those alone are matched.
+A line is removed only if all of it matches a row of `navigation_lines.txt`, whose head says what belongs there. A compiled pass
+over all lines of a batch (`line_automaton`) finds those that could match; only these are matched.
 """
 
 import functools
@@ -17,12 +17,12 @@ from pipeline.clean.line_automaton import LineAutomaton, groups_that_may_take, l
 from pipeline.clean.line_expressions import Ranges
 from pipeline.clean.lines import KEPT, MOST_ASKED, Lines, places_of
 
-# A date alone heads an entry of a diary or of a change log, so rows under `[head: …]` hold only near the top of the page:
-# the title, a subtitle and one line more.
+# A date alone on a line heads an entry of a diary or of a change log, so rows under `[head: …]` apply only near the top of the
+# page: to the title, a subtitle and one more line.
 HEAD_LINES = 3
-# Longer than the longest notice that the rows take; a paragraph is not worth matching.
+# In characters. Longer than the longest notice that the rows take; a paragraph is not worth matching.
 _LONGEST_LINE = 300
-# What list items, links and buttons wear at their ends, beside white space.
+# What list items, links and buttons have at their ends, and white space.
 ORNAMENTS = " \t\xa0\u3000•・●■▶►▼▲»›→↑↗※×*"
 
 _SERVICE = (
@@ -42,16 +42,16 @@ _PAGE = (
     "((前|次)(の(ページ|記事|投稿|エントリー?|日記|章|節))?(へ|を見る)?|最初へ?|最後へ?|先頭へ?|末尾へ?|戻る|もどる|進む|上に戻る|目次へ?|索引"
     "|ホーム|トップ|最新|一覧へ?|編集|Prev(ious)?|PREV|Next|NEXT|Home|HOME|Up|Top|TOP|Contents|Index|[0-9]{1,3}|…|\\.{3})"
 )
-# Between the links of a row and at its ends; of white space what pages have there.
+# What is between the links of a row and at its ends, including the white space that pages use there.
 _EDGES = " \t\u3000|/・<>＜＞«»‹›←→[]（）()"
 _MACROS = {"{service}": _SERVICE, "{shop}": _SHOP, "{date}": _DATE, "{page}": _PAGE}
 
 
 class Section(NamedTuple):
-    """Rows of the list under one head."""
+    """The rows of the list under one head."""
 
     name: str
-    words: tuple[str, ...]  # a line without any of them matches no row; empty for a section of the head of the page
+    words: tuple[str, ...]  # a line without any of them matches no row; empty for a section that applies to the head of the page
     rows: tuple[str, ...]
 
 
@@ -77,7 +77,7 @@ def navigation_sections() -> tuple[Section, ...]:
 
 @functools.cache
 def navigation_automaton() -> tuple[LineAutomaton, tuple[Ranges, ...]]:
-    """The rows, a group for each section; all rows for the head of the page are one, behind the others."""
+    """The automaton of the rows: one group per section, then one for all rows that apply to the head of the page."""
     return line_automaton([*(section.rows for section in _worded()), _head_rows()], equal=[("\xa0", " ")], most_asked=MOST_ASKED)
 
 
@@ -92,21 +92,21 @@ def _head_rows() -> list[str]:
 
 @functools.cache
 def _expressions() -> list[tuple[tuple[str, ...], re.Pattern[str]]]:
-    """Of each group the words, one of which a line must hold, and the rows."""
+    """For each group the words, of which a line must contain one, and the rows."""
     rows = [(section.words, section.rows) for section in _worded()]
     return [(words, re.compile("|".join(alternatives))) for words, alternatives in [*rows, (("",), tuple(_head_rows()))]]
 
 
 def furniture(texts: Sequence[str], lines: Lines) -> tuple[np.ndarray, np.ndarray]:
-    """Which of the lines of `texts` are furniture anywhere, and which in the head of the page: bool, each of shape (L,)."""
+    """Which lines of `texts` are navigation wherever they are, and which only in the head of the page: bool, (L,) each."""
     table_L = lines.table_L
-    # A character takes up to two code units.
+    # A character has up to two code units.
     groups_L = groups_that_may_take(
         lines.units, table_L["bare_start"], table_L["bare_end"], table_L["seen"], 2 * _LONGEST_LINE, navigation_automaton()[0]
     )
     possible = np.flatnonzero(groups_L)
     found: tuple[list[int], list[int]] = [], []
-    known: dict[str, tuple[bool, bool]] = {}  # the same buttons stand on many pages
+    known: dict[str, tuple[bool, bool]] = {}  # the same buttons are on many pages
     for line, (text, start, past), groups in zip(
         possible.tolist(), places_of(lines, possible), groups_L[possible].tolist(), strict=True
     ):
@@ -122,7 +122,7 @@ def furniture(texts: Sequence[str], lines: Lines) -> tuple[np.ndarray, np.ndarra
 
 
 def _match(line: str, groups: int) -> tuple[bool, bool]:
-    """Whether one of the `groups`, which are bits, takes a line anywhere, and whether the last group does."""
+    """Whether one of the `groups`, as bits, takes a line wherever it is, and whether the last group, of the head, does."""
     anywhere = in_head = False
     written = line.replace("\xa0", " ")
     bare = written.strip(ORNAMENTS)
@@ -139,7 +139,7 @@ def _match(line: str, groups: int) -> tuple[bool, bool]:
 
 @numba.njit(cache=True, nogil=True)
 def remove_head(lines: Lines, kinds_L: np.ndarray, head_L: np.ndarray, kind: int) -> None:
-    """Give `kind` to the lines of `head_L` that at most `HEAD_LINES - 1` lines of text precede, those with a kind not counted."""
+    """Give `kind` to the lines of `head_L` that fewer than `HEAD_LINES` lines of text precede, not counting removed ones."""
     for text in range(len(lines.texts_T) - 1):
         lines_of_text = 0
         for line in range(lines.texts_T[text].first_line, lines.texts_T[text + 1].first_line):

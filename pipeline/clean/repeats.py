@@ -1,9 +1,9 @@
-"""Lines at the top of a page that the text says again further down: a doubled title, and the list of contents.
+"""Lines at the top of a page that the text repeats further down: a doubled title, and the list of contents.
 
-Templates print a title or teaser above the article that opens with it, and generators put the headings of a page in front of
-it. What goes here stands in the text a second time, so nothing is lost but the repetition; the label of a list that extraction
-has left without its entries goes as well. On Japanese pages the list is of headings, so program code, whose lines repeat too,
-is told from it by its lack of kana and kanji, its indentation, and its repeating line after line.
+Templates print a title or teaser above the article that opens with it, and generators list the headings of a page at its top.
+A removed line is in the text a second time, so only the repetition is lost; the label of a list whose entries extraction left
+out is removed too. On Japanese pages such a list consists of headings. The lines of program code repeat as well, but they have
+no kana or kanji, are indented, or repeat one directly after the other.
 """
 
 import re
@@ -15,29 +15,29 @@ import numpy as np
 from pipeline.clean.lines import KANA_OR_KANJI, KEPT, Lines, lines_left, places_of
 from pipeline.clean.navigation import HEAD_LINES
 
-# Title, byline, date, teaser and a box or two stand before a list of contents; in the pages read for this rule up to 7 lines.
+# Title, byline, date, teaser and a box or two precede a list of contents; in the pages read for this rule up to 7 lines.
 _CONTENTS_BEGIN = 10
-# Two headings that come again may be a refrain.
+# Two lines that come again may be a refrain.
 _SHORTEST_CONTENTS = 3
-# The longest in the pages read had 75 lines; the bound keeps the search short on any text.
+# The longest list in the pages read had 75 lines; the bound limits the search on any text.
 _LONGEST_CONTENTS = 500
-# Enumerations of an author whose items come again as headings had up to 5 in the pages read. So a list that short counts only
-# where no author begins one: at the top, below the title, below a label.
+# An author may enumerate items that come again as headings; in the pages read up to 5. So a list that short counts only where
+# no author begins an enumeration: at the top, below the title, below a label.
 _LONGEST_ENUMERATION = 5
 # The longest headings of the pages read had some 60 characters.
 _LONGEST_HEADING = 100
-# Between headings there is text. In lists of contents up to a third of the headings were followed at once by a subheading; in
-# repeated tables and outputs nearly all lines follow one another.
+# There is text between headings. Up to a third of the headings in lists of contents were directly followed by a subheading; in
+# repeated tables and outputs nearly all lines directly follow one another.
 _MOST_WITHOUT_TEXT = 1 / 3
 _LABEL = re.compile("[■●◆【\\[]?(?:目 ?次|もくじ|Contents|Table of [Cc]ontents|TOC)[】\\]]?[:：]?")
-# What a label begins with behind its sign, and the length of 【Table of contents】：
+# How a label begins after its sign, and the length of 【Table of contents】：
 _LABELS_BEGIN = tuple((ord(first), ord(second)) for first, second in ("目次", "目 ", "もく", "Co", "Ta", "TO"))
 _LONGEST_LABEL = 20
 _SENTENCE_ENDS = tuple(map(ord, "。．！？!?.:："))
 
 
 def remove_repeats(texts: Sequence[str], lines: Lines, kinds_L: np.ndarray, kind: int) -> None:
-    """Give `kind` to the lines of `texts` that are repeated below; those that are blank or have a kind are not looked at."""
+    """Give `kind` to the lines of `texts` that are repeated below, ignoring lines that are blank or have a kind already."""
     label_L = np.zeros(len(kinds_L), dtype=np.bool_)
     possible = _possible_labels(lines, kinds_L)
     for line, (text, start, past) in zip(possible.tolist(), places_of(lines, possible), strict=True):
@@ -47,7 +47,7 @@ def remove_repeats(texts: Sequence[str], lines: Lines, kinds_L: np.ndarray, kind
 
 @numba.njit(cache=True, nogil=True)
 def _possible_labels(lines: Lines, kinds_L: np.ndarray) -> np.ndarray:
-    """Numbers of the lines before which few enough are left, and that are as short as a label and begin like one."""
+    """Numbers of the lines that are near enough to the top, as short as a label, and begin like one."""
     found = np.zeros(len(kinds_L), dtype=np.bool_)
     for text in range(len(lines.texts_T) - 1):
         left = 0
@@ -59,7 +59,7 @@ def _possible_labels(lines: Lines, kinds_L: np.ndarray) -> np.ndarray:
             if left == _CONTENTS_BEGIN:
                 break
             if 2 <= line.end - line.start <= _LONGEST_LABEL:
-                # The sign before it may be missing.
+                # The sign before the label is optional.
                 one, two, three = lines.units[line.start], lines.units[line.start + 1], lines.units[line.start + 2]
                 for first, second in _LABELS_BEGIN:
                     found[number] |= (one == first and two == second) or (two == first and three == second)
@@ -75,7 +75,7 @@ def _remove_repeats(
     for text in range(len(lines.texts_T) - 1):
         count = lines_left(lines, kinds_L, text, left)
         first, past = _contents(lines, left[:count], label_L, again, head_lines, kana_or_kanji)
-        # The first of two equal neighbours that begin in the head of the page: titles above titles, teasers above paragraphs.
+        # The first of two equal neighbours in the head of the page: a title above a title, a teaser above a paragraph.
         lines_of_text = 0
         for place in range(count - 1):
             if lines_of_text == head_lines:
@@ -93,12 +93,14 @@ def _remove_repeats(
 def _contents(
     lines: Lines, left: np.ndarray, label_L: np.ndarray, again: np.ndarray, head_lines: int, kana_or_kanji: int
 ) -> tuple[int, int]:
-    """Where among the lines `left` the first list of contents with its label, or a label in the head of the page before a
-    sentence, begins and ends; twice 0 when there is none."""
+    """Where the first list of contents with its label begins and ends, by place in `left`; 0 and 0 if there is none.
+
+    A label in the head of the page that a sentence follows counts as a list without entries.
+    """
     past = 0
     for start in range(min(_CONTENTS_BEGIN, len(left))):
         has_label = start > 0 and label_L[left[start - 1]]
-        # What ends the headings behind one start ends them behind the next.
+        # The line that ends the headings after one start also ends them after the next.
         past = max(past, start)
         while past < min(len(left), start + _LONGEST_CONTENTS) and _comes_again_as_heading(lines, left, past):
             past += 1
@@ -115,7 +117,7 @@ def _contents(
 
 @numba.njit(cache=True, nogil=True)
 def _count_contents(lines: Lines, left: np.ndarray, start: int, past: int, again: np.ndarray, kana_or_kanji: int) -> int:
-    """How many of the lines from `start` to `past` come again below in their order; 0 when they do not do so as headings do."""
+    """How many of the lines from `start` to `past` come again below in their order; 0 unless they do so like headings."""
     count, japanese, without_text = 0, 0, 0
     position = past - 1
     for place in range(start, past):
@@ -146,7 +148,7 @@ def _ends_sentence(lines: Lines, number: int) -> bool:
 
 @numba.njit(cache=True, nogil=True)
 def _next_equal(lines: Lines, left: np.ndarray, place: int, following: int) -> int:
-    """The first place from `following` on with the same line, or the number of places."""
+    """The first place from `following` on that has the same line, or the number of places if there is none."""
     while following < len(left) and not _are_equal(lines, left[place], left[following]):
         following += 1
     return following

@@ -1,10 +1,10 @@
-"""Cleaning: what is changed in the texts that stay, as edits against the text as extracted.
+"""Cleaning: what is changed in the texts that are kept, as edits against the text as extracted.
 
-Removed are invisible characters (`clean_characters`), link signs of headings (`clean_anchors`), lines of navigation
-(`clean_navigation`), repetitions at the top (`clean_repeats`), footers (`clean_footers`), white space at the ends of lines and
-runs of blank lines. Half-width and decomposed kana are composed, and the punctuation of a
-document is made uniform by its own majority. Nothing is normalised beyond that: no NFKC, no width of letters and digits.
-A document of which nothing is left is dropped.
+Removed are invisible characters (`text/invisible.py`), link signs of headings (`anchors`), lines of navigation (`navigation`),
+repetitions at the top (`repeats`), footers (`footers`), white space at the ends of lines, and runs of blank lines. Half-width and
+decomposed kana are composed (`text/invisible.py`), and the punctuation of a document is made uniform by its own majority
+(`punctuation`). Nothing else is normalised: no NFKC, no width of letters and digits. A document of which nothing is left is
+dropped.
 
 Punctuation and footers follow Swallow (paper, section on text changes; public files `kutoten.py`, `footer.py`); the other steps
 are the project's own.
@@ -52,9 +52,8 @@ def find_edits(text: str, config: CleanConfig) -> list[Edit]:
 def find_edits_batch(texts: Sequence[str], config: CleanConfig) -> list[list[Edit]]:
     """The edits that clean each text, ordered, without overlaps; their kinds are the names of the steps.
 
-    Cleaning a cleaned text changes nothing, with two exceptions: a footer is looked for at the end of what is left, so of one
-    that is longer than `footer_lines` a second run would cut more, and a second run sees repetitions that stood behind others.
-    The pipeline runs it once.
+    Cleaning a cleaned text changes nothing, with two exceptions: of a footer longer than `footer_lines` a second run would cut
+    more, and it would see repetitions that the first ones hid. The pipeline cleans once.
     """
     found: list[list[Edit]] = []
     changes: dict[int, list[list[Edit]]] = {}
@@ -62,12 +61,12 @@ def find_edits_batch(texts: Sequence[str], config: CleanConfig) -> list[list[Edi
         lines = read_lines(texts[run], _meanings())
         found += _line_edits(texts[run], lines, config)
         changes |= {run.start + index: made for index, made in _edits_before(texts[run], lines, config).items()}
-    # The texts that are to change before their lines are looked at are few; they alone are read once more.
+    # Few texts change before their lines are looked at; only these are read again.
     seen = [functools.reduce(apply, made, texts[index]) for index, made in changes.items()]
     again = _line_edits(seen, read_lines(seen, _meanings()), config) if seen else []
     for (index, made), edits in zip(changes.items(), again, strict=True):
         for earlier in reversed(made):
-            # The edits of lines come first, since a line that goes takes the edits of its characters along.
+            # The edits of lines take precedence, since a removed line includes the edits of its characters.
             edits = merge(original_spans(edits, earlier), earlier)
         found[index] = edits
     return found
@@ -75,7 +74,7 @@ def find_edits_batch(texts: Sequence[str], config: CleanConfig) -> list[list[Edi
 
 @functools.cache
 def _meanings() -> Meanings:
-    """What cleaning asks of each code unit."""
+    """What cleaning needs to know of each code unit."""
     return meanings_of(
         [
             (MENDABLE, IS_CANDIDATE),
@@ -93,7 +92,7 @@ def _meanings() -> Meanings:
 def _edits_before(texts: Sequence[str], lines: Lines, config: CleanConfig) -> dict[int, list[list[Edit]]]:
     """The edits of characters and those of anchors in what they leave, of the texts that have any."""
     made: dict[int, list[list[Edit]]] = {}
-    # What is mended, and what of its neighbours is looked at, lies in one line.
+    # An edit of characters and the neighbours on which it depends are in one line.
     mendable = np.flatnonzero(lines.table_L["seen"] & MENDABLE)
     for index, start, past in places_of(lines, mendable):
         of_line = candidate_edits(texts[index][start:past], "invisible" in config.steps, "kana" in config.steps)

@@ -1,4 +1,4 @@
-"""documents/ → edits/clean/ and verdicts/clean/: edits of punctuation, footers and left-overs, and the sizes that are left."""
+"""documents/ → edits/clean/ and verdicts/clean/: edits of punctuation, footers and left-overs, and the sizes after them."""
 
 from pipeline.clean.config import CleanConfig, rules_of
 from pipeline.clean.stage import find_edits_batch

@@ -197,7 +197,7 @@ def _count_keys(keys: np.ndarray, buckets: np.int64, order: np.ndarray, frequenc
 
 
 @numba.njit(cache=True, nogil=True)
-def _sort_by_four_letters(room: _Room, length: int, buckets: int) -> None:
+def _sort_by_four_letters(room: _Room, length: int, buckets: np.int64) -> None:
     """Write all positions of a text to `room.order`, sorted by the four letters that begin there.
 
     A counting sort that keeps the order of equal keys, from the fourth letter to the first. `room.frequencies` must hold the
@@ -221,7 +221,7 @@ def _sort_by_four_letters(room: _Room, length: int, buckets: int) -> None:
 
 
 @numba.njit(cache=True, nogil=True)
-def _rank_four_letters(room: _Room, length: int, top: np.ndarray) -> tuple[int, int]:
+def _rank_four_letters(room: _Room, length: int, top: np.ndarray) -> tuple[np.int64, np.int64]:
     """Rank the 4-grams of a text in the order of `room.order`, and count the commonest 2-, 3- and 4-gram into `top`.
 
     Writes `room.ranks`, and to `room.other` the positions whose 4-gram occurs again, in the same order. Returns how many those
@@ -264,7 +264,7 @@ def _rank_four_letters(room: _Room, length: int, top: np.ndarray) -> tuple[int, 
 
 
 @numba.njit(cache=True, nogil=True)
-def _sort_by_ten_letters(room: _Room, length: int, members: int, buckets: int) -> None:
+def _sort_by_ten_letters(room: _Room, length: int, members: np.int64, buckets: np.int64) -> None:
     """Sort the first `members` positions of `room.other` by the ten letters that begin there, into `room.order`.
 
     Ranks are in the order of the 4-grams, so the ranks 0, 4 and 6 places further on order by the ten letters they span.
@@ -280,7 +280,7 @@ def _sort_by_ten_letters(room: _Room, length: int, members: int, buckets: int) -
 
 
 @numba.njit(cache=True, nogil=True)
-def _compare_neighbours(room: _Room, members: int, shared_counts: np.ndarray, runs: np.ndarray) -> None:
+def _compare_neighbours(room: _Room, members: np.int64, shared_counts: np.ndarray, runs: np.ndarray) -> None:
     """Count how many letters neighbours in the order by ten letters share: 0, or 4 up to 10.
 
     Adds to `shared_counts` and `runs` as `_Counts` says, and raises `room.repeated` of each member:

@@ -1,6 +1,6 @@
-"""What a pattern cannot say of personal data: check digits, known prefixes, ranges of addresses, names of places.
+"""What a pattern cannot express about personal data: check digits, known prefixes, ranges of addresses, names of places.
 
-A check takes the match of a pattern of `pii_patterns` on the shadow of a text and says whether it is what it looks like.
+A check takes a match of one of the `patterns` on the shadow of a text and returns whether it is what it looks like.
 """
 
 import functools
@@ -17,14 +17,14 @@ from pipeline.pii.patterns import BEFORE_HOUSE_NUMBER, PREFECTURES
 
 
 def is_certain(match: re.Match[str]) -> bool:
-    """For patterns whose label is proof enough."""
+    """For patterns whose label is sufficient proof."""
     return True
 
 
 # --- e-mail ---------------------------------------------------------------------------------------------------------------
 
 _OBFUSCATED_DOT = re.compile(r" ?[\[(［<] ?(?:dot|DOT|\.|ドット) ?[\])］>] ?|ドット")
-# Top levels that are reserved for examples and tests (RFC 2606, RFC 6761): no public suffix, but an address all the same.
+# Top levels that are reserved for examples and tests (RFC 2606, RFC 6761): not public suffixes, but addresses nevertheless.
 _RESERVED_TOP_LEVELS = frozenset({"example", "test", "invalid"})
 # Names of algorithms have the form of an address, name@domain (RFC 4251, section 6), and ssh has a user of the name git.
 _ALGORITHM_DOMAINS = frozenset({"openssh.com", "libssh.org"})
@@ -43,7 +43,7 @@ def _public_suffixes() -> PublicSuffixList:
 
 
 def is_email(match: re.Match[str]) -> bool:
-    """The domain lies under a known top level, which icon@2x.png does not, and the name is not that of a user or algorithm."""
+    """The domain has a known top level, unlike icon@2x.png, and the name is not that of a user or algorithm."""
     domain = _OBFUSCATED_DOT.sub(".", match["domain"]).lower()
     if match.string.endswith("://", 0, match.start("value")) or domain in _ALGORITHM_DOMAINS or match["local"] == "git":
         return False
@@ -52,10 +52,10 @@ def is_email(match: re.Match[str]) -> bool:
     return _is_registrable(domain)
 
 
-# Bounded, and more than the domains that one part of a corpus names; a look-up costs more than the match that asks for it.
+# Bounded, but larger than the number of domains in one part of a corpus; a look-up costs more than the match.
 @functools.lru_cache(maxsize=65536)
 def _is_registrable(domain: str) -> bool:
-    """Whether someone can own the domain or one above it."""
+    """Whether the domain, or one above it, can be registered."""
     return _public_suffixes().privatesuffix(domain) is not None
 
 
@@ -70,17 +70,20 @@ _YEAR = re.compile("(?:19|20)[0-9]{2}")
 
 
 def is_my_number(match: re.Match[str]) -> bool:
-    """The check digit of 個人番号 holds."""
+    """The check digit of the 個人番号 is right."""
     return my_number.is_valid(re.sub("[^0-9]", "", match["value"]))
 
 
 def is_my_number_without_label(match: re.Match[str]) -> bool:
-    """The check digit holds, and the groups are neither three years nor labelled as another number. One in ten still passes."""
+    """The check digit is right, and the groups are not three years and not labelled as another number.
+
+    Of random numbers, one in ten still passes.
+    """
     is_years = all(map(_YEAR.fullmatch, re.findall("[0-9]+", match["value"])))
     return not is_years and is_my_number(match) and not is_labelled_otherwise(match)
 
 
-# Prefixes and lengths of the networks; 13 digits are left out: no card has them today, and Japanese article numbers
+# Prefixes and lengths of the networks. 13 digits are left out: no card has 13 digits today, but Japanese article numbers
 # (JAN, 45… and 49…) and corporate numbers do.
 _CARD_NETWORKS = re.compile(
     "4(?:[0-9]{15}|[0-9]{18})|5[1-5][0-9]{14}|2(?:22[1-9]|2[3-9][0-9]|[3-6][0-9]{2}|7[01][0-9]|720)[0-9]{12}"
@@ -90,7 +93,7 @@ _CARD_NETWORKS = re.compile(
 
 
 def is_card(match: re.Match[str]) -> bool:
-    """A prefix and length that a card network uses, and Luhn's check digit."""
+    """A prefix and length that a card network uses, with the check digit of Luhn."""
     digits = re.sub("[^0-9]", "", match["value"])
     return _CARD_NETWORKS.fullmatch(digits) is not None and luhn.is_valid(digits)
 
@@ -99,7 +102,7 @@ _COUNTED = re.compile("[0-9人円個件名本枚台頭回年月日万億千%％�
 
 
 def is_account_number(match: re.Match[str]) -> bool:
-    """The digits count nothing: 口座 1234567 and not 口座 1234567件."""
+    """The digits do not count anything: 口座 1234567, but not 口座 1234567件."""
     return not _COUNTED.match(match.string, match.end("value"))
 
 
@@ -113,7 +116,7 @@ _PLACE_REACH = 40
 
 
 def is_house_number(match: re.Match[str]) -> bool:
-    """A prefecture with a municipality, or a known city, stands before on the line, and the number counts nothing."""
+    """A prefecture with a municipality, or a known city, precedes on the line, and the number does not count anything."""
     place = BEFORE_HOUSE_NUMBER.search(before(match, _PLACE_REACH))
     if not place or _LOCAL_NUMBER.fullmatch(match["value"]) or _QUANTITY.match(match.string, match.end("value")):
         return False
@@ -123,7 +126,7 @@ def is_house_number(match: re.Match[str]) -> bool:
 
 
 def is_house_number_in_kanji(match: re.Match[str]) -> bool:
-    """As `is_house_number`, for a number behind 丁目."""
+    """As `is_house_number`, for a number after 丁目."""
     return BEFORE_HOUSE_NUMBER.search(before(match, _PLACE_REACH)) is not None
 
 
@@ -136,10 +139,10 @@ _IP_LABEL = re.compile(f"(?:{_IP_WORDS}){LABELS.ip_address.gap.expression}$")
 
 
 def is_global_ipv4(match: re.Match[str]) -> bool:
-    """An address that the internet routes, and no version or section number.
+    """An address that the internet routes, and not a version or section number.
 
-    Versions begin with one digit, and section numbers are four small ones. So without a label the address must begin with a
-    larger number and hold one of three digits.
+    Versions begin with a one-digit number, and section numbers consist of four small ones. So without a label, the address must
+    begin with a number of two or more digits and contain one of three digits.
     """
     value, label = match["value"], before(match)
     if _PART_OF_WORD.search(label) or _VERSION_LABEL.search(label) or _SECTION_TAIL.match(match.string, match.end("value")):
@@ -150,7 +153,7 @@ def is_global_ipv4(match: re.Match[str]) -> bool:
 
 
 def is_global_ipv6(match: re.Match[str]) -> bool:
-    """An address of the range that the internet routes."""
+    """An address that the internet routes."""
     return _is_global(match["value"])
 
 

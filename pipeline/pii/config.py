@@ -1,4 +1,4 @@
-"""TODO."""
+"""The settings of `pii`: the policy, the kinds that are looked for, and the rule that drops documents."""
 
 from typing import Literal, get_args
 
@@ -8,8 +8,6 @@ from pipeline.config import Config
 from pipeline.rules import Rule
 
 KindName = Literal["email", "card", "my_number", "bank_account", "phone", "postal_code", "postal_address", "ip_address"]
-
-
 KIND_NAMES: tuple[KindName, ...] = get_args(KindName)
 
 

@@ -1,13 +1,13 @@
-"""What the words beside a match say of it: labels before it, and whether it is the public data of a firm or office."""
+"""What the words near a match say about it: labels before it, and whether it is the public data of a firm or office."""
 
 import re
 
-# How many characters before a match its label is looked for: お電話でのご予約・お問い合わせ： has 16.
+# Within how many characters before a match its label must be: お電話でのご予約・お問い合わせ： has 16.
 LABEL_REACH = 20
 
 
 def before(match: re.Match[str], reach: int = LABEL_REACH) -> str:
-    """What precedes the group `value` on its line, at most `reach` characters of it."""
+    """The last `reach` characters, at most, before the group `value` on its line."""
     start = match.start("value")
     return match.string[max(start - reach, 0) : start].rpartition("\n")[2]
 
@@ -19,7 +19,7 @@ _OTHER_NUMBER = re.compile(
 
 
 def is_labelled_otherwise(match: re.Match[str]) -> bool:
-    """A word for orders, products, members or books stands directly before: 注文番号：…"""
+    """A word for orders, products, members or books directly precedes: 注文番号：…"""
     return _OTHER_NUMBER.search(before(match)) is not None
 
 
@@ -29,20 +29,20 @@ _BUSINESS_WORDS = re.compile(
     "|(?i:tel|fax|inc\\.|co\\., ?ltd)"
 )
 _PRIVATE_WORDS = re.compile("自宅|氏名|様|個人(?!番号)|携帯|私の|実家")
-# A firm's name, postal code, address and number stand on neighbouring lines of some 20 to 40 characters.
+# The name, postal code, address and number of a firm are on neighbouring lines of some 20 to 40 characters.
 BUSINESS_REACH = 100
 
 
 def is_near_business(match: re.Match[str]) -> bool:
-    """A word for a firm or office stands at most 100 characters before, or behind on the line, and no private word on it."""
+    """A word for a firm or office is within 100 characters before, or after on the line, and no private word is on the line."""
     start, end = match.span("value")
-    behind = match.string[end : end + BUSINESS_REACH].partition("\n")[0]
+    after = match.string[end : end + BUSINESS_REACH].partition("\n")[0]
     before = match.string[max(start - BUSINESS_REACH, 0) : start]
-    if _PRIVATE_WORDS.search(before.rpartition("\n")[2]) or _PRIVATE_WORDS.search(behind):
+    if _PRIVATE_WORDS.search(before.rpartition("\n")[2]) or _PRIVATE_WORDS.search(after):
         return False
-    return _BUSINESS_WORDS.search(before) is not None or _BUSINESS_WORDS.search(behind) is not None
+    return _BUSINESS_WORDS.search(before) is not None or _BUSINESS_WORDS.search(after) is not None
 
 
 def is_never_business(match: re.Match[str]) -> bool:
-    """For kinds that are nobody's public contact data."""
+    """For kinds that are never public contact data."""
     return False

@@ -1,7 +1,6 @@
 """The table of the kinds of personal data: how each is written, checked and masked, and which of it is public business data.
 
-Names are those of the edits, of the manifest and of the ledger. The patterns are `pii_patterns`, the checks `pii_telephone` and
-`pii_validators`.
+Edits, manifest and ledger use these names. The patterns are in `patterns`, the checks in `telephone` and `checks`.
 """
 
 import re
@@ -15,25 +14,27 @@ from pipeline.pii.labels import LABELS
 
 
 class Shape(NamedTuple):
-    """One way in which a kind is written."""
+    """One way of writing a kind."""
 
     pattern: re.Pattern[str]
     is_valid: Callable[[re.Match[str]], bool]
-    words: tuple[str, ...] = ()  # a text without any of them has no match; looking for them costs less than the pattern
-    screens: tuple[re.Pattern[str], ...] = ()  # nor has one in which none of these is found; as cheap, they begin with a letter
-    anchor: re.Pattern[str] | None = None  # where to try the pattern: its end, when its start is costly to find
-    not_behind: re.Pattern[str] | None = None  # what must not end where the value begins, unless it belongs to the match before
+    words: tuple[str, ...] = ()  # every match contains one of them; a search for them is cheaper than the pattern
+    screens: tuple[
+        re.Pattern[str], ...
+    ] = ()  # every match contains a match of one of them; cheap, because each starts with a literal
+    anchor: re.Pattern[str] | None = None  # where to try the pattern: at its end, if its start is costly to find
+    not_after: re.Pattern[str] | None = None  # must not end where the value begins, unless it belongs to the match before
 
     def matches(self, searched: str) -> Iterator[re.Match[str]]:
-        """The valid matches in a shadow, from left to right, without overlaps."""
+        """The valid matches in the shadow of a text, from left to right, without overlaps."""
         if not self.may_match(searched):
             return
         candidates = self.pattern.finditer(searched) if self.anchor is None else self._anchored(searched, self.anchor)
         valid = filter(self.is_valid, candidates)
-        yield from valid if self.not_behind is None else self._apart(valid, self.not_behind)
+        yield from valid if self.not_after is None else self._apart(valid, self.not_after)
 
     def may_match(self, searched: str) -> bool:
-        """Whether a shadow holds what every match needs."""
+        """Whether the shadow of a text contains what every match contains."""
         if self.words and not any(word in searched for word in self.words):
             return False
         return not self.screens or any(screen.search(searched) for screen in self.screens)
@@ -46,12 +47,12 @@ class Shape(NamedTuple):
                 past = match.end()
                 yield match
 
-    def _apart(self, valid: Iterator[re.Match[str]], not_behind: re.Pattern[str]) -> Iterator[re.Match[str]]:
-        """The matches that stand alone, and those directly behind one of these."""
+    def _apart(self, valid: Iterator[re.Match[str]], not_after: re.Pattern[str]) -> Iterator[re.Match[str]]:
+        """The matches that do not follow `not_after`, and those directly after one of these."""
         past = 0
         for match in valid:
             start = match.start("value")
-            if not not_behind.search(match.string, max(past, start - 2), start):
+            if not not_after.search(match.string, max(past, start - 2), start):
                 past = match.end("value")
                 yield match
 
@@ -66,9 +67,9 @@ class Kind(NamedTuple):
     is_number: bool = False  # has at least seven digits: a text without `SEVEN_DIGITS` has none
 
 
-# The order decides what a stretch of text is that two kinds could claim. The masks are Japanese nouns in full-width brackets:
-# they read as text, are the same for all matches of a kind, hold nothing that a pattern could match again, and, unlike
-# <PHONE>, look neither like markup nor like a control token.
+# If a span could be of two kinds, the first of the table wins. The masks are Japanese nouns in full-width brackets: they read as
+# text, are the same for all matches of a kind, contain nothing that a pattern could match again and, unlike <PHONE>, look
+# neither like markup nor like a control token.
 KINDS = (
     Kind(
         "email",
@@ -84,7 +85,7 @@ KINDS = (
         "［カード番号］",
         context.is_never_business,
         (
-            Shape(written.CARD_IN_GROUPS, check.is_card, not_behind=written.NUMBER_AND_SEPARATOR),
+            Shape(written.CARD_IN_GROUPS, check.is_card, not_after=written.NUMBER_AND_SEPARATOR),
             Shape(written.CARD_WITH_LABEL, check.is_card, LABELS.card.words),
         ),
         is_number=True,

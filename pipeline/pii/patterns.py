@@ -1,9 +1,9 @@
-"""How personal data is written: patterns over the shadow of a text (`pii_shadow`); the group `value` is what is masked.
+"""How personal data is written: patterns over the shadow of a text (`shadow`); the group `value` is what is masked.
 
-They use no `\\b` and no `\\w`, for which kana and kanji are word characters; `[0-9]` instead of `\\d`; and bounded repetitions
-whose parts cannot match the same characters, possessive where that saves steps, so that a search takes linear time. A
-pattern begins with a literal or a set where it can, which a search skips to, and looks back only after it. Labels do not reach
-over ［ or ］: a mask is no label of the number behind it.
+They use no `\\b` and no `\\w`, for which kana and kanji are word characters, and `[0-9]` instead of `\\d`. So that a search takes
+linear time, repetitions are bounded, their parts cannot match the same characters, and they are possessive where that saves
+steps. If possible, a pattern begins with a literal or a set, to which a search skips, and looks back only after that. Labels do
+not reach over ［ or ］: a mask is not the label of the number after it.
 """
 
 import re
@@ -25,12 +25,12 @@ _AT_WORD = f"(?:{_OPEN} ?(?:{'|'.join(WORDS_FOR_AT)}) ?{_CLOSE} ?|アットマ�
 _DOT = f"(?:\\.| ?{_OPEN} ?(?:dot|DOT|\\.|ドット) ?{_CLOSE} ?|ドット)"
 _LABEL = "[A-Za-z0-9](?:[A-Za-z0-9\\-]{0,61}[A-Za-z0-9])?"
 _DOMAIN = f"{_LABEL}(?:{_DOT}{_LABEL}){{1,8}}"
-# Behind the host of an ssh remote stands a path.
+# The host of an ssh remote is followed by a path.
 _DOMAIN_ENDS = "(?![A-Za-z0-9])(?!:[A-Za-z0-9._~\\-]{1,100}/)"
 
 
 def _email(at: str) -> re.Pattern[str]:
-    # Dots at the end and in a row are allowed: mobile carriers gave out such addresses. Before a Mastodon handle stands an @.
+    # Dots at the end and in a row are allowed: mobile carriers assigned such addresses. A Mastodon handle has an @ before it.
     return re.compile(
         f"(?<![A-Za-z0-9._%+\\-@])[.%+\\-]*+(?P<value>(?P<local>[A-Za-z0-9_]{_LOCAL}{{0,{_LONGEST_LOCAL - 1}}}+) ?{at}"
         f"(?P<domain>{_DOMAIN})){_DOMAIN_ENDS}"
@@ -40,31 +40,31 @@ def _email(at: str) -> re.Pattern[str]:
 EMAIL = _email(_AT)
 EMAIL_WITH_WORD = _email(_AT_WORD)
 # What a search for addresses looks for; from there it goes back to the start of the local part. Each attempt costs more than
-# the search over a hundred characters, so none is made where no domain follows, of whose labels the last has two letters.
+# searching a hundred characters, so it is made only if a domain follows, whose last label has two letters.
 _FIRST_LABEL = f"[A-Za-z0-9][A-Za-z0-9\\-]{{0,62}}+(?={_DOT}[A-Za-z0-9](?:[A-Za-z0-9\\-]|{_DOT}))"
 AT_AND_LABEL = re.compile(f"{_AT}{_FIRST_LABEL}")
 AT_WORD_AND_LABEL = re.compile(
     f"[{re.escape(OPENING)}ア](?:(?<!ア) ?(?:{'|'.join(WORDS_FOR_AT)}) ?{_CLOSE} ?|(?<=ア)ットマーク){_FIRST_LABEL}"
 )
 
-# Each is found wherever AT_WORD_AND_LABEL is; a search for them skips to their first letter.
+# Every match of AT_WORD_AND_LABEL contains one of these; a search for them skips to their first letter.
 AT_WORDS = tuple(re.compile(word) for word in ("アット", "あっと", f"at ?{_CLOSE}", f"AT ?{_CLOSE}", f"@ ?{_CLOSE}"))
 
 
 def start_of_local_part(searched: str, first: int, end: int) -> int:
-    """Where the characters of a local part that reach up to `end`, a space aside, begin; not before `first`."""
+    """Where the local part that ends at `end`, or one space before it, begins; not before `first`."""
     head = searched[max(first, end - _LONGEST_LOCAL - 2) : end].removesuffix(" ")
     return max(first, end - _LONGEST_LOCAL - 2) + len(head.rstrip(_LOCAL_CHARACTERS))
 
 
 # --- numbers in general ----------------------------------------------------------------------------------------------------
 
-# What most texts lack and all numbers have: seven digits, the fewest of a postal code or an account, close together.
+# What all numbers have and most texts lack: seven digits close together, the fewest of a postal code or an account.
 SEVEN_DIGITS = re.compile("[0-9](?:[^0-9\n]{0,5}+[0-9]){6}")
 
 
 def lines_with_numbers(searched: str) -> str:
-    """The lines of a shadow that hold `SEVEN_DIGITS`."""
+    """The lines of a shadow with a match of `SEVEN_DIGITS`, joined by line feeds."""
     lines = []
     position = 0
     while match := SEVEN_DIGITS.search(searched, position):
@@ -76,7 +76,7 @@ def lines_with_numbers(searched: str) -> str:
 
 # --- telephone ------------------------------------------------------------------------------------------------------------
 
-# Which separators go together, and what may stand before the number, is left to the check of each match.
+# The check of each match decides which separators go together, and what may precede the number.
 _NUMBER_ENDS = "(?![-.]?[0-9])"
 _LINE = "(?:[0-9]{1,4}+[-.) ][-) ]{0,2}+[0-9]{3,4}+|[0-9]{5,8}+)"
 TELEPHONE_IN_GROUPS = re.compile(
@@ -100,8 +100,8 @@ MY_NUMBER_WITH_LABEL = re.compile(
 MY_NUMBER_IN_GROUPS = re.compile(
     f"(?P<value>[0-9](?<![0-9].)[0-9]{{3}}([- ]){_NOT_IN_GROUPS}[0-9]{{4}}\\2[0-9]{{4}})(?![0-9]|\\2[0-9])"
 )
-# That a card stands in no longer row of groups is left to NUMBER_AND_SEPARATOR: in a row of cards each sets the next one free,
-# and a pattern that looked back would find one a round.
+# NUMBER_AND_SEPARATOR excludes a card within a longer row of groups. In a row of cards each match sets the next one free, and a
+# pattern that looked back would find only one per round.
 NUMBER_AND_SEPARATOR = re.compile("[0-9][- ]$")
 CARD_IN_GROUPS = re.compile(
     f"(?P<value>[2-6](?<![0-9].)[0-9]{{3}}([- ]){_NOT_IN_WORD}"
@@ -137,7 +137,7 @@ POSTAL_CODE_BEFORE_PLACE = re.compile(
 
 _NUMBER = "[1-9][0-9]{0,4}+"
 TOWN = "\u3041-\u3096\u30a1-\u30fa\u30fc\u3005-\u3007\u3400-\u9fff\uf900-\ufaff"
-# A floor or room behind the number, with the name of the building between them.
+# A floor or room after the number, with the name of the building between them.
 _ROOM = f"(?:[ 、]?[{TOWN}A-Za-z・]{{0,20}}+ ?[0-9]{{1,4}}(?:号室|号|階|F))?"
 HOUSE_NUMBER = re.compile(
     f"(?P<value>[1-9](?<![!-~番号].)(?=[0-9]{{0,4}}+[丁番のノ-])(?:(?<=[{TOWN}].)|(?<=[{TOWN}] .))"
@@ -161,7 +161,7 @@ ENDS_OF_PLACES = tuple(dict.fromkeys(place[-1] for place in PLACES))
 
 # --- addresses of machines ------------------------------------------------------------------------------------------------
 
-# Found wherever IPV4 and IPV6 are; a search for a point or colon costs a tenth of one for a digit.
+# Every match of IPV4 and IPV6 contains one of these; a search for a point or colon costs a tenth of one for a digit.
 THREE_DOTS_BETWEEN_DIGITS = re.compile("\\.(?<=[0-9]\\.)[0-9]{1,3}+\\.[0-9]{1,3}+\\.[0-9]")
 FIRST_GROUP_OF_IPV6 = re.compile(":(?<=[23][0-9A-Fa-f]{3}:)")
 IPV4 = re.compile("(?P<value>[0-9](?<![0-9.].)[0-9]{0,2}+\\.[0-9]{1,3}+\\.[0-9]{1,3}+\\.[0-9]{1,3}+)(?!\\.?[0-9A-Za-z_])")

@@ -1,9 +1,8 @@
-"""A screen before the search for personal data: which texts of a batch could hold any, by one compiled pass over all of them.
+"""A screen before the search for personal data: it finds the lines of a batch that could contain any, in one compiled pass.
 
-Every number, address and e-mail address has a core that is cheap to see: digits in groups of certain lengths, a number behind
-the name of a place, letters on both sides of an @. A text without any core has no match of any pattern of `pii_patterns`,
-and such are nearly all. The cores are wider than the patterns and never narrower, which tests hold on generated
-texts; what they let through is searched as before.
+Every number, address and e-mail address has a core that is cheap to recognise: digits in groups of certain lengths, a number
+after the name of a place, letters on both sides of an @. Nearly all texts have no core, and so no match of any of the `patterns`.
+The cores are wider than the patterns and never narrower, as tests check on generated texts; the lines that pass are searched.
 """
 
 from collections.abc import Sequence
@@ -56,7 +55,7 @@ def _screen(
                 hides[text] = True
                 break
             end = index + 1
-            # Most triggers are told by one more character, which is looked at here, as a call costs as much again.
+            # One more character excludes most triggers. It is tested here, since a call would double the cost.
             if trigger == known.NUMBER:
                 end = run_end(units, signs, end)
                 goes_on = end - index >= 5 or signs[units[end]].classes & known.GOES_ON != 0
@@ -105,7 +104,7 @@ def _find_triggers(units: np.ndarray, start: int, triggers: np.ndarray, places: 
 
 @numba.njit(cache=True, nogil=True)
 def _code_points(units: np.ndarray, start: int, end: int) -> int:
-    """How many code points `units[start:end]` are; half a pair alone is one."""
+    """How many code points `units[start:end]` are; a lone half of a pair is one."""
     count = 0
     for index in range(start, end):
         is_second_half = 0xDC00 <= units[index] <= 0xDFFF and 0xD800 <= units[index - 1] <= 0xDBFF
@@ -184,13 +183,13 @@ def _is_ip_address(units: np.ndarray, signs: np.ndarray, reaches: np.ndarray, st
         return False
     if has_three_digits and not begins_with_one:
         return True
-    # Numbers of versions and sections look like it, so such an address needs a label (`is_global_ipv4`).
+    # Numbers of versions and sections look the same, so such an address needs a label (`checks.is_global_ipv4`).
     return is_labelled(units, signs, reaches, start, known.IP_ADDRESS)
 
 
 @numba.njit(cache=True, nogil=True)
 def _is_private(units: np.ndarray, start: int, end: int) -> bool:
-    """Whether an address begins with 10, 127 or 192.168 in ASCII: most of those on pages do, and the internet routes none."""
+    """Whether an address begins with 10, 127 or 192.168 in ASCII, as most on pages do; the internet routes none of them."""
     if end - start == 2:
         return units[start] == ord("1") and units[start + 1] == ord("0")
     if end - start != 3 or units[start] != ord("1"):

@@ -56,7 +56,7 @@ class Tables(NamedTuple):
 def tables_of(labels: Labels) -> Tables:
     """The tables for `labels`; everything else comes from `patterns`."""
     signs_U = np.zeros(UNITS, dtype=_SIGN)
-    # The long vowel mark is a hyphen between digits; taken for one everywhere it lets a little more through.
+    # The long vowel mark is a hyphen between digits; taken for one everywhere, it lets through a few more lines.
     shadow_U = signs_U["shadow"]
     shadow_U[:] = SHADOW_OF
     shadow_U[ord("ー")] = ord("-")
@@ -111,6 +111,7 @@ TABLES = tables_of(LABELS)
 
 @numba.njit(cache=True, nogil=True)
 def run_end(units: np.ndarray, signs: np.ndarray, index: int) -> int:
+    """Where the digits from `index` on end."""
     while signs[units[index]].classes & DIGIT:
         index += 1
     return index

@@ -1,8 +1,8 @@
-"""A shadow of a text: the same length, full-width forms and the many hyphens as ASCII, for patterns to match on.
+"""The shadow of a text: of the same length, with full-width forms and the many hyphens as ASCII, for patterns to match.
 
-Because one code point becomes one, a span found on the shadow is the span in the text. NFKC has not that property. A compiled
-loop over UTF-16 code units is used instead of `re.sub`, which took twice as long, and of `str.translate`, which asks a
-dictionary for every kanji and took seven times as long.
+Since each code point becomes one code point, a span in the shadow is the span in the text; NFKC does not have this property. A
+compiled loop over UTF-16 code units does it: `re.sub` took twice as long, and `str.translate`, which looks up every kanji in a
+dictionary, seven times as long.
 """
 
 import numba
@@ -14,7 +14,7 @@ _FULL_WIDTH_ASCII = {
     chr(code): chr(code - 0xFEE0) for code in (*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B))
 }
 _SIGNS = dict(zip("＠．／（）：＋＿％，＃＝　\u00a0\u2009\u202f", "@./():+_%,#=    ", strict=True))
-# Hyphens, dashes, minus signs, and the lines of tables and of half-width kana that are typed for them.
+# Hyphens, dashes, minus signs, and lines of tables and the half-width long vowel mark, which are typed for them.
 _HYPHENS = dict.fromkeys(
     "\u2010\u2011\u2012\u2013\u2014\u2015\u2043\u207b\u208b\u2212\u2500\u2501\u2796\u02d7\ufe58\ufe63\uff0d\uff70", "-"
 )
@@ -26,7 +26,7 @@ _LONG_VOWEL, _HYPHEN, _ZERO, _NINE = map(ord, "ー-09")
 
 
 def shadow(text: str) -> str:
-    """`text` with full-width letters, digits and signs, wide spaces and hyphens of all kinds as ASCII; the length is the same."""
+    """`text` with full-width letters, digits and signs, wide spaces and hyphens of all kinds as ASCII, of the same length."""
     return _shadow(code_units(text), SHADOW_OF).tobytes().decode("utf-16-le", "surrogatepass")
 
 

@@ -1,8 +1,8 @@
 """Personal data: e-mail and IP addresses, telephone numbers, postal codes and addresses, identity, card and account numbers.
 
-The table of kinds is `pii_kinds`. A document is masked, masked where the data is personal, or dropped, as the manifest says.
-What is not looked for: names of persons, whose recognition costs more than all other stages, and licence, passport and
-pension numbers, which only context can tell from others.
+The table of kinds is in `kinds`. As the manifest says, all data is masked, only personal data is masked, or a document with any
+is dropped. Not looked for are names of persons, whose recognition costs more than all other stages, and licence, passport and
+pension numbers, which only context can distinguish from other numbers.
 """
 
 import re
@@ -25,9 +25,9 @@ from pipeline.text.utf16 import runs_of
 def find_personal_data(text: str, config: PiiConfig) -> list[Edit]:
     """The spans of personal data in `text`, each with its mask: ordered, without overlaps, of the kinds of the table.
 
-    A span begins and ends with a digit or letter of the match (and the combining marks on the last one) and lies in one line.
-    Invisible characters are looked through, since cleaning removes them. With `mask_personal_only` public business data
-    gets no edit; with the other policies it does.
+    A span begins and ends with a digit or letter of the match (and the combining marks on the last one) and is within one line.
+    Invisible characters are ignored, since cleaning removes them. With `mask_personal_only`, public business data gets no edit;
+    with the other policies it does.
     """
     removed = character_edits(text, kana=False)
     if not removed:
@@ -36,14 +36,14 @@ def find_personal_data(text: str, config: PiiConfig) -> list[Edit]:
 
 
 def find_personal_data_batch(texts: Sequence[str], config: PiiConfig) -> list[list[Edit]]:
-    """`find_personal_data` of each text; only the lines that a screen lets through are searched, with what stands above them."""
+    """`find_personal_data` of each text; only the lines that pass the screen are searched, with the lines just above them."""
     found: list[list[Edit]] = []
     hidden: dict[int, list[Edit]] = {}
     for run in runs_of(texts):
         found_in_run, hides = _find_screened(texts[run], config)
         found += found_in_run
         hidden |= {run.start + index: character_edits(texts[run.start + index], kana=False) for index in hides}
-    # Without what hides in them those texts can be screened as well; a joiner that is spelling stays.
+    # Without their invisible characters these texts can be screened as well; a joiner that is spelling stays.
     seen = [apply(texts[index], removed) for index, removed in hidden.items()]
     found_in_seen, still_hides = _find_screened(seen, config)
     for index in still_hides:
@@ -54,11 +54,11 @@ def find_personal_data_batch(texts: Sequence[str], config: PiiConfig) -> list[li
 
 
 def _find_screened(texts: Sequence[str], config: PiiConfig) -> tuple[list[list[Edit]], list[int]]:
-    """The spans in the lines of `texts` that the screen lets through, and the numbers of the texts in which it saw nothing."""
+    """The spans in the lines of `texts` that pass the screen, and the numbers of the texts that it could not read."""
     screened = screen(texts)
     stretches: dict[int, list[tuple[int, int]]] = {}
     for index, first, past in screened.lines.tolist():
-        # Nothing but the words for firms is looked for beyond the line. A line is never cut: its rest could look like a number.
+        # Only words for firms are looked for beyond the line. A line is never cut, since the rest of it could look like a number.
         start = texts[index].rfind("\n", 0, max(first - BUSINESS_REACH, 0)) + 1
         of_text = stretches.setdefault(index, [])
         if of_text and start <= of_text[-1][1]:
@@ -73,10 +73,10 @@ def _find_screened(texts: Sequence[str], config: PiiConfig) -> tuple[list[list[E
     return found, hides
 
 
-# Stands for what is taken while the rest of the text is searched: no label reaches over it, as none reaches over a mask.
+# Replaces what was found while the rest of the text is searched. No label reaches over it, as none reaches over a mask.
 _TAKEN = "［"
-# A round finds what the masks of the one before have set free: digits beside digits are no number until the neighbours are
-# gone. Texts written for the tests need 3 rounds; the bound keeps the time linear on any text.
+# Each round finds what the masks of the one before have set free: digits next to digits are not a number until their neighbours
+# are gone. The texts written for the tests need 3 rounds; the bound keeps the time linear on any text.
 _MOST_ROUNDS = 8
 
 
@@ -89,7 +89,7 @@ def _find(text: str, config: PiiConfig) -> list[Edit]:
         found = False
         for kind in kinds:
             for shape in kind.shapes:
-                # The lines with numbers are a small part of most texts, and no pattern of a number reaches over a line.
+                # Lines with numbers are a small part of most texts, and no pattern of a number crosses a line.
                 if kind.is_number and not (shape.may_match(numbers) and shape.pattern.search(numbers)):
                     continue
                 matches = list(shape.matches(searched))
@@ -109,7 +109,7 @@ def _find(text: str, config: PiiConfig) -> list[Edit]:
 
 
 def _without(searched: str, matches: list[re.Match[str]]) -> str:
-    """The shadow with the values of `matches`, which are in order, overwritten."""
+    """The shadow with the values of `matches`, which must be in order, overwritten."""
     pieces = []
     position = 0
     for match in matches:

@@ -1,7 +1,7 @@
 """Telephone numbers: the Japanese numbering plan as people write it, and numbers with the code of another country.
 
-The plan is that of `phonenumbers` (the JP region). Japan has no numbers set aside for fiction; examples use exchanges that begin
-with 0, which no subscriber has, so those count as numbers here.
+The plan is that of `phonenumbers` (region JP). Japan has no numbers reserved for fiction; examples use exchanges that begin with
+0, which no subscriber has, so these count as numbers here.
 """
 
 import functools
@@ -11,13 +11,13 @@ import phonenumbers
 
 from pipeline.pii.context import before, is_labelled_otherwise, is_near_business
 
-# Lengths of the groups in which a number is written; the area code of a landline has 2 to 5 digits with its 0.
+# Lengths of the groups in which a number is written; the area code of a landline has 2 to 5 digits, including its 0.
 _MOBILE_GROUPS = {(3, 4, 4), (3, 8), (11,)}
 _SERVICE_GROUPS = {(4, 3, 3), (4, 2, 4), (4, 6), (4, 3, 4), (4, 7), (10,), (11,)}
 _LANDLINE_GROUPS = {(2, 4, 4), (3, 3, 4), (4, 2, 4), (5, 1, 4), (2, 8), (3, 7), (4, 6), (10,)}
 # Free dial (0120, 0800), navigation dial (0570) and paid information (0990): numbers that only firms and offices have.
 _SERVICE = ("0120", "0800", "0570", "0990")
-# Personal and IP telephones: 020 was for pagers; 060 is opened for mobiles beside 070, 080 and 090.
+# Personal and IP telephones. 060 is open for mobiles as well as 070, 080 and 090; 020, once for pagers, is left out.
 _MOBILE_OR_IP = re.compile("0[5-9]0[0-9]{8}")
 _SEPARATORS = {"-", " - ", "- ", " ", ".", "(", " (", ")", ") ", ")-"}
 _LABEL = re.compile(
@@ -45,7 +45,7 @@ def is_telephone(match: re.Match[str]) -> bool:
     if len(number) != 10 or (lengths not in _LANDLINE_GROUPS and not value.startswith("+")):
         return False
     if len(groups) == 1:
-        # The row of the digits is seldom a number of Chitose.
+        # 0123456789 is rarely a number of Chitose, whose area code is 0123.
         return (number != "0123456789" or _LABEL.search(before(match)) is not None) and _is_landline(number[:6])
     area = len(groups[0])
     return _is_landline((number[:area] + number[area].replace("0", "2") + number[area + 1 :])[:6])
@@ -64,10 +64,10 @@ def national_groups(value: str) -> list[str]:
 _WITHOUT_DIGITS = {ord(digit): "0" for digit in "123456789"}
 
 
-# Bounded; numbers with zeros for digits are written in some dozens of ways.
+# Bounded; with zeros for all digits, there are a few dozen ways of writing numbers.
 @functools.lru_cache(maxsize=4096)
 def _are_separators(written: str) -> bool:
-    """Whether the signs between the groups go together; `written` has zeros for all digits."""
+    """Whether the signs between the groups go together; `written` is a number with zeros for all digits."""
     separators = set(re.findall("[^0+]+", written))
     return separators <= _SEPARATORS and not ("." in separators and len(separators) > 1)
 
@@ -79,7 +79,7 @@ def is_business_telephone(match: re.Match[str]) -> bool:
 
 
 def _stands_free(match: re.Match[str]) -> bool:
-    """Not the tail of a number or a code such as AB-0312345678, and without groups no part of a path or a word."""
+    """Not the end of a number or of a code such as AB-0312345678, and, if without groups, not a part of a path or a word."""
     start, end = match.span("value")
     if re.search("[0-9][-.]?$", match.string[max(start - 2, 0) : start]):
         return False
@@ -91,10 +91,10 @@ def _stands_free(match: re.Match[str]) -> bool:
     )
 
 
-# Bounded, and more than the 6-digit beginnings that one part of a corpus holds.
+# Bounded, but larger than the number of 6-digit beginnings in one part of a corpus.
 @functools.lru_cache(maxsize=65536)
 def _is_landline(beginning: str) -> bool:
-    """Whether a 10-digit number that begins with these 6 digits is in the plan, which does not look at the last 4."""
+    """Whether a 10-digit number that begins with these 6 digits is in the plan, which ignores the last 4."""
     return _is_valid(beginning + "1234", "JP")
 
 

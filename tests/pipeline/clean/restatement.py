@@ -1,4 +1,4 @@
-"""Cleaning restated line by line: each text by itself, every row of furniture tried on every line that holds a word for it."""
+"""Cleaning restated line by line: each text by itself, every row of navigation tried on every line that has a word for it."""
 
 import itertools
 import re
@@ -26,7 +26,7 @@ HEAD = re.compile("|".join(row for section in navigation_sections() if not secti
 
 
 def find_edits(text: str, config: CleanConfig) -> list[Edit]:
-    """What `pipeline.clean.find_edits` returns."""
+    """What `pipeline.clean.stage.find_edits` returns."""
     return _find(
         text,
         (
@@ -44,7 +44,7 @@ def _find(text: str, finders: Sequence[Callable[[str], list[Edit]]]) -> list[Edi
         return found
     if not found:
         return _find(text, finders[1:])
-    # The edits of lines come first, since a line that goes takes the edits of its characters along.
+    # The edits of lines take precedence, since a removed line includes the edits of its characters.
     return merge(original_spans(_find(apply(text, found), finders[1:]), found), found)
 
 
@@ -54,7 +54,7 @@ def _line_edits(text: str, config: CleanConfig) -> list[Edit]:
     removed: dict[int, str] = {}
     if "navigation" in config.steps:
         _remove(lines, removed, "navigation", navigation_lines)
-    # Navigation is looked for again behind repetitions, which lengthen the head of the page.
+    # Navigation is looked for again after repetitions are removed, as these lengthen the head of the page.
     if "repeat" in config.steps and _remove(lines, removed, "repeat", repeated_lines) and "navigation" in config.steps:
         _remove(lines, removed, "navigation", navigation_lines)
     if "footer" in config.steps:
@@ -69,7 +69,7 @@ def _line_edits(text: str, config: CleanConfig) -> list[Edit]:
 
 
 def _remove(lines: Sequence[str], removed: dict[int, str], kind: str, find: Callable[[Sequence[str]], list[int]]) -> bool:
-    """Whether `find` finds any among the lines that are neither blank nor removed; those are added to `removed`."""
+    """Whether `find` finds any of the lines that are neither blank nor removed; it adds what it finds to `removed`."""
     if not removed and all(map(str.strip, lines)):
         found = find(lines)
     else:
@@ -91,7 +91,7 @@ def _last_lines(lines: Sequence[str], removed: dict[int, str], count: int) -> li
 
 
 def _superfluous_blanks(lines: Sequence[str], removed: dict[int, str]) -> list[int]:
-    """Blank lines that a single one, or the start or end of the text, makes superfluous when `removed` lines are gone."""
+    """Blank lines after another one, or at the start or end of the text, without the `removed` lines."""
     superfluous: list[int] = []
     blanks: list[int] = []
     seen_text = False
@@ -120,7 +120,7 @@ def _removals(lines: Sequence[str], removed: dict[int, str], strip: bool) -> lis
     for index, line in enumerate(lines):
         end = start + len(line)
         if index in removed:
-            # Lines behind the last one kept take the line feed before them along, the others the one behind them.
+            # Lines after the last kept one are deleted with the line feed before them, others with the one after them.
             first, past = (start, end + 1) if index < last_kept else (max(start - 1, 0), end)
             if edits and edits[-1].end == first and edits[-1].kind == removed[index] and edits[-1].start < first:
                 edits[-1] = edits[-1]._replace(end=past)
@@ -133,7 +133,7 @@ def _removals(lines: Sequence[str], removed: dict[int, str], strip: bool) -> lis
 
 
 def navigation_lines(lines: Sequence[str]) -> list[int]:
-    """Indices of the `lines` that are furniture, in order."""
+    """Indices of the `lines` that are navigation, in order."""
     found = {
         index
         for index, line in enumerate(lines)
@@ -158,14 +158,14 @@ def _bare(line: str) -> str:
 
 
 def repeated_lines(lines: Sequence[str]) -> list[int]:
-    """Indices of the `lines` that are repeated below, in order; `lines` hold no blank ones."""
+    """Indices of the `lines` that are repeated below, in order; `lines` has no blank ones."""
     if len(set(lines)) == len(lines) and not any(map(_LABEL.fullmatch, lines[:HEAD_LINES])):
         return []
     return sorted({*_doubled(lines), *_contents(lines)})
 
 
 def _doubled(lines: Sequence[str]) -> list[int]:
-    """The first of two equal neighbours that begin in the head of the page: titles above titles, teasers above paragraphs."""
+    """The first of two equal neighbours in the head of the page: a title above a title, a teaser above a paragraph."""
     doubled = []
     lines_of_text = 0
     for index, (line, following) in enumerate(itertools.pairwise(lines)):
@@ -179,7 +179,7 @@ def _doubled(lines: Sequence[str]) -> list[int]:
 
 
 def _contents(lines: Sequence[str]) -> list[int]:
-    """The first list of contents with its label, or a label in the head of the page before a sentence."""
+    """The first list of contents with its label, or a label in the head of the page that a sentence follows."""
     last_index = {line: index for index, line in enumerate(lines)}
     for start in range(min(_CONTENTS_BEGIN, len(lines))):
         label = [start - 1] if start and _LABEL.fullmatch(lines[start - 1]) else []
@@ -198,7 +198,7 @@ def _contents(lines: Sequence[str]) -> list[int]:
 
 
 def _count_contents(lines: Sequence[str], start: int, past: int) -> int:
-    """How many of `lines[start:past]` come again below `past` in the same order; 0 when they do not do so as headings do."""
+    """How many of `lines[start:past]` come again below `past` in the same order; 0 unless they do so like headings."""
     again: list[int] = []
     position = past - 1
     for line in lines[start:past]:
@@ -223,7 +223,7 @@ JAPANESE_WORD = re.compile(
 
 
 def _punctuation_edits(text: str, removals: Sequence[Edit]) -> list[Edit]:
-    """Mark by mark: those of the minority, and not between ASCII letters or digits nor behind full-width ones."""
+    """Mark by mark: the Western ones, except between ASCII letters or digits and after full-width ones."""
     edits: list[Edit] = []
     gone = {position for edit in removals for position in range(edit.start, edit.end)}
     for japanese, western in (("、", "，"), ("。", "．")):

@@ -1,4 +1,4 @@
-"""Link signs behind headings."""
+"""Link signs after headings."""
 
 import pytest
 

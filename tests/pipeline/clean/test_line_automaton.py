@@ -50,7 +50,7 @@ ROWS = [row for section in navigation_sections() for row in section.rows]
 @given(st.data(), st.integers(0, len(ROWS) - 1))
 @settings(max_examples=50, deadline=None)
 def test_no_line_that_a_row_of_furniture_takes_is_missed(data: st.DataObject, number: int) -> None:
-    # Hypothesis meets what a look-ahead asks for only by chance; without it the row takes more.
+    # Hypothesis satisfies a look-ahead only by chance; without it the row takes more.
     row = re.sub(r"^(?:\(\?=(?:[^()\\]|\\.|\((?:[^()\\]|\\.|\((?:[^()\\]|\\.|\([^()]*\))*\))*\))*\))+", "", ROWS[number])
     line = data.draw(st.from_regex(row, fullmatch=True, alphabet=st.characters(exclude_categories=["Cs"])))
     groups = [section.name for section in navigation_sections() if section.words]

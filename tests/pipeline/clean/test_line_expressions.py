@@ -1,4 +1,4 @@
-"""Regular expressions read into trees."""
+"""Regular expressions as trees."""
 
 import re
 
@@ -10,7 +10,7 @@ from pipeline.clean.line_expressions import Chain, Choice, Letter, Node, Pattern
 
 
 def written(node: Node) -> str:
-    """A tree as a regular expression."""
+    """The regular expression that a tree means."""
     if isinstance(node, Letter):
         return "[" + "".join(f"\\u{first:04x}-\\u{last:04x}" for first, last in node.ranges) + "]"
     if isinstance(node, Chain):

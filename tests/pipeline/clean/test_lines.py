@@ -1,4 +1,4 @@
-"""The lines of texts as records, beside the methods of str; what is removed is held by `test_clean.py`."""
+"""The lines of texts as records, compared with the methods of str; `test_stage.py` tests what is removed."""
 
 import itertools
 import re

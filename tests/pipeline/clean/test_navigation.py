@@ -1,4 +1,4 @@
-"""Lines of navigation: each row of the list has a line that only it takes, and prose is left alone."""
+"""Lines of navigation: each row of the list has a line that only it takes, and prose is kept."""
 
 import re
 import time
@@ -254,7 +254,7 @@ Powered by steam, the engine climbed the pass。
 
 
 def navigation_lines(lines: list[str]) -> list[int]:
-    """Indices of the lines that are furniture."""
+    """Indices of the lines that are navigation."""
     return removed_lines(lines, "navigation")
 
 
@@ -291,14 +291,14 @@ def test_every_row_of_the_list_has_an_example_that_matches_it() -> None:
             assert any(re.fullmatch(row, line) for line in bare), f"no example for {row}"
 
 
-# Of the share buttons no word tells a service such as コピー or X, which stand in prose as well.
+# No word is required of the names of services such as コピー and X, which occur in prose as well.
 ROWS = [
     (section, row)
     for section in navigation_sections()
     if section.words and section.name != "share buttons"
     for row in section.rows
 ]
-# The words are looked for with these spaces alone.
+# The words are looked for with these kinds of space only.
 SPACED = st.characters(exclude_characters="".join(set(SPACES) - set(" \t\u3000")), exclude_categories=["Cs"])
 
 
@@ -308,7 +308,7 @@ SPACED = st.characters(exclude_characters="".join(set(SPACES) - set(" \t\u3000")
 @given(data=st.data())
 @settings(max_examples=4, deadline=None)
 def test_a_line_that_a_row_takes_holds_a_word_of_its_section(section: Section, row: str, data: st.DataObject) -> None:
-    # Hypothesis meets what a look-ahead asks for only by chance, so it is asked of the line afterwards.
+    # Hypothesis satisfies a look-ahead only by chance, so the line is tested for it afterwards.
     bare = re.sub(r"^(?:\(\?=(?:[^()\\]|\\.|\((?:[^()\\]|\\.|\((?:[^()\\]|\\.|\([^()]*\))*\))*\))*\))+", "", row)
     line = data.draw(st.from_regex(bare, fullmatch=True, alphabet=SPACED))
     assert not re.fullmatch(row, line) or any(word in line for word in section.words)
@@ -335,5 +335,5 @@ def test_every_row_is_bounded_so_that_no_line_is_slow() -> None:
     start = time.perf_counter()
     for line in lines:
         navigation_lines([line] * 10)
-    # 120 lines, of which each takes well under a millisecond on an idle core.
+    # 120 lines, each well under a millisecond on an idle core.
     assert time.perf_counter() - start < 2

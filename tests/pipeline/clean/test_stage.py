@@ -1,4 +1,4 @@
-"""Cleaning as a whole: punctuation, white space, how the steps meet, and what holds of the edits of any text."""
+"""Cleaning as a whole: punctuation, white space, how the steps combine, and what is true of the edits of any text."""
 
 import re
 
@@ -28,7 +28,7 @@ def cleaned(text: str, config: CleanConfig = ALL) -> str:
     ("text", "expected"),
     [
         ("今日は，雨．傘を，さす．", "今日は、雨。傘を、さす。"),
-        ("今日は，雨。傘を，さす。", "今日は、雨。傘を、さす。"),  # toten and kuten are decided apart
+        ("今日は，雨。傘を，さす。", "今日は、雨。傘を、さす。"),  # toten and kuten are decided separately
         ("今日は、雨．傘を、さす．", "今日は、雨。傘を、さす。"),
         ("今日は，雨、傘を、さす。", "今日は，雨、傘を、さす。"),  # the majority is Japanese already
         ("今日は，雨、さす。", "今日は，雨、さす。"),  # a tie changes nothing
@@ -54,7 +54,7 @@ JAPANESE = re.compile("[ぁ-ゖァ-ヺー々〆一-龥）)」』】]")
 
 
 def kutoten(text: str) -> str:
-    """The rule once more, mark by mark, for texts without half-width closing brackets other than ) and without surrogates."""
+    """The rule restated, mark by mark, for texts without surrogates and half-width closing brackets other than )."""
     if not re.search("[ぁ-ゖァ-ヺ]", text):
         return text
     for japanese, western in (("、", "，"), ("。", "．")):

@@ -1,4 +1,4 @@
-"""Clusters: who repeats whom, against a plain restatement; hot buckets; documents added behind."""
+"""Clusters: which document repeats which, against a plain restatement; large buckets; documents added later."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from pipeline.dedup.minhash import similarity
 
 
 def plain_clusters(signatures: np.ndarray, rows: int, bands: int, minimum: float) -> tuple[list[int], list[float]]:
-    """Every document against every kept one met through a bucket. (Small inputs, so nothing is cut short.)"""
+    """Compares every document with every kept one that a bucket leads to. (Inputs are small, so that no limit is reached.)"""
     values = rows * bands
     survivor: list[int] = []
     found: list[float] = []
@@ -40,7 +40,7 @@ def clusters_of(signatures: np.ndarray, rows: int, bands: int, minimum: float = 
 
 
 def varied(random: np.random.Generator, original: np.ndarray, changed: int) -> np.ndarray:
-    """A copy of a signature with `changed` of its bytes, anywhere, replaced by others."""
+    """A copy of a signature with `changed` of its bytes, at random places, replaced by others."""
     copy = original.copy()
     copy[random.choice(len(copy), changed, replace=False)] += random.integers(1, 256, changed, dtype=np.uint8)
     return copy
@@ -72,7 +72,7 @@ def test_documents_added_behind_change_nothing_before_them(rows: list[list[int]]
 
 
 def test_a_chain_does_not_join_its_ends() -> None:
-    """Each document is like the one before it, the third unlike the first: it is not dropped for the first's sake."""
+    """Each document resembles the one before it, but the third does not resemble the first, so it is kept."""
     random = np.random.default_rng(1)
     first = random.integers(0, 256, 400, dtype=np.uint8)
     second, third = first.copy(), first.copy()

@@ -1,4 +1,4 @@
-"""MinHash signatures: what they ignore, that they estimate without bias, and that bands find what the theory says."""
+"""MinHash signatures: what they ignore, that their estimate is unbiased, and that bands find as many pairs as in theory."""
 
 import hashlib
 import math

@@ -95,7 +95,7 @@ def page(seed: int, length: int = 800) -> str:
 
 
 def dropped_by(texts: list[str], doc_ids: list[str], earlier: list[bool], config: DedupConfig) -> tuple[list, pa.Table]:
-    """Runs the stage on texts that are in order of preference: (doc_id, rule, value, threshold) and the duplicates."""
+    """Run the stage on texts in order of preference: rows of (doc_id, rule, value, threshold), and the duplicates."""
     signatures = minhash.signatures(texts, shingle=config.shingle, values=config.values)
     clusters = cluster(
         signatures,
@@ -156,7 +156,7 @@ def test_earlier_documents_get_no_verdict() -> None:
     cut=st.integers(0, 40),
 )
 def test_behind_an_earlier_corpus_as_in_one_go(edits: list[tuple[int, int]], cut: int) -> None:
-    """With the oldest preferred, a second crawl judged against the first fares as both crawls judged together."""
+    """If the oldest is preferred, a second crawl judged against the first has the verdicts of both judged together."""
     texts = [variant(page(base), changed, seed) for seed, (base, changed) in enumerate(edits)]
     ids = [f"{index:04}" for index in range(len(texts))]
     together, _ = dropped_by(texts, ids, [False] * len(texts), DedupConfig(survivor="oldest"))

@@ -1,4 +1,4 @@
-"""The stage hosts: lists in UT1's format, what an entry matches, statistics and verdicts."""
+"""The stage hosts: lists in the format of UT1, what an entry matches, statistics and verdicts."""
 
 import gzip
 from collections.abc import Sequence
@@ -66,7 +66,7 @@ LABELS = st.lists(
 
 @given(LABELS, st.sets(LABELS.map(".".join), max_size=6))
 def test_the_longest_entry_up_to_the_registered_domain_matches(labels: list[str], listed: set[str]) -> None:
-    """Against a walk over all names from the host to its registered domain."""
+    """Compared with a walk over all names from the host to its registered domain."""
     host = normal_host(".".join(labels))
     names = [host]
     while names[-1] and names[-1] != registered_domain(host):
@@ -222,7 +222,7 @@ def test_a_host_at_the_share_is_kept_and_above_it_dropped() -> None:
 
 
 def test_shares_are_of_all_pages_of_a_host() -> None:
-    """Nine clean pages make up for one page of which one character in fifty is an expression."""
+    """Nine clean pages compensate for one page with an NG expression in one of fifty characters."""
     verdicts, counts = judged([("a.example", 1000, 20 * (page == 0), False) for page in range(10)], HostsConfig())
     assert {rule for rule, _, _ in verdicts} == {None}
     assert counts["a.example"] == {

@@ -1,4 +1,4 @@
-"""What measuring must give, restated in plain Python from the definitions, one text at a time and without any array.
+"""What measuring must return, restated in plain Python from the definitions: one text at a time, without arrays.
 
 The first part restates the rules that Swallow publishes (swallow-corpus, `quality.py` and `ngword.py`), with their quirks
 as `pipeline/measure/stage.py` documents them; where they divide by zero or look into an empty list, the answer is 0. The second
@@ -86,7 +86,7 @@ def swallow_numbers(text: str) -> dict[str, float]:
 
 
 def letters_of_matches(text: str, expressions: Collection[str], allowed: Collection[str] = ()) -> int:
-    """Letters of the longest expression at the leftmost place, then on behind it; allowed ones match but do not count."""
+    """Letters of the longest expression at the leftmost place, then of the next after it; allowed ones match but do not count."""
     position, letters = 0, 0
     while position < len(text):
         longest = max((w for w in (*expressions, *allowed) if text.startswith(w, position)), key=len, default="")
@@ -96,7 +96,7 @@ def letters_of_matches(text: str, expressions: Collection[str], allowed: Collect
 
 
 def expression_numbers(text: str, ng: Collection[str], allowed: Collection[str], dating: Collection[str]) -> dict[str, float]:
-    """`ngword.py`, and the paper's way with allowed expressions."""
+    """The numbers of `ngword.py`, and those of the paper with allowed expressions."""
     japanese = swallow_numbers(text)["num_japanese_letters"]
     letters, not_allowed = letters_of_matches(text, ng), letters_of_matches(text, ng, allowed)
     return {
@@ -109,7 +109,7 @@ def expression_numbers(text: str, ng: Collection[str], allowed: Collection[str],
 
 
 def gopher_numbers(text: str) -> dict[str, float]:
-    """Repetition in characters: covered ones are marked one by one."""
+    """Repetition in characters: each character that a repeated n-gram covers is marked."""
     numbers = {}
     for n in (2, 3, 4):
         top = max(ngrams_of(text, n).values(), default=0)
@@ -138,7 +138,7 @@ def line_numbers(text: str) -> dict[str, float]:
 
 
 def other_numbers(text: str) -> dict[str, float]:
-    """Symbols, digits and Latin letters by Unicode's own properties: true for all characters but the rarest."""
+    """Symbols, digits and Latin letters by the properties of Unicode, which agree with the table except for rare characters."""
     japanese_marks = "。．！？、，"
     categories = {letter: unicodedata.category(letter) for letter in set(text) - set(japanese_marks)}
     symbols = sum(categories.get(letter, "")[:1] in ("P", "S") or categories.get(letter) == "No" for letter in text)

@@ -1,4 +1,4 @@
-"""Lists of expressions: how they are read, and what of a text they cover."""
+"""Lists of expressions: how they are read, and how much of a text they cover."""
 
 from importlib import resources
 from pathlib import Path

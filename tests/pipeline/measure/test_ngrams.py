@@ -40,7 +40,7 @@ def test_an_ngram_does_not_reach_into_the_next_text() -> None:
 
 def test_overlapping_occurrences_cover_each_letter_once() -> None:
     ngrams = count(["xyz" + "a" * 7 + "xyz"])
-    # aaaaa stands at three places and covers the seven; aaaaaa at two
+    # aaaaa is at three places and covers all seven letters; aaaaaa is at two.
     assert ngrams.repeated_letters[0].tolist() == [7, 7, 0, 0, 0, 0]
     assert ngrams.repeated_types[0].tolist() == [1, 1, 0, 0, 0, 0]
 

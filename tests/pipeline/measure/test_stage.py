@@ -1,4 +1,4 @@
-"""Measuring gives, number for number, what the plain restatement of the published rules gives."""
+"""Measuring returns, number for number, what the plain restatement of the published rules returns."""
 
 import random
 import time
@@ -108,17 +108,17 @@ def test_documented_quirks_of_the_published_code_are_kept() -> None:
     def of(text: str) -> dict[str, float]:
         return {name: column[0] for name, column in measure([text], LISTS).items()}
 
-    # the long vowel mark, 〆, half-width kana, brackets and kanji beyond U+FFFF are no Japanese letters
+    # The long vowel mark, 〆, half-width kana, brackets and kanji beyond U+FFFF are not Japanese letters.
     assert of("ー〆ｱ「」𠮷")["num_japanese_letters"] == 0
-    # a full stop inside a number ends a sentence
+    # A full stop inside a number ends a sentence.
     assert of("３．１４です。")["num_sentences"] == 2
-    # a second end mark belongs to no sentence, so these two lines are one paragraph twice
+    # A second end mark belongs to no sentence, so these two lines are the same paragraph.
     assert of("えっ！？\nえっ！")["duplicate_paragraph_fraction"] == 0.5
-    # empty lines are paragraphs, each but the first a duplicate
+    # Empty lines are paragraphs, and all but the first are duplicates.
     assert of("あ\n\nい\n\nう")["duplicate_paragraph_fraction"] == 1 / 5
-    # lines end at \n only, and white space behind an ellipsis does not hide it
+    # Lines end at \n only, and white space after an ellipsis does not hide it.
     assert of("あ…　\r\nい\x85う")["num_sentences_ending_with_ellipsis"] == 1
-    # occurrences and types, not characters
+    # Occurrences and types count, not characters.
     assert of("ababab")["top_2gram_character_fraction"] == 3 / 5
     assert of("abcdeabcde")["duplicate_5gram_character_fraction"] == 1 / 5
     assert of("abcdeabcde")["gopher_duplicate_5gram_character_fraction"] == 1.0
@@ -139,7 +139,7 @@ def test_a_text_of_a_million_letters_costs_no_more_a_letter_than_a_hundred_short
     size = len(text) // 100
     pieces = [text[start : start + size] for start in range(0, len(text), size)]
     seconds(pieces[:1])
-    # Ten times for what no longer fits into the cache; quadratic work would cost a hundred times as much.
+    # Ten times as much is allowed for data that no longer fits into the cache; quadratic work would take a hundred times as long.
     assert min(seconds([text]) for _ in range(2)) < 10 * min(seconds(pieces) for _ in range(2)) + 0.1
 
 

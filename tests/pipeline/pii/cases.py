@@ -1,10 +1,10 @@
-"""The labelled strings of `cases.tsv`: what is personal data in them, and near-misses that are none."""
+"""The labelled strings of `cases.tsv`: personal data, and near-misses without any."""
 
 from pathlib import Path
 
 
 def _read_cases() -> list[tuple[str, list[tuple[str, str]]]]:
-    """(text, [(kind, what is masked)]) of each row; \\n, \\t and \\u200b stand for the characters."""
+    """(text, [(kind, what is masked)]) of each row; \\n, \\t and \\u200b are escapes of the characters."""
     rows = (Path(__file__).parent / "cases.tsv").read_text(encoding="utf-8").splitlines()[1:]
     cases = []
     for row in rows:

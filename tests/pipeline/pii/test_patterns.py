@@ -16,10 +16,10 @@ from pipeline.pii.stage import find_personal_data
 from tests.pipeline.pii.cases import CASES
 
 BYTES = 100_000
-# Seconds of a processor for one pattern on 100 kB. Alone on a machine the slowest takes 8 ms, but tests run beside each other and
-# take cache and memory's bandwidth from each other. What is quadratic takes seconds.
+# CPU seconds for one pattern on 100 kB. Alone on a machine the slowest takes 8 ms, but tests run at the same time and compete for
+# cache and memory bandwidth. A quadratic search takes seconds.
 LIMIT = 0.030
-# Nor does other work slow a processor in all of so many attempts.
+# Other work on the machine does not slow down all of so many attempts.
 ATTEMPTS = 40
 
 UNITS = (
@@ -112,7 +112,7 @@ def test_no_mixture_makes_a_pattern_slow(units: list[str]) -> None:
 
 
 def test_a_row_of_numbers_that_set_each_other_free_takes_linear_time() -> None:
-    # A round for each card would take minutes.
+    # One round per card would take minutes.
     row = of_size("4111 1111 1111 1111 ")
     start = time.process_time()
     edits = find_personal_data(row, PiiConfig())
@@ -135,7 +135,7 @@ def check_that_nothing_is_hidden(text: str) -> None:
     numbers = lines_with_numbers(searched)
     for kind in KINDS:
         for shape in kind.shapes:
-            # The restatement: a search that starts at every place, with no word, screen or anchor before it.
+            # The restatement: a search that starts at every place, without words, screens or anchors.
             valid = [match for match in shape.pattern.finditer(searched) if shape.is_valid(match)]
             if valid:
                 assert shape.may_match(searched), kind.name

@@ -1,4 +1,4 @@
-"""The screen before the search for personal data: no edit is lost by it, and it lets few lines through."""
+"""The screen before the search for personal data: it loses no edit, and it lets few lines through."""
 
 import importlib.util
 import re
@@ -21,7 +21,7 @@ VALUES = [value for _, values in CASES for _, value in values]
 
 
 def core(expression: str) -> st.SearchStrategy[str]:
-    """Strings that a pattern matches but for what it asks of or forbids around them, written without possessive repetitions."""
+    """Strings that a pattern matches if its look-arounds are ignored. Hypothesis does not read possessive repetitions."""
     written = re.sub(r"([}*])\+", r"\1", expression)
     return st.from_regex(re.sub(r"\(\?<?[=!](?:[^()\\]|\\.|\((?:[^()\\]|\\.)*\))*\)", "", written), fullmatch=True)
 
@@ -55,7 +55,7 @@ SHAPES = [(f"{kind.name}-{number}", shape) for kind in KINDS for number, shape i
 @given(data=st.data())
 @settings(max_examples=25, deadline=None)
 def test_whatever_a_shape_takes_passes_the_screen(shape: Shape, data: st.DataObject) -> None:
-    """Held for matches that the check accepts too: what is no telephone number of the plan need not pass."""
+    """Tested for matches that the check accepts: a number that is not in the plan of telephone numbers need not pass."""
     text = (
         data.draw(st.sampled_from(["", "大阪市北区", "IP "]))
         + data.draw(core(shape.pattern.pattern))
@@ -67,7 +67,7 @@ def test_whatever_a_shape_takes_passes_the_screen(shape: Shape, data: st.DataObj
 
 
 def test_a_number_is_found_in_each_of_its_neighbourhoods() -> None:
-    """Each labelled value alone, at the ends of a text, and with the text before it in the batch ending in its first half."""
+    """Each labelled value alone, after a place in the text before, split over two texts, and at the end of a text."""
     for value in VALUES:
         for texts in ([value], ["東京都千代田区", value], [value[:3], value[3:]], [f"架空\n{value}", ""]):
             assert find_personal_data_batch(texts, POLICIES[0]) == [find_personal_data(text, POLICIES[0]) for text in texts]
@@ -88,7 +88,7 @@ def test_what_only_looks_like_it_from_afar_is_not_searched(text: str) -> None:
     assert len(screen([text]).lines) == 0
 
 
-# Of each group of labels a number that is none, or is not looked for, without a label.
+# For each group of labels a number that is not found without a label.
 LABELLED = {
     "my_number": "123456789018",
     "card": "4111111111111111",

@@ -1,4 +1,4 @@
-"""Personal data: the labelled cases, the policies, and what holds of the spans in any text."""
+"""Personal data: the labelled cases, the policies, and what is true of the spans in any text."""
 
 import unicodedata
 from collections import Counter
@@ -17,7 +17,7 @@ from tests.pipeline.pii.cases import CASES
 
 MASK_ALL = PiiConfig()
 PERSONAL_ONLY = PiiConfig(policy="mask_personal_only")
-# Of 100 matches two may be wrong, of 100 labels two may be missed (issue 4).
+# Two of 100 matches may be wrong, and two of 100 labels may be missed (issue 4).
 LOWEST_PRECISION = LOWEST_RECALL = 0.98
 FEWEST_CASES = 400
 

@@ -1,4 +1,4 @@
-"""Telephone numbers against `phonenumbers`, whose rules the checks restate where they take short cuts."""
+"""Telephone numbers compared with `phonenumbers`: the shortcuts of the checks must agree with its rules."""
 
 import re
 

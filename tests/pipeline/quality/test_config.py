@@ -16,7 +16,7 @@ from pipeline.quality.profiles import PROFILES
 from pipeline.rules import Rule, judge
 from tests.pipeline.measure.restatement import swallow_keeps
 
-# Numbers of a page that every rule keeps.
+# The numbers of a page that every rule keeps.
 GOOD = {
     **{measure.name: 0.0 for measure in MEASURES},
     **{"num_letters": 1000, "num_japanese_letters": 900, "hiragana_fraction": 0.5, "japanese_fraction": 0.9},
@@ -119,7 +119,7 @@ def test_the_codes_decisions_are_those_of_the_restatement(data: st.DataObject) -
     assert (failed(PROFILES["swallow_code"], numbers) == []) == swallow_keeps(numbers)
 
 
-# What docs/quality.md lists as differences, one test each. KANJI are letters that make no repetition by themselves.
+# One test for each difference that docs/quality.md lists. KANJI are letters that do not repeat by themselves.
 KANJI = "".join(map(chr, range(0x4E00, 0x9FFF)))
 
 
@@ -138,14 +138,14 @@ def test_difference_the_code_wants_400_japanese_letters_too() -> None:
 
 
 def test_difference_the_paper_counts_the_letters_of_the_commonest_ngram() -> None:
-    # の町 stands between any 14 others: an eighth of the letters, and a sixteenth of the 2-grams
+    # の町 follows every 14 other letters: an eighth of the letters, and a sixteenth of the 2-grams.
     text = "".join(KANJI[start : start + 7] + "の町" for start in range(0, 700, 7))
     assert "top_2gram_character_fraction" not in failed_by_text("swallow_code", text)
     assert "gopher_top_2gram_character_fraction" in failed_by_text("swallow_paper", text)
 
 
 def test_difference_the_paper_counts_the_letters_of_repeated_ngrams() -> None:
-    # more than a sixth of the letters stands in a passage that occurs twice, but nine of ten kinds of n-grams occur once
+    # More than a sixth of the letters are in a passage that occurs twice, but nine of ten different n-grams occur once.
     text = KANJI[:1100] + KANJI[:110]
     assert failed_ngrams("swallow_code", text) == []
     assert len(failed_ngrams("swallow_paper", text)) == 6

@@ -1,4 +1,4 @@
-"""The table of letters agrees with Swallow's classes exactly, and with Unicode's where the project chose the ranges."""
+"""The table of letters equals the classes of Swallow, and agrees with Unicode where the project chose the ranges."""
 
 import numpy as np
 

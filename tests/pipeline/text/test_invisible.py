@@ -1,4 +1,4 @@
-"""Invisible characters and kana in old forms."""
+"""Invisible characters, and half-width and decomposed kana."""
 
 import unicodedata
 
