@@ -214,11 +214,12 @@ def _decode_iso_2022_jp(body: np.ndarray, sets: np.ndarray, out: np.ndarray) -> 
     position = 0
     state = ASCII
     while position < len(body):
-        state, switching = _state_after(state, body, position)
-        position += switching
-        if switching:
-            continue
         byte = body[position]
+        if byte in (0x0E, 0x0F, 0x1B):
+            state, switching = _state_after(state, body, position)
+            position += switching
+            if switching:
+                continue
         position += 1
         if byte == 0x0A or byte == 0x0D:
             # RFC 1468: a line ends in ASCII. So a page that was cut in the middle of a line loses only that line.

@@ -249,9 +249,7 @@ def _end_block(building: Any, blocks: np.ndarray, elements: np.ndarray) -> None:
 
 @njit(nogil=True)
 def _close(building: Any, blocks: np.ndarray, elements: np.ndarray, index: int) -> None:
-    """Close the open element at `index`, -1 for none; before that, end the block if that ends a line."""
-    if index < 0:
-        return
+    """Close the open element at `index`; before that, end the block if that ends a line."""
     stack = building.stack
     size, left_out = building.size, building.left_out_from
     shown = min(left_out, size)
@@ -273,7 +271,8 @@ def _take_end_tag(
     index = -1
     if building.open_names[name & 0xFF]:
         index = innermost(building.stack, building.size, 2, name, table[row, END_STOPS])
-    _close(building, blocks, elements, index)
+    if index >= 0:
+        _close(building, blocks, elements, index)
     is_shown = building.left_out_from >= building.size
     if index < 0 and table[row, CLASS] == P and is_shown:  # stands for an empty one
         _end_block(building, blocks, elements)
@@ -296,12 +295,15 @@ def _close_before(building: Any, blocks: np.ndarray, elements: np.ndarray, table
     """Close what the start tag of the element in `row` ends; whether the tag still opens an element."""
     stack = building.stack
     if building.roles[IS_FOREIGN] and table[row, CLASS] & SPECIAL & ~SCOPE:  # an element of HTML ends what is foreign to it
-        _close(building, blocks, elements, outer_foreign(stack, building.size))
+        foreign = outer_foreign(stack, building.size)
+        if foreign >= 0:
+            _close(building, blocks, elements, foreign)
     if not table[row, CLOSES]:
         return True
     first = max(building.size - 1, 2) if table[row, KIND] & INNERMOST else 2
     index = outermost(stack, building.size, first, table[row, CLOSES], table[row, STOPS])
-    _close(building, blocks, elements, index)
+    if index >= 0:
+        _close(building, blocks, elements, index)
     return index < 0 or not table[row, KIND] & TOGGLE
 
 
