@@ -1,4 +1,4 @@
-"""TODO."""
+"""Writing the files of a corpus: a table under a temporary name, then its final name, which only the driver gives."""
 
 import hashlib
 from pathlib import Path

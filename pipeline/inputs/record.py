@@ -1,4 +1,4 @@
-"""TODO."""
+"""What an input is, and what a record of it is: the same for every format."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""TODO."""
+"""Records of texts that are not in WARC files: JSON lines and Parquet."""
 
 import gzip
 import io

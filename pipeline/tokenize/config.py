@@ -1,4 +1,4 @@
-"""TODO."""
+"""The settings of `tokenize`: how the token stream is cut into shards."""
 
 from pydantic import Field
 

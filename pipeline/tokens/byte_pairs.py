@@ -1,4 +1,4 @@
-"""TODO."""
+"""Byte-pair tokenizers: those that tiktoken knows, and those trained here."""
 
 import base64
 import binascii

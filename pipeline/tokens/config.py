@@ -1,4 +1,4 @@
-"""TODO."""
+"""The settings of `tokenizer`: which tokenizer a corpus gets."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""TODO."""
+"""Opening a tokenizer: from its files, from the folder of a corpus, or as the manifest names it."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""TODO."""
+"""SentencePiece tokenizers."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
