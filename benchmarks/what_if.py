@@ -121,7 +121,7 @@ def write_part(root: Path, part: str, documents: int, hosts: int, random: np.ran
     write(root, f"features/{part}.parquet", MEASURED_SCHEMA, {"doc_id": doc_ids, **features})
     tokens = (features["num_letters"] * TOKENS_A_CHARACTER).astype(np.int64)
     write(root, f"token_counts/{part}.parquet", TOKEN_COUNT_SCHEMA, {"doc_id": doc_ids, "n_tokens": tokens})
-    accept(root, judge_quality(Task(str(root), "quality", part, (part,), manifest), lambda position: None))
+    accept(root, judge_quality(Task(str(root), "quality", part, (part,), manifest.quality), lambda position: None))
 
     config = manifest.dedup
     kept = survivors(root, "quality", part)

@@ -24,6 +24,8 @@ from trainer.data.loader import Loader
 from trainer.data.order import Order, Source
 from trainer.data.windows import Windows
 
+SHAPES = ((8, 512), (64, 1024))  # windows of a batch, tokens of a window
+
 Batches = Iterator[tuple[Tensor, Tensor, Tensor]]
 SEED = 1
 # More steps than any turn takes.
@@ -108,7 +110,7 @@ def borders_of(inputs_BT: np.ndarray, delimiter: int) -> Tensor:
     return torch.from_numpy(np.maximum.accumulate(np.where(inputs_BT == delimiter, index_T, np.int32(0)), axis=1))
 
 
-def this_project(data: Data, batch: int, workers: int) -> Batches:
+def this_project(data: Data, batch: int, _workers: int) -> Batches:
     """The loader of the trainer, as it is used there: one thread."""
     windows = Windows(data.split(), data.length)
     order = Order([Source("train", len(windows), 1.0)], SEED)
@@ -117,7 +119,7 @@ def this_project(data: Data, batch: int, workers: int) -> Batches:
         yield made.inputs_BT, made.targets_BT, made.starts_BT
 
 
-def nanogpt(data: Data, batch: int, workers: int) -> Batches:
+def nanogpt(data: Data, batch: int, _workers: int) -> Batches:
     """As nanoGPT's `get_batch` (karpathy/nanoGPT, train.py) does: the file mapped anew for each batch, so that its pages do not
     pile up, offsets drawn by torch, two slices a window."""
     length = data.length
@@ -129,7 +131,7 @@ def nanogpt(data: Data, batch: int, workers: int) -> Batches:
         yield inputs, targets, borders_of(inputs.numpy(), data.delimiter)
 
 
-def memmap_gathered(data: Data, batch: int, workers: int) -> Batches:
+def memmap_gathered(data: Data, batch: int, _workers: int) -> Batches:
     """The fastest that plain numpy gives, no program's code: one map for all batches, each window copied once."""
     tokens = np.asarray(np.memmap(data.raw, dtype=np.uint16, mode="r"))
     random = np.random.default_rng(SEED)
@@ -158,7 +160,7 @@ def _mds_batch(items: list[dict[str, np.ndarray]], delimiter: int) -> tuple[Tens
 
 
 def litdata_loader(data: Data, batch: int, workers: int) -> Batches:
-    """litdata's dataset of token blocks and its own data loader, epoch after epoch."""
+    """The dataset of token blocks of litdata and its own data loader, epoch after epoch."""
     import litdata
 
     loader = litdata.TokensLoader(block_size=data.length + 1)

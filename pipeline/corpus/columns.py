@@ -67,7 +67,8 @@ def rows_of(root: Path, name: str, doc_ids: Collection[str], columns: Sequence[s
         ends = np.cumsum([parquet.metadata.row_group(group).num_rows for group in range(parquet.num_row_groups)])
         groups = np.unique(np.searchsorted(ends, rows, side="right")).tolist()
         found = parquet.read_row_groups(groups, list(columns), use_threads=False)
-    return found.filter(pc.is_in(found["doc_id"], value_set=wanted)).to_pylist()
+    chosen: list[dict[str, Any]] = found.filter(pc.is_in(found["doc_id"], value_set=wanted)).to_pylist()
+    return chosen
 
 
 def survivors(root: Path, stage: str, part: str) -> pa.Array:

@@ -252,7 +252,7 @@ def _time_limit(seconds: float) -> Iterator[None]:
     interpreter is not interrupted; the executor's patience is for those.
     """
 
-    def stop(number: int, frame: FrameType | None) -> None:
+    def stop(_number: int, _frame: FrameType | None) -> None:
         raise OutOfTimeError
 
     previous = signal.signal(signal.SIGPROF, stop)
