@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -104,7 +105,7 @@ def write_mds(data: Data) -> None:
             writer.write({"tokens": split.read(start, start + length + 1)})
 
 
-def borders_of(inputs_BT: np.ndarray, delimiter: int) -> Tensor:
+def borders_of(inputs_BT: npt.NDArray[np.integer[Any]], delimiter: int) -> Tensor:
     """starts_BT by numpy: the highest index of a delimiter so far."""
     index_T = np.arange(inputs_BT.shape[1], dtype=np.int32)
     return torch.from_numpy(np.maximum.accumulate(np.where(inputs_BT == delimiter, index_T, np.int32(0)), axis=1))
@@ -141,7 +142,7 @@ def memmap_gathered(data: Data, batch: int, _workers: int) -> Batches:
         yield tensors_of(tokens_BT1, data.delimiter)
 
 
-def tensors_of(tokens_BT1: np.ndarray, delimiter: int) -> tuple[Tensor, Tensor, Tensor]:
+def tensors_of(tokens_BT1: npt.NDArray[np.integer[Any]], delimiter: int) -> tuple[Tensor, Tensor, Tensor]:
     """Inputs, targets and starts of windows of T + 1 tokens."""
     inputs_BT = tokens_BT1[:, :-1]
     return (
@@ -155,7 +156,7 @@ def _litdata_batch(items: list[Tensor], delimiter: int) -> tuple[Tensor, Tensor,
     return tensors_of(torch.stack(items).numpy(), delimiter)
 
 
-def _mds_batch(items: list[dict[str, np.ndarray]], delimiter: int) -> tuple[Tensor, Tensor, Tensor]:
+def _mds_batch(items: list[dict[str, npt.NDArray[np.integer[Any]]]], delimiter: int) -> tuple[Tensor, Tensor, Tensor]:
     return tensors_of(np.stack([item["tokens"] for item in items]), delimiter)
 
 

@@ -3,8 +3,10 @@
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from benchmarks.loader.peers import SHAPES, Data, write_litdata, write_mds, write_raw
 from pipeline.tokens.dataset import TokenDataset
@@ -35,12 +37,21 @@ def write_stream(tokens: Path, data: Data) -> None:
         write_mds(replace(data, length=length))
 
 
-def _columns(shard: TokenShard) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _columns(
+    shard: TokenShard,
+) -> tuple[
+    npt.NDArray[np.unsignedinteger[Any]], npt.NDArray[np.int64], npt.NDArray[np.integer[Any]], npt.NDArray[np.integer[Any]]
+]:
     """Tokens, lengths of documents, and sizes of their texts."""
     return shard.tokens, np.diff(shard.offsets), shard.n_bytes, shard.n_chars
 
 
-def check(data: Data, inputs_BT: np.ndarray, targets_BT: np.ndarray, starts_BT: np.ndarray) -> None:
+def check(
+    data: Data,
+    inputs_BT: npt.NDArray[np.integer[Any]],
+    targets_BT: npt.NDArray[np.integer[Any]],
+    starts_BT: npt.NDArray[np.integer[Any]],
+) -> None:
     """Hold a batch against the stream, window by window and token by token; ends the program when it is another."""
     stream = np.asarray(np.memmap(data.raw, dtype=np.uint16, mode="r"))
     for inputs, targets, starts in zip(inputs_BT.tolist(), targets_BT.tolist(), starts_BT.tolist(), strict=True):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -94,7 +95,7 @@ def aligned(table: pa.Table, doc_ids: pa.ChunkedArray) -> pa.Table:
     return table.take(index)
 
 
-def numbers(table: pa.Table, columns: Sequence[str]) -> dict[str, np.ndarray]:
+def numbers(table: pa.Table, columns: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
     """Columns as numpy arrays, null as NaN."""
     return {name: table[name].to_numpy() for name in columns}
 
