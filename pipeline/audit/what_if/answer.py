@@ -39,6 +39,7 @@ from pipeline.rules import Rule
 # Settings that only judge what is stored; every other changes what is stored, or how tokens are cut and not how many there are.
 JUDGES_AGAIN = ("quality", "dedup.minimum_similarity", "dedup.survivor", "dedup.against", "hosts")
 # The stages that are judged again here, the first ones after extract.
+Chosen = npt.NDArray[np.bool_]  # (N,), which of the pages
 _JUDGED = (QUALITY.name, DEDUP.name, HOSTS.name)
 # A table of more rows is read by nobody; a range of a million values is a slip of the pen.
 MOST_VALUES = 100
@@ -77,7 +78,7 @@ class Fates:
 
     passed: npt.NDArray[np.int8]
     rule: npt.NDArray[np.int16]
-    unsigned: npt.NDArray[np.bool_]
+    unsigned: Chosen
 
 
 @dataclass(frozen=True)
@@ -235,7 +236,7 @@ class _Alternative:
             )
         return share
 
-    def _hosts(self, share: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    def _hosts(self, share: npt.NDArray[np.float64]) -> Chosen:
         """Judge hosts; returns the pages that they keep, bool (N,)."""
         before, after = self.present.manifest.hosts, self.manifest.hosts
         kept = self.pages.passed > 2
@@ -249,7 +250,7 @@ class _Alternative:
             self.basis.append("hosts: judged with all newly kept pages, which count in the sums with the share above")
         return kept
 
-    def _texts(self, reached: npt.NDArray[np.bool_], share: npt.NDArray[np.float64]) -> None:
+    def _texts(self, reached: Chosen, share: npt.NDArray[np.float64]) -> None:
         """The stages that change texts: sizes as stored, or, of texts that did not come so far, by the share that others keep."""
         came = reached & (self.pages.passed >= len(_JUDGED))
         others = reached & ~came
@@ -277,14 +278,11 @@ class _Alternative:
                 f"characters, {kept[2]:.2%} of tokens"
             )
 
-    def _weighted(self, chosen: npt.NDArray[np.bool_], share: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    def _weighted(self, chosen: Chosen, share: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """The sizes of the `chosen` pages, those that dedup was not asked about with the share that it keeps: float64 (3,)."""
-        weighted: npt.NDArray[np.float64] = _size(self.pages, chosen & self.signed) + share * _size(
-            self.pages, chosen & self.unsigned
-        )
-        return weighted
+        return _size(self.pages, chosen & self.signed) + share * _size(self.pages, chosen & self.unsigned)
 
-    def _named(self, chosen: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    def _named(self, chosen: Chosen) -> Chosen:
         """Which of the `chosen` pages a request keeps out of the corpus, bool (N,)."""
         named = np.zeros(len(chosen), dtype=bool)
         if self.requests.urls or self.requests.hosts.hosts:
@@ -293,13 +291,8 @@ class _Alternative:
         return named
 
     def _judged(
-        self,
-        stage: str,
-        judged: npt.NDArray[np.bool_],
-        numbers: npt.NDArray[np.int8],
-        before: tuple[Rule, ...],
-        after: tuple[Rule, ...],
-    ) -> npt.NDArray[np.bool_]:
+        self, stage: str, judged: Chosen, numbers: npt.NDArray[np.int8], before: tuple[Rule, ...], after: tuple[Rule, ...]
+    ) -> Chosen:
         """Take in the rule numbers of the pages that were `judged`; returns the pages that none drops, bool (N,)."""
         self.rule[judged] = numbers
         kept = judged.copy()
@@ -345,7 +338,7 @@ def _sizes(pages: Pages) -> npt.NDArray[np.int64]:
     return np.stack([pages.n_chars, pages.n_tokens], axis=1)
 
 
-def _size(pages: Pages, chosen: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+def _size(pages: Pages, chosen: Chosen) -> npt.NDArray[np.int64]:
     """Documents, characters and tokens of the `chosen` pages as extracted: int64 (3,)."""
     return np.array([np.count_nonzero(chosen), pages.n_chars[chosen].sum(), pages.n_tokens[chosen].sum()])
 
