@@ -24,7 +24,7 @@ import os, random, sys
 kind, cores = sys.argv[1], int(sys.argv[2])
 if hasattr(os, "sched_setaffinity"):
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
-from pipeline.tokens.tokenizer import TokenizerConfig
+from pipeline.tokens.config import TokenizerConfig
 from pipeline.tokens.training import train_tokenizer
 draw = random.Random(7)
 words = ["".join(draw.choices("あいうえおかきくけこ東西南北", k=draw.randint(1, 5))) for _ in range(300)]
