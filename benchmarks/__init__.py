@@ -1,0 +1,1 @@
+"""What the project costs and how right it is, beside its peers."""

@@ -18,8 +18,10 @@ import argparse
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from rich.console import Console
 from rich.table import Table
 
@@ -45,16 +47,16 @@ class Level:
     the contexts seen, and weights, what is left of it. An unseen n-gram has the share 0, an unseen context the weight 1.
     """
 
-    ngrams: np.ndarray
-    shares: np.ndarray
-    contexts: np.ndarray
-    weights: np.ndarray
+    ngrams: npt.NDArray[np.int64]
+    shares: npt.NDArray[np.float64]
+    contexts: npt.NDArray[np.int64]
+    weights: npt.NDArray[np.float64]
 
 
 Model = Sequence[Level]  # order 1 first
 
 
-def ngrams_of(documents: Iterable[bytes], order: int) -> np.ndarray:
+def ngrams_of(documents: Iterable[bytes], order: int) -> npt.NDArray[np.int64]:
     """The n-grams that end at the symbols to predict, each byte and each end of a document, as int64 keys.
 
     The symbols are the digits of the key to the base 257, the last one the lowest. As many boundaries as the context is
@@ -69,9 +71,9 @@ def ngrams_of(documents: Iterable[bytes], order: int) -> np.ndarray:
     return np.concatenate(keys)
 
 
-def witten_bell(ngrams: np.ndarray, order: int) -> Model:
+def witten_bell(ngrams: npt.NDArray[np.int64], order: int) -> Model:
     """The model of `order` over `ngrams`: a context's weight is its kinds of symbols over its symbols and kinds."""
-    tables = [np.unique(ngrams, return_counts=True)]
+    tables: list[tuple[npt.NDArray[np.int64], npt.NDArray[Any]]] = [np.unique(ngrams, return_counts=True)]
     while len(tables) < order:
         tables.append(_shortened(*tables[-1], order - len(tables)))
     levels = []
@@ -83,9 +85,9 @@ def witten_bell(ngrams: np.ndarray, order: int) -> Model:
     return levels
 
 
-def kneser_ney(ngrams: np.ndarray, order: int) -> Model:
+def kneser_ney(ngrams: npt.NDArray[np.int64], order: int) -> Model:
     """The model of `order` over `ngrams`: an n-gram below it counts by the kinds of symbols that stand before it."""
-    tables = [np.unique(ngrams, return_counts=True)]
+    tables: list[tuple[npt.NDArray[np.int64], npt.NDArray[Any]]] = [np.unique(ngrams, return_counts=True)]
     while len(tables) < order:
         longer = tables[-1][0]
         tables.append(_shortened(longer, np.ones(len(longer)), order - len(tables)))
@@ -98,7 +100,7 @@ def kneser_ney(ngrams: np.ndarray, order: int) -> Model:
     return levels
 
 
-def discounts(counts: np.ndarray) -> np.ndarray:
+def discounts(counts: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     """What modified Kneser-Ney takes from counts of 1, of 2, and of 3 and more: i - (i + 1) Y n[i + 1] / n[i] with
     Y = n[1] / (n[1] + 2 n[2]), where n[i] n-grams occur i times (Chen and Goodman, section 3, equation 26)."""
     occurring = np.array([np.count_nonzero(counts == count) for count in range(1, 5)])
@@ -111,7 +113,7 @@ def discounts(counts: np.ndarray) -> np.ndarray:
     return taken
 
 
-def probabilities(model: Model, ngrams: np.ndarray) -> np.ndarray:
+def probabilities(model: Model, ngrams: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
     """p(last symbol | the symbols before it) of each n-gram, float64. The n-grams have at least the order of the model."""
     result = np.full(len(ngrams), 1 / SYMBOLS)
     for order, level in enumerate(model, start=1):
@@ -137,13 +139,17 @@ def texts_of(split: TokenSplit, tokenizer: Tokenizer) -> tuple[list[bytes], floa
     return texts, equal / max(len(texts), 1)
 
 
-def _shortened(keys: np.ndarray, counts: np.ndarray, order: int) -> tuple[np.ndarray, np.ndarray]:
+def _shortened(
+    keys: npt.NDArray[np.int64], counts: npt.NDArray[Any], order: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:
     """The n-grams of `order` that `keys` end in, rising, and the sum of the counts of each."""
     shorter, inverse = np.unique(keys % SYMBOLS**order, return_inverse=True)
     return shorter, np.bincount(inverse, counts)
 
 
-def _at(keys: np.ndarray, known: np.ndarray, values: np.ndarray, missing: float) -> np.ndarray:
+def _at(
+    keys: npt.NDArray[np.int64], known: npt.NDArray[np.int64], values: npt.NDArray[np.float64], missing: float
+) -> npt.NDArray[np.float64]:
     """The value of each of `keys` among the rising keys `known`, or `missing`."""
     index = np.minimum(np.searchsorted(known, keys), len(known) - 1)
     return np.where(known[index] == keys, values[index], missing)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow.parquet as pq
 
 from benchmarks.accuracy.duplicates import CONFIG, clusters_of, datasketch_signature, shingles
@@ -46,7 +47,7 @@ def show_speed(texts: Sequence[str]) -> None:
     )
 
 
-def made_up(count: int) -> np.ndarray:
+def made_up(count: int) -> npt.NDArray[np.uint8]:
     """Signatures, uint8 (count, values): three quarters random, a quarter copies with up to half of the values changed."""
     random = np.random.default_rng(0)
     originals = count * 3 // 4

@@ -10,8 +10,8 @@ Then the cost of a page in another language beside that of a Japanese one, each 
 
 import argparse
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 import pipeline.extract.stage
@@ -23,11 +23,14 @@ from pipeline.extract.stage import extract
 from pipeline.inputs.record import Source
 from pipeline.inputs.sources import read_records, resolve_inputs
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 JAPANESE_PAGES, OTHER_PAGES = 40, 760  # five in a hundred
 ROUNDS = 3
 
 
-def unchecked(body: bytes, http_charset: str | None) -> RapidEvidence:
+def unchecked(_body: bytes, _http_charset: str | None) -> RapidEvidence:
     """What stands in for the rapid check where there is none: every page passes."""
     return RapidEvidence(float("inf"), "", None)
 

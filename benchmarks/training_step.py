@@ -217,7 +217,7 @@ def show(turns: dict[str, list[Turn]], threads: int) -> None:
 
 
 def _median(turns: list[Turn], figure: str) -> float:
-    return statistics.median(value for each in turns for value in getattr(each, figure))
+    return float(statistics.median(value for each in turns for value in getattr(each, figure)))
 
 
 def main() -> None:

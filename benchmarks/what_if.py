@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import yaml
 from rich.console import Console
@@ -62,9 +63,9 @@ CASES: tuple[tuple[str, tuple[str, ...]], ...] = (
 console = Console()
 
 
-def features_of(random: np.random.Generator, count: int) -> dict[str, np.ndarray]:
+def features_of(random: np.random.Generator, count: int) -> dict[str, npt.NDArray[Any]]:
     """Made-up numbers of `count` documents: each rule of the default profile drops its share, the other columns are noise."""
-    columns: dict[str, np.ndarray] = {}
+    columns: dict[str, npt.NDArray[Any]] = {}
     for rule in rules_of(Manifest(input=("none",)).quality):
         low, high = rule.minimum, rule.maximum if rule.maximum is not None else rule.below
         drawn = random.random(count)
@@ -121,7 +122,7 @@ def write_part(root: Path, part: str, documents: int, hosts: int, random: np.ran
     write(root, f"features/{part}.parquet", MEASURED_SCHEMA, {"doc_id": doc_ids, **features})
     tokens = (features["num_letters"] * TOKENS_A_CHARACTER).astype(np.int64)
     write(root, f"token_counts/{part}.parquet", TOKEN_COUNT_SCHEMA, {"doc_id": doc_ids, "n_tokens": tokens})
-    accept(root, judge_quality(Task(str(root), "quality", part, (part,), manifest), lambda position: None))
+    accept(root, judge_quality(Task(str(root), "quality", part, (part,), manifest.quality), lambda position: None))
 
     config = manifest.dedup
     kept = survivors(root, "quality", part)

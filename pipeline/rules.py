@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 VERDICT_SCHEMA = pa.schema(
@@ -59,7 +60,7 @@ class Rule:
         named = [("minimum", self.minimum), ("above", self.above), ("maximum", self.maximum), ("below", self.below)]
         return [(kind, float(threshold)) for kind, threshold in named if threshold is not None]
 
-    def failures(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def failures(self, values: npt.NDArray[Any]) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]:
         """Which of `values` (any numeric dtype, shape (N,)) break the rule, and the threshold each one broke.
 
         Returns (failed: bool (N,), threshold: float64 (N,), NaN where the rule holds).
@@ -80,7 +81,7 @@ class Rule:
 
 
 def judge(
-    rules: Sequence[Rule], doc_ids: Sequence[str] | pa.Array | pa.ChunkedArray, columns: Mapping[str, np.ndarray]
+    rules: Sequence[Rule], doc_ids: Sequence[str] | pa.Array | pa.ChunkedArray, columns: Mapping[str, npt.NDArray[Any]]
 ) -> pa.Table:
     """One verdict a document: kept when every rule holds.
 

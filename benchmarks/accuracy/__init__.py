@@ -1,0 +1,1 @@
+"""How right the pipeline's decisions are, a module per subject."""

@@ -12,14 +12,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from benchmarks.accuracy import duplicates as accuracy_duplicates
 from benchmarks.accuracy import encodings as accuracy_encodings
 from benchmarks.accuracy import language as accuracy_language
 from benchmarks.accuracy import personal_data as accuracy_personal_data
 from benchmarks.accuracy import rules as accuracy_rules
-from benchmarks.accuracy.table import Row
+from benchmarks.accuracy.table import Row, table_of
 
 SUBJECTS: dict[str, Callable[[Path], Iterator[Row]]] = {
     "encodings": accuracy_encodings.rows,
@@ -28,14 +27,6 @@ SUBJECTS: dict[str, Callable[[Path], Iterator[Row]]] = {
     "duplicates": accuracy_duplicates.rows,
     "personal_data": accuracy_personal_data.rows,
 }
-
-
-def table_of(rows: list[Row]) -> Table:
-    """The rows as they are printed, a line between subjects."""
-    table = Table("subject", "program", "figures")
-    for row, following in zip(rows, [*rows[1:], rows[-1]], strict=True):
-        table.add_row(*row, end_section=row.subject != following.subject)
-    return table
 
 
 def main() -> None:

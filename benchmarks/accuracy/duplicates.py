@@ -10,9 +10,10 @@ import importlib
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow.parquet as pq
 
 from benchmarks.accuracy.table import Row, is_installed, not_installed
@@ -30,9 +31,9 @@ class Pairs(NamedTuple):
     """The pairs of the corpus: texts as stored, by index the two of each pair, and their exact similarity."""
 
     texts: list[str]
-    one: np.ndarray
-    other: np.ndarray
-    similarity: np.ndarray
+    one: npt.NDArray[np.int64]
+    other: npt.NDArray[np.int64]
+    similarity: npt.NDArray[np.float64]
 
 
 def fold(text: str) -> str:
@@ -53,7 +54,7 @@ def jaccard(one: str, other: str) -> float:
     return len(first & second) / len(first | second)
 
 
-def clusters_of(rows: np.ndarray) -> Clusters:
+def clusters_of(rows: npt.NDArray[np.uint8]) -> Clusters:
     """The project's clusters of signatures, in order of preference."""
     return cluster(
         rows,
@@ -102,7 +103,7 @@ def rensa_candidates(texts: Sequence[str]) -> list[set[int]]:
     return [set(index.query(signature)) for signature in made]
 
 
-def found_by(candidates: Callable[[Sequence[str]], list[set[int]]], pairs: Pairs) -> np.ndarray:
+def found_by(candidates: Callable[[Sequence[str]], list[set[int]]], pairs: Pairs) -> npt.NDArray[np.bool_]:
     """Which pairs a peer finds: bool, one a pair."""
     involved = sorted({*pairs.one.tolist(), *pairs.other.tolist()})
     place = {index: rank for rank, index in enumerate(involved)}
@@ -110,7 +111,7 @@ def found_by(candidates: Callable[[Sequence[str]], list[set[int]]], pairs: Pairs
     return np.array([place[b] in sets[place[a]] for a, b in zip(pairs.one.tolist(), pairs.other.tolist(), strict=True)])
 
 
-def by_similarity(found: np.ndarray, similarity: np.ndarray) -> str:
+def by_similarity(found: npt.NDArray[Any], similarity: npt.NDArray[np.float64]) -> str:
     """The mean of `found`, bool or probability, in each class of similarity."""
     shares = []
     for low, high in pairwise(EDGES):
@@ -121,7 +122,7 @@ def by_similarity(found: np.ndarray, similarity: np.ndarray) -> str:
     return "\n".join(shares)
 
 
-def against_equals_one_go(rows: np.ndarray, together: Clusters) -> bool:
+def against_equals_one_go(rows: npt.NDArray[np.uint8], together: Clusters) -> bool:
     """Whether the second half, judged behind the survivors of the first alone, fares as in one run over both."""
     half = len(rows) // 2
     first = clusters_of(rows[:half])

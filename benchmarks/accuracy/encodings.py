@@ -65,6 +65,7 @@ def with_references(text: str) -> str:
 
 
 def shift_jis(text: str) -> bytes:
+    """`text` in Windows-31J, which pages call Shift_JIS."""
     return text.encode("cp932")
 
 
@@ -102,10 +103,12 @@ def _escape_of(character: str) -> bytes:
 
 
 def utf_16(text: str) -> bytes:
+    """`text` in UTF-16, little endian, after its mark."""
     return b"\xff\xfe" + text.encode("utf-16-le")
 
 
 def utf_8(text: str) -> bytes:
+    """`text` in UTF-8, without a mark."""
     return text.encode()
 
 
@@ -165,6 +168,7 @@ def cases(texts: list[str], condition: str) -> list[Case]:
 
 
 def kotokura(case: Case) -> bool:
+    """As the pipeline reads it."""
     return decode(case.body, case.http_charset).text == case.text
 
 
@@ -173,7 +177,8 @@ def label_alone(case: Case) -> bool:
     named = re.search(rb"charset=\"?([\w-]+)", case.body[:1024])
     label = case.http_charset or (named.group(1).decode() if named else "windows-1252")
     encoding = webencodings.lookup(label) or webencodings.lookup("windows-1252")
-    return webencodings.decode(case.body, encoding)[0] == case.text
+    text: str = webencodings.decode(case.body, encoding)[0]
+    return text == case.text
 
 
 def by_codec(body: bytes, name: str | None, text: str) -> bool:
@@ -185,30 +190,36 @@ def by_codec(body: bytes, name: str | None, text: str) -> bool:
 
 
 def charset_normalizer(case: Case) -> bool:
+    """By the likeliest of its guesses."""
     best = importlib.import_module("charset_normalizer").from_bytes(case.body).best()
     return best is not None and str(best).removeprefix("\ufeff") == case.text
 
 
 def chardet(case: Case) -> bool:
+    """By Python's codec of the name that it detects."""
     return by_codec(case.body, importlib.import_module("chardet").detect(case.body)["encoding"], case.text)
 
 
 def cchardet(case: Case) -> bool:
+    """By Python's codec of the name that it detects."""
     return by_codec(case.body, importlib.import_module("cchardet").detect(case.body)["encoding"], case.text)
 
 
 def resiliparse(case: Case) -> bool:
+    """By its own decoder, which is given the label in the page."""
     encoding = importlib.import_module("resiliparse.parse.encoding")
     text: str = encoding.bytes_to_str(case.body, encoding.detect_encoding(case.body, from_html_meta=True))
     return text == case.text
 
 
 def trafilatura(case: Case) -> bool:
+    """As its downloads are read."""
     text: str = importlib.import_module("trafilatura.utils").decode_file(case.body)
     return text.removeprefix("\ufeff") == case.text
 
 
 def unicode_dammit(case: Case) -> bool:
+    """As Beautiful Soup reads a page."""
     text: str | None = importlib.import_module("bs4.dammit").UnicodeDammit(case.body, is_html=True).unicode_markup
     return text == case.text
 
@@ -218,7 +229,7 @@ def lxml(case: Case) -> bool:
     from lxml import etree, html
 
     try:
-        return html.document_fromstring(case.body).text_content() == html.document_fromstring(case.text).text_content()
+        return str(html.document_fromstring(case.body).text_content()) == str(html.document_fromstring(case.text).text_content())
     except (etree.ParserError, UnicodeDecodeError):
         return False
 

@@ -39,6 +39,7 @@ class Decisions(NamedTuple):
 
 
 def passes(rule: Rule, value: float) -> bool:
+    """Whether a page with this number is kept."""
     return not bool(rule.failures(np.array([value]))[0][0])
 
 

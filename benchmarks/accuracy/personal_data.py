@@ -21,10 +21,12 @@ CONFIG = PiiConfig()
 
 
 def kotokura(text: str) -> list[Match]:
+    """What the stage finds."""
     return [(edit.kind, text[edit.start : edit.end]) for edit in find_personal_data(text, CONFIG)]
 
 
 def phonenumbers_alone(text: str) -> list[Match]:
+    """The telephone numbers that the library finds by itself."""
     return [("phone", match.raw_string) for match in phonenumbers.PhoneNumberMatcher(text, "JP")]
 
 
@@ -40,8 +42,8 @@ def figures(find: Callable[[str], list[Match]], kind: str) -> str:
     return f"{kind} {right / found:.3f} / {right / labelled:.3f} of {labelled}"
 
 
-def rows(shared: Path) -> Iterator[Row]:
-    """Precision and recall of each kind; the cases are the project's own, so that `shared` is not read."""
+def rows(_shared: Path) -> Iterator[Row]:
+    """Precision and recall of each kind; the cases are the project's own, so that `_shared` is not read."""
     head = f"{len(CASES)} strings, precision / recall of labels\n"
     yield Row(SUBJECT, "kotokura", head + "\n".join(figures(kotokura, kind) for kind in KIND_NAMES))
     yield Row(SUBJECT, "phonenumbers' matcher alone", figures(phonenumbers_alone, "phone"))

@@ -1,4 +1,4 @@
-"""What all parts of `benchmarks/accuracy/__main__.py` share: a row of the table, and the labelled pages that they read."""
+"""What all parts of `benchmarks/accuracy/__main__.py` share: the table with its rows, and the labelled pages that they read."""
 
 import importlib.util
 from collections.abc import Iterator
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow.parquet as pq
+from rich.table import Table
 
 from pipeline.extract.http_body import decode_body
 from pipeline.inputs.sources import read_records, resolve_inputs
@@ -48,3 +49,11 @@ def pages_of(corpus: Path, pattern: str = "*.warc.gz") -> Iterator[Page]:
             if label is not None:
                 body = decode_body(record.body, record.transfer_encoding, record.content_encoding, MAX_PAGE_BYTES)
                 yield Page(body, record.http_charset, label)
+
+
+def table_of(rows: list[Row]) -> Table:
+    """The rows as they are printed, a line between subjects."""
+    table = Table("subject", "program", "figures")
+    for row, following in zip(rows, [*rows[1:], rows[-1]], strict=True):
+        table.add_row(*row, end_section=row.subject != following.subject)
+    return table

@@ -1,6 +1,6 @@
 """Whether the loader's memory grows with the shards: an epoch of random windows from a dataset and from N copies of it.
 
-    python -m benchmarks.loader_memory --tokens out/tokens --times 20
+    python -m benchmarks.loader.memory --tokens out/tokens --times 20
 
 The copies are shards of one new dataset, each with doc_ids of its own. Each epoch runs in a process of its own, which reads the
 kernel's figures after each step: RssAnon, what the process has allocated; RssFile, pages of files that are mapped, the
@@ -68,7 +68,8 @@ def measured(tokens: Path, length: int, batch: int) -> dict[str, float]:
     """`read_an_epoch` in a new process."""
     command = [sys.executable, "-m", "benchmarks.loader_memory", "--tokens", str(tokens), "--times", "0"]
     command += ["--length", str(length), "--batch", str(batch)]
-    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    figures: dict[str, float] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return figures
 
 
 def main() -> None:

@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -23,6 +24,8 @@ from pipeline.tokens.dataset import TokenDataset, TokenSplit
 from trainer.data.loader import Loader
 from trainer.data.order import Dataset, Order
 from trainer.data.windows import Windows
+
+SHAPES = ((8, 512), (64, 1024))  # windows of a batch, tokens of a window
 
 Batches = Iterator[tuple[Tensor, Tensor, Tensor]]
 SEED = 1
@@ -102,13 +105,13 @@ def write_mds(data: Data) -> None:
             writer.write({"tokens": split.read(start, start + length + 1)})
 
 
-def borders_of(inputs_BT: np.ndarray, delimiter: int) -> Tensor:
+def borders_of(inputs_BT: npt.NDArray[np.integer[Any]], delimiter: int) -> Tensor:
     """starts_BT by numpy: the highest index of a delimiter so far."""
     index_T = np.arange(inputs_BT.shape[1], dtype=np.int32)
     return torch.from_numpy(np.maximum.accumulate(np.where(inputs_BT == delimiter, index_T, np.int32(0)), axis=1))
 
 
-def this_project(data: Data, batch: int, workers: int) -> Batches:
+def this_project(data: Data, batch: int, _workers: int) -> Batches:
     """The loader of the trainer, as it is used there: one thread."""
     windows = Windows(data.split(), data.length)
     order = Order([Dataset("train", len(windows), 1.0)], SEED)
@@ -117,7 +120,7 @@ def this_project(data: Data, batch: int, workers: int) -> Batches:
         yield made.inputs_BT, made.targets_BT, made.starts_BT
 
 
-def nanogpt(data: Data, batch: int, workers: int) -> Batches:
+def nanogpt(data: Data, batch: int, _workers: int) -> Batches:
     """As nanoGPT's `get_batch` (karpathy/nanoGPT, train.py) does: the file mapped anew for each batch, so that its pages do not
     pile up, offsets drawn by torch, two slices a window."""
     length = data.length
@@ -129,7 +132,7 @@ def nanogpt(data: Data, batch: int, workers: int) -> Batches:
         yield inputs, targets, borders_of(inputs.numpy(), data.delimiter)
 
 
-def memmap_gathered(data: Data, batch: int, workers: int) -> Batches:
+def memmap_gathered(data: Data, batch: int, _workers: int) -> Batches:
     """The fastest that plain numpy gives, no program's code: one map for all batches, each window copied once."""
     tokens = np.asarray(np.memmap(data.raw, dtype=np.uint16, mode="r"))
     random = np.random.default_rng(SEED)
@@ -139,7 +142,7 @@ def memmap_gathered(data: Data, batch: int, workers: int) -> Batches:
         yield tensors_of(tokens_BT1, data.delimiter)
 
 
-def tensors_of(tokens_BT1: np.ndarray, delimiter: int) -> tuple[Tensor, Tensor, Tensor]:
+def tensors_of(tokens_BT1: npt.NDArray[np.integer[Any]], delimiter: int) -> tuple[Tensor, Tensor, Tensor]:
     """Inputs, targets and starts of windows of T + 1 tokens."""
     inputs_BT = tokens_BT1[:, :-1]
     return (
@@ -153,12 +156,12 @@ def _litdata_batch(items: list[Tensor], delimiter: int) -> tuple[Tensor, Tensor,
     return tensors_of(torch.stack(items).numpy(), delimiter)
 
 
-def _mds_batch(items: list[dict[str, np.ndarray]], delimiter: int) -> tuple[Tensor, Tensor, Tensor]:
+def _mds_batch(items: list[dict[str, npt.NDArray[np.integer[Any]]]], delimiter: int) -> tuple[Tensor, Tensor, Tensor]:
     return tensors_of(np.stack([item["tokens"] for item in items]), delimiter)
 
 
 def litdata_loader(data: Data, batch: int, workers: int) -> Batches:
-    """litdata's dataset of token blocks and its own data loader, epoch after epoch."""
+    """The dataset of token blocks of litdata and its own data loader, epoch after epoch."""
     import litdata
 
     loader = litdata.TokensLoader(block_size=data.length + 1)

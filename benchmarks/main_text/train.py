@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import numba
 import numpy as np
+import numpy.typing as npt
 from rich.console import Console
 
 from benchmarks.main_text.__main__ import TOKEN, Page, mean, read_gold, score_snippets, score_tokens
@@ -45,9 +46,9 @@ class Example(NamedTuple):
 
     gold: Page
     page: Blocks
-    features_BC: np.ndarray
-    labels_B: np.ndarray
-    weights_B: np.ndarray
+    features_BC: npt.NDArray[np.float32]
+    labels_B: npt.NDArray[np.float64]
+    weights_B: npt.NDArray[np.float64]
 
 
 def flat(text: str) -> str:
@@ -55,7 +56,7 @@ def flat(text: str) -> str:
     return "".join(text.split())
 
 
-def label_blocks(page: Blocks, text: str) -> np.ndarray:
+def label_blocks(page: Blocks, text: str) -> npt.NDArray[np.float64]:
     """Which blocks of a page stand in `text`, each of its passages being claimed once, by blocks that are no links first."""
     tokens = TOKEN.findall(text.lower())
     grams = Counter(tuple(tokens[start : start + GRAM]) for start in range(len(tokens) - GRAM + 1))
@@ -143,8 +144,13 @@ def train(examples: list[Example]) -> Trees:
 
 @numba.njit(cache=True, nogil=True)
 def _histograms(
-    bins_CB: np.ndarray, columns: np.ndarray, leaves_B: np.ndarray, gradients_B: np.ndarray, curvatures_B: np.ndarray, leaves: int
-) -> np.ndarray:
+    bins_CB: npt.NDArray[np.uint8],
+    columns: npt.NDArray[np.int64],
+    leaves_B: npt.NDArray[np.int64],
+    gradients_B: npt.NDArray[np.float64],
+    curvatures_B: npt.NDArray[np.float64],
+    leaves: int,
+) -> npt.NDArray[np.float64]:
     """Sums of gradients and curvatures by column, leaf and bin, shape (columns, leaves, BINS, 2)."""
     sums = np.zeros((len(columns), leaves, BINS, 2))
     for row in range(len(columns)):

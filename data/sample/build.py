@@ -80,7 +80,7 @@ def _write_member(stream: BinaryIO, record: WarcRecord) -> None:
 def _row(file: str, record: WarcRecord, url: str, fate: Expectation) -> dict[str, str]:
     return {
         "file": file,
-        "record_id": record.record_id,
+        "record_id": str(record.record_id),
         "type": str(record.record_type),
         "url": url,
         "stage": fate.stage,

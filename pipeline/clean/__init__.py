@@ -1,0 +1,1 @@
+"""The stage clean: furniture, repeats, invisible characters and punctuation leave the text."""

@@ -162,4 +162,4 @@ def _are_equal(lines: Lines, one: int, other: int) -> bool:
     if lines.table_L[other].end - second == length:
         while equal < length and lines.units[first + equal] == lines.units[second + equal]:
             equal += 1
-    return equal == length
+    return bool(equal == length)

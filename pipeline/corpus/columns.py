@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -67,7 +68,8 @@ def rows_of(root: Path, name: str, doc_ids: Collection[str], columns: Sequence[s
         ends = np.cumsum([parquet.metadata.row_group(group).num_rows for group in range(parquet.num_row_groups)])
         groups = np.unique(np.searchsorted(ends, rows, side="right")).tolist()
         found = parquet.read_row_groups(groups, list(columns), use_threads=False)
-    return found.filter(pc.is_in(found["doc_id"], value_set=wanted)).to_pylist()
+    chosen: list[dict[str, Any]] = found.filter(pc.is_in(found["doc_id"], value_set=wanted)).to_pylist()
+    return chosen
 
 
 def survivors(root: Path, stage: str, part: str) -> pa.Array:
@@ -93,7 +95,7 @@ def aligned(table: pa.Table, doc_ids: pa.ChunkedArray) -> pa.Table:
     return table.take(index)
 
 
-def numbers(table: pa.Table, columns: Sequence[str]) -> dict[str, np.ndarray]:
+def numbers(table: pa.Table, columns: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
     """Columns as numpy arrays, null as NaN."""
     return {name: table[name].to_numpy() for name in columns}
 

@@ -1,0 +1,1 @@
+"""The stage dedup: near-duplicates by MinHash, and which of them survives."""

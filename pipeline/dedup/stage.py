@@ -21,6 +21,7 @@ Three rules, in this order:
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -50,7 +51,8 @@ def preference_order(
     }[survivor]
     table = pa.table({"late": pa.array(~earlier).cast(pa.int8()), "date": date, "n_chars": n_chars, "doc_id": doc_id})
     order = pc.sort_indices(table, sort_keys=[("late", "ascending"), *keys, ("doc_id", "ascending")])
-    return order.to_numpy().astype(np.int64)
+    rows: npt.NDArray[np.int64] = order.to_numpy().astype(np.int64)
+    return rows
 
 
 def judge_duplicates(

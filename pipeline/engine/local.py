@@ -8,12 +8,14 @@ import time
 import traceback
 from collections.abc import Iterable, Iterator
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pipeline.engine.executor import Outcome
 from pipeline.engine.task import Perform, Result, Task
 from pipeline.errors import Kind, described, kind_of
+
+if TYPE_CHECKING:
+    from multiprocessing.context import SpawnProcess
 
 
 class LocalExecutor:
@@ -117,7 +119,7 @@ class _Worker:
 
     def stands_still(self, patience: float) -> bool:
         """Whether the worker has been inside one record for longer than `patience` seconds."""
-        since = self.progress[1]
+        since = float(self.progress[1])
         return since > 0 and time.monotonic() - since > patience
 
     def how_it_ended(self) -> Literal["crash", "killed"]:

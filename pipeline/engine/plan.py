@@ -25,7 +25,7 @@ class Unit:
     """A unit of work and what the ledger will say of it."""
 
     stage: Stage
-    task: Task
+    task: Task[Any]
     made_of: Any
     key: str
     errors: int = 0

@@ -253,7 +253,7 @@ def _time_limit(seconds: float) -> Iterator[None]:
     executor kills such a worker.
     """
 
-    def stop(number: int, frame: FrameType | None) -> None:
+    def stop(_number: int, _frame: FrameType | None) -> None:
         raise OutOfTimeError
 
     previous = signal.signal(signal.SIGPROF, stop)

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import IO
 
 import fsspec
@@ -51,10 +52,10 @@ def resolve_inputs(patterns: Sequence[str], paths_prefix: str = "", paths_limit:
 def _expand(pattern: str) -> list[str]:
     """The files that a pattern names; local ones by their absolute paths, so that two names of one file are one."""
     if "://" not in pattern:
-        matches = sorted(glob.glob(pattern, recursive=True)) if glob.has_magic(pattern) else [pattern]
-        found = [os.path.realpath(match) for match in matches if os.path.isfile(match)]
+        matches = sorted(glob.glob(pattern, recursive=True)) if glob.has_magic(pattern) else [pattern]  # noqa: PTH207  Path.glob takes no absolute pattern
+        found = [os.path.realpath(match) for match in matches if Path(match).is_file()]
         if not found:
-            raise InputError(f"input {pattern!r} matches no file; relative names start at {os.getcwd()}")
+            raise InputError(f"input {pattern!r} matches no file; relative names start at {Path.cwd()}")
         return found
     filesystem, path = _filesystem(pattern)
     if not glob.has_magic(pattern):
@@ -67,7 +68,8 @@ def _expand(pattern: str) -> list[str]:
 
 def _filesystem(uri: str) -> tuple[fsspec.AbstractFileSystem, str]:
     try:
-        return fsspec.core.url_to_fs(uri)
+        found: tuple[fsspec.AbstractFileSystem, str] = fsspec.core.url_to_fs(uri)
+        return found
     except (ImportError, ValueError) as error:
         raise InputError(f"{uri}: {error}; for s3:// install kotokura with its extra [s3]") from error
 
@@ -109,7 +111,8 @@ def open_stream(uri: str) -> IO[bytes]:
     """A seekable stream of the file's own bytes. Raises InputError when it cannot be opened."""
     filesystem, path = _filesystem(uri)
     try:
-        return filesystem.open(path, "rb")
+        stream: IO[bytes] = filesystem.open(path, "rb")
+        return stream
     except OSError as error:
         raise InputError(f"{uri} cannot be opened: {error}") from error
 

@@ -32,7 +32,9 @@ class NotWarcError(UserError):
     """The file holds no WARC record at all."""
 
 
-def read_warc(stream: IO[bytes], name: str, start: int, end: int, max_bytes: int) -> Iterator[Record]:
+def read_warc(  # noqa: C901  a loop whose cases are the ways in which a record can be broken
+    stream: IO[bytes], name: str, start: int, end: int, max_bytes: int
+) -> Iterator[Record]:
     """The records that begin in [start, end) of `stream` (end < 0: to its end), in the order of the file.
 
     Bodies are read up to `max_bytes`; a longer one is flagged `oversized_page` and left unread. Raises NotWarcError,

@@ -1,0 +1,1 @@
+"""The stage measure: the numbers that quality rules judge by."""

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import zstandard
 
 from pipeline.measure.expression_lists import ExpressionLists
@@ -52,7 +53,8 @@ def measure(texts: Sequence[str], expressions: ExpressionLists) -> dict[str, np.
 
 def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     """`part / whole`, float64; 0 where the whole is 0."""
-    return np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)
+    share: npt.NDArray[np.float64] = np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)
+    return share
 
 
 def _of_letters(counts: np.ndarray, letters: np.ndarray) -> dict[str, np.ndarray]:

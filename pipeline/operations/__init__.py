@@ -1,0 +1,1 @@
+"""What the commands do: run, status, export, counts and take-down."""

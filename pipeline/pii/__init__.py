@@ -1,0 +1,1 @@
+"""The stage pii: personal data that is masked or drops its document."""

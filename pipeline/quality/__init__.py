@@ -1,0 +1,1 @@
+"""The stage quality: rules and the profiles that hold them."""

@@ -1,0 +1,1 @@
+"""The stage removals: documents that were taken down."""

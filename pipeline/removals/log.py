@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -64,7 +65,7 @@ class InForce(NamedTuple):
     urls: frozenset[str]
     hosts: HostLists
 
-    def match(self, urls: Sequence[str | None], hosts: Sequence[str | None]) -> np.ndarray:
+    def match(self, urls: Sequence[str | None], hosts: Sequence[str | None]) -> npt.NDArray[np.bool_]:
         """Which pages are to go, bool (N,)."""
         of_host = {host: self.hosts.match_host(host) is not None for host in set(hosts) if host}
         return np.array([url in self.urls or of_host.get(host or "", False) for url, host in zip(urls, hosts, strict=True)], bool)

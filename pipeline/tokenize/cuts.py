@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from pipeline.tokenize.config import TokenizeConfig
 
@@ -24,23 +25,24 @@ class Cut(NamedTuple):
     documents: int
     tokens: int
 
-    def holds(self, numbers: np.ndarray, config: "TokenizeConfig") -> np.ndarray:
+    def holds(self, numbers: npt.NDArray[np.uint64], config: "TokenizeConfig") -> npt.NDArray[np.bool_]:
         """Which documents (rows of `id_numbers`) belong to the shard, bool (N,)."""
         inside = (numbers[:, 0] >= np.uint64(self.first)) & (numbers[:, 0] <= np.uint64(self.last))
-        return inside & (is_validation(numbers, config.validation_share) == (self.split == "val"))
+        chosen: npt.NDArray[np.bool_] = inside & (is_validation(numbers, config.validation_share) == (self.split == "val"))
+        return chosen
 
 
-def id_numbers(doc_ids: Sequence[str]) -> np.ndarray:
+def id_numbers(doc_ids: Sequence[str]) -> npt.NDArray[np.uint64]:
     """The ids as pairs of 64-bit numbers, shape (N, 2): the first and the last 16 of their 32 hex digits."""
     return np.frombuffer(bytes.fromhex("".join(doc_ids)), dtype=">u8").astype(np.uint64).reshape(-1, 2)
 
 
-def is_validation(numbers: np.ndarray, share: float) -> np.ndarray:
+def is_validation(numbers: npt.NDArray[np.uint64], share: float) -> npt.NDArray[np.bool_]:
     """Which documents (rows of `id_numbers`) are for validation: those whose id's second half, a hash, is small."""
     return numbers[:, 1] < np.uint64(int(share * 2**64))
 
 
-def plan_shards(numbers: np.ndarray, n_tokens: np.ndarray, config: TokenizeConfig) -> list[Cut]:
+def plan_shards(numbers: npt.NDArray[np.uint64], n_tokens: npt.NDArray[np.int64], config: TokenizeConfig) -> list[Cut]:
     """The shards of a corpus with the ids `numbers` (N, 2) and token counts `n_tokens` (N,), a pure function of both.
 
     Documents are taken in the order of their ids; a shard ends with the document that fills it.

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from pipeline.corpus import layout
 from pipeline.corpus.columns import read
@@ -44,10 +45,10 @@ class Gathered(NamedTuple):
     """The documents of one shard, in the order of their ids: what `token_store.write_shard` takes."""
 
     doc_ids: list[str]
-    tokens: np.ndarray
-    offsets: np.ndarray
-    n_bytes: np.ndarray
-    n_chars: np.ndarray
+    tokens: npt.NDArray[np.unsignedinteger[Any]]
+    offsets: npt.NDArray[np.int64]
+    n_bytes: npt.NDArray[np.int64]
+    n_chars: npt.NDArray[np.int64]
 
 
 def gather(
@@ -57,7 +58,7 @@ def gather(
 
     Raises ValueError when there are not as many as planned, the removed ones included.
     """
-    found: list[tuple[str, np.ndarray, int, int]] = []
+    found: list[tuple[str, npt.NDArray[np.unsignedinteger[Any]], int, int]] = []
     for path in paths:
         for batch in encoded_batches(path):
             doc_ids = batch["doc_id"].to_pylist()

@@ -5,8 +5,10 @@ import binascii
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import tiktoken
 
 from pipeline.tokens.store import token_dtype
@@ -47,7 +49,7 @@ class BytePairTokenizer:
         self._dtype = token_dtype(self.vocabulary_size)
         self._special_ids = np.array(list(special.values()))
 
-    def encode_batch(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    def encode_batch(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.unsignedinteger[Any]], npt.NDArray[np.int64]]:
         pieces, ends = _cut(texts, _blocks)
         try:
             # No special token is allowed and none forbidden: their names in a text are text.
@@ -56,10 +58,10 @@ class BytePairTokenizer:
             raise surrogate_error(error) from error
         return _flat(encoded, ends, self._dtype)
 
-    def count_batch(self, texts: Sequence[str]) -> np.ndarray:
+    def count_batch(self, texts: Sequence[str]) -> npt.NDArray[np.int64]:
         return np.diff(self.encode_batch(texts)[1])
 
-    def decode(self, ids: Sequence[int] | np.ndarray) -> str:
+    def decode(self, ids: Sequence[int] | npt.NDArray[np.integer[Any]]) -> str:
         checked = _checked(ids, self.vocabulary_size)
         try:
             return self._model.decode(checked[~np.isin(checked, self._special_ids)].tolist())

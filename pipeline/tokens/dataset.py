@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from pipeline.tokens.store import (
     DATASET_FILE,
@@ -38,7 +39,7 @@ class TokenSplit:
     dtype: np.dtype
 
     @cached_property
-    def first_tokens(self) -> np.ndarray:
+    def first_tokens(self) -> npt.NDArray[np.int64]:
         """Where each shard starts in the stream, and where the last one ends: int64 (shards + 1,)."""
         return np.cumsum([0, *(len(shard.tokens) for shard in self.shards)], dtype=np.int64)
 
@@ -52,12 +53,12 @@ class TokenSplit:
         """Documents of the split."""
         return sum(len(shard.doc_ids) for shard in self.shards)
 
-    def read(self, start: int, stop: int) -> np.ndarray:
+    def read(self, start: int, stop: int) -> npt.NDArray[np.unsignedinteger[Any]]:
         """A copy of the tokens in [start, stop), across shards where need be. Raises IndexError outside the split."""
         pieces = [shard.tokens[low:high] for shard, _, low, high in self.within(start, stop)]
         return np.concatenate([np.empty(0, self.dtype), *pieces])
 
-    def document_starts(self, start: int, stop: int) -> np.ndarray:
+    def document_starts(self, start: int, stop: int) -> npt.NDArray[np.int64]:
         """The positions in [start, stop) at which a document begins, int64, rising. Raises IndexError outside the split."""
         found = [np.empty(0, np.int64)]
         for shard, first, low, high in self.within(start, stop):

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline.tokens.dataset import TokenDataset, read_content
@@ -38,7 +39,7 @@ class ShardIndex:
     path: Path
     info: ShardInfo
     doc_ids: pa.StringArray
-    offsets: np.ndarray
+    offsets: npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +49,7 @@ class SplitIndex:
     shards: tuple[ShardIndex, ...]
 
     @cached_property
-    def first_tokens(self) -> np.ndarray:
+    def first_tokens(self) -> npt.NDArray[np.int64]:
         """Where each shard starts in the stream, and where the last one ends: int64 (shards + 1,)."""
         return np.cumsum([0, *(shard.info.tokens for shard in self.shards)], dtype=np.int64)
 

@@ -3,8 +3,10 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import sentencepiece
 
 from pipeline.tokens.store import token_dtype
@@ -45,7 +47,7 @@ class SentencePieceTokenizer:
         self._dtype = token_dtype(self.vocabulary_size)
         self._mark = self._bytes_of_the_mark()
 
-    def _bytes_of_the_mark(self) -> np.ndarray | None:
+    def _bytes_of_the_mark(self) -> npt.NDArray[np.int32] | None:
         """The byte pieces that spell U+2581, or None for a model that adds spaces or changes characters anyway."""
         probe = "  ① ﾊ\u3099 "
         if self._model.normalize(probe) != probe.replace(" ", SPACE_MARK):
@@ -53,7 +55,7 @@ class SentencePieceTokenizer:
         ids = [self._model.piece_to_id(f"<0x{byte:02X}>") for byte in SPACE_MARK.encode()]
         return np.array(ids, dtype=np.int32) if all(map(self._model.is_byte, ids)) else None
 
-    def encode_batch(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    def encode_batch(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.unsignedinteger[Any]], npt.NDArray[np.int64]]:
         pieces, ends = _cut(texts, _at_mark if self._mark is not None else _blocks)
         try:
             # One thread: a worker process has one core.
@@ -64,10 +66,10 @@ class SentencePieceTokenizer:
             encoded = [self._mark if piece == SPACE_MARK else ids for piece, ids in zip(pieces, encoded, strict=True)]
         return _flat(encoded, ends, self._dtype)
 
-    def count_batch(self, texts: Sequence[str]) -> np.ndarray:
+    def count_batch(self, texts: Sequence[str]) -> npt.NDArray[np.int64]:
         return np.diff(self.encode_batch(texts)[1])
 
-    def decode(self, ids: Sequence[int] | np.ndarray) -> str:
+    def decode(self, ids: Sequence[int] | npt.NDArray[np.integer[Any]]) -> str:
         text: str = self._model.decode(_checked(ids, self.vocabulary_size).tolist())
         return text
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline.errors import RunStopped
@@ -103,10 +104,10 @@ def token_dtype(vocabulary_size: int) -> np.dtype:
 def write_shard(
     path: Path,
     doc_ids: Sequence[str],
-    tokens: np.ndarray,
-    offsets: np.ndarray,
-    n_bytes: np.ndarray,
-    n_chars: np.ndarray,
+    tokens: npt.NDArray[np.unsignedinteger[Any]],
+    offsets: npt.NDArray[np.int64],
+    n_bytes: npt.NDArray[np.integer[Any]],
+    n_chars: npt.NDArray[np.integer[Any]],
     meta: TokenMeta,
 ) -> ShardInfo:
     """Write one shard, under its final name when it is whole, without a copy of `tokens`; an existing file is replaced.
@@ -165,7 +166,7 @@ def write_dataset(folder: Path, splits: Mapping[str, Sequence[ShardInfo]], meta:
     return fingerprint
 
 
-def _check_documents(path: Path, doc_ids: Sequence[str], sizes: Mapping[str, np.ndarray]) -> None:
+def _check_documents(path: Path, doc_ids: Sequence[str], sizes: Mapping[str, npt.NDArray[np.integer[Any]]]) -> None:
     count = len(doc_ids)
     if count == 0:
         raise TokenStoreError(f"{path}: a shard needs a document; write no shard for an empty split")
@@ -178,7 +179,9 @@ def _check_documents(path: Path, doc_ids: Sequence[str], sizes: Mapping[str, np.
             raise TokenStoreError(f"{path}: {name} must hold {count} sizes from 0 to {2**32 - 1}")
 
 
-def _check_tokens(path: Path, documents: int, tokens: np.ndarray, offsets: np.ndarray, meta: TokenMeta) -> None:
+def _check_tokens(
+    path: Path, documents: int, tokens: npt.NDArray[np.unsignedinteger[Any]], offsets: npt.NDArray[np.int64], meta: TokenMeta
+) -> None:
     if tokens.dtype != meta.dtype or tokens.ndim != 1:
         raise TokenStoreError(
             f"{path}: tokens of dtype {tokens.dtype} and shape {tokens.shape}; a vocabulary of {meta.vocabulary_size} ids is "
@@ -226,11 +229,11 @@ class TokenShard:
 
     path: Path
     meta: TokenMeta
-    tokens: np.ndarray
-    offsets: np.ndarray
+    tokens: npt.NDArray[np.unsignedinteger[Any]]
+    offsets: npt.NDArray[np.int64]
     doc_ids: pa.StringArray
-    n_bytes: np.ndarray
-    n_chars: np.ndarray
+    n_bytes: npt.NDArray[np.integer[Any]]
+    n_chars: npt.NDArray[np.integer[Any]]
     descriptor: int
     first_byte: int
 

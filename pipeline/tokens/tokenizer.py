@@ -13,9 +13,10 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from pipeline.errors import UserError
 from pipeline.files import sync, temporary_name
@@ -60,15 +61,15 @@ class Tokenizer(Protocol):
     def digest(self) -> str:
         """The hex SHA-256 of the files' names and contents."""
 
-    def encode_batch(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    def encode_batch(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.unsignedinteger[Any]], npt.NDArray[np.int64]]:
         """All ids of `texts` in one flat array, without delimiters, and int64 offsets (N + 1,): text i is the ids in
         [offsets[i], offsets[i + 1]). A text over `BLOCK_CHARACTERS` is encoded block by block, each cut behind its last
         line end. Raises TokenizerError for a text with lone surrogates, which UTF-8 cannot write."""
 
-    def count_batch(self, texts: Sequence[str]) -> np.ndarray:
+    def count_batch(self, texts: Sequence[str]) -> npt.NDArray[np.int64]:
         """How many ids each of `texts` encodes to, int64 (N,)."""
 
-    def decode(self, ids: Sequence[int] | np.ndarray) -> str:
+    def decode(self, ids: Sequence[int] | npt.NDArray[np.integer[Any]]) -> str:
         """The text of `ids`; special tokens have none, bytes that are no UTF-8 become U+FFFD. Raises TokenizerError for
         an id outside the vocabulary."""
 
@@ -92,7 +93,7 @@ def _blocks(text: str) -> Iterator[str]:
     yield text[start:]
 
 
-def _cut(texts: Sequence[str], cut: Callable[[str], Iterator[str]]) -> tuple[list[str], np.ndarray]:
+def _cut(texts: Sequence[str], cut: Callable[[str], Iterator[str]]) -> tuple[list[str], npt.NDArray[np.int64]]:
     """All pieces that `cut` makes of `texts`, and offsets (N + 1,) into them, one piece at least for each text."""
     pieces: list[str] = []
     ends = [0]
@@ -102,7 +103,9 @@ def _cut(texts: Sequence[str], cut: Callable[[str], Iterator[str]]) -> tuple[lis
     return pieces, np.array(ends)
 
 
-def _flat(encoded: Sequence[np.ndarray], ends_of_texts: np.ndarray, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
+def _flat(
+    encoded: Sequence[npt.NDArray[np.integer[Any]]], ends_of_texts: npt.NDArray[np.int64], dtype: np.dtype
+) -> tuple[npt.NDArray[np.unsignedinteger[Any]], npt.NDArray[np.int64]]:
     """The ids of all pieces in one array of `dtype`, and the int64 offsets of the texts in it."""
     ends_of_pieces = np.cumsum([0, *map(len, encoded)], dtype=np.int64)
     # "unsafe" is numpy's word for int32 to uint16; every id is below the vocabulary, by which the dtype was chosen.
@@ -110,7 +113,7 @@ def _flat(encoded: Sequence[np.ndarray], ends_of_texts: np.ndarray, dtype: np.dt
     return flat, ends_of_pieces[ends_of_texts]
 
 
-def _checked(ids: Sequence[int] | np.ndarray, vocabulary_size: int) -> np.ndarray:
+def _checked(ids: Sequence[int] | npt.NDArray[np.integer[Any]], vocabulary_size: int) -> npt.NDArray[np.int64]:
     array = np.asarray(ids, dtype=np.int64)
     if array.size and not 0 <= int(array.min()) <= int(array.max()) < vocabulary_size:
         raise TokenizerError(f"an id of {array.min()} to {array.max()} is outside the vocabulary of {vocabulary_size}")

@@ -4,9 +4,11 @@ import math
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 from benchmarks.byte_trigram import (
     BOUNDARY,
     SYMBOLS,
+    Model,
     bits_per_byte,
     discounts,
     kneser_ney,
@@ -31,6 +34,7 @@ orders = st.integers(1, 4)
 models = pytest.mark.parametrize("train", [kneser_ney, witten_bell])
 
 Gram = tuple[int, ...]
+Train = Callable[[npt.NDArray[np.int64], int], Model]
 
 
 def grams(texts: list[bytes], order: int) -> list[Gram]:
@@ -64,7 +68,9 @@ def restated(train: object, table: Counter[Gram], gram: Gram) -> float:
 @models
 @settings(max_examples=40)  # each goes through every symbol or n-gram
 @given(texts=documents, held_out=documents, order=orders)
-def test_probabilities_are_those_of_the_formulas_in_dictionaries(train, texts: list[bytes], held_out: list[bytes], order: int):
+def test_probabilities_are_those_of_the_formulas_in_dictionaries(
+    train: Train, texts: list[bytes], held_out: list[bytes], order: int
+) -> None:
     model = train(ngrams_of(texts, order), order)
     table = Counter(grams(texts, order))
     expected = [restated(train, table, gram) for gram in grams(held_out, order)]
@@ -74,7 +80,9 @@ def test_probabilities_are_those_of_the_formulas_in_dictionaries(train, texts: l
 @models
 @settings(max_examples=40)  # each goes through every symbol or n-gram
 @given(texts=documents, order=orders, context=st.lists(st.sampled_from([*b"ab\x81", BOUNDARY, 0]), min_size=3, max_size=3))
-def test_the_next_symbols_of_any_context_sum_to_one_and_none_is_impossible(train, texts: list[bytes], order: int, context):
+def test_the_next_symbols_of_any_context_sum_to_one_and_none_is_impossible(
+    train: Train, texts: list[bytes], order: int, context: list[int]
+) -> None:
     model = train(ngrams_of(texts, order), order)
     key = sum(symbol * SYMBOLS**power for power, symbol in zip((3, 2, 1), context, strict=True))
     result = probabilities(model, key + np.arange(SYMBOLS))
@@ -83,7 +91,7 @@ def test_the_next_symbols_of_any_context_sum_to_one_and_none_is_impossible(train
 
 
 @models
-def test_documents_are_independent_and_each_end_is_scored(train):
+def test_documents_are_independent_and_each_end_is_scored(train: Train) -> None:
     texts = ["東京".encode(), b"abc", b""]
     model = train(ngrams_of(texts, 3), 3)
     single = [probabilities(model, ngrams_of([text], 3)) for text in texts]
@@ -93,20 +101,20 @@ def test_documents_are_independent_and_each_end_is_scored(train):
     assert bits_per_byte(model, texts[::-1]) == pytest.approx(bits / 9)
 
 
-def test_a_longer_context_helps_on_text_that_repeats():
+def test_a_longer_context_helps_on_text_that_repeats() -> None:
     texts = ["すもももももももものうち".encode()] * 20
     scores = [bits_per_byte(kneser_ney(ngrams_of(texts, order), order), texts) for order in (1, 2, 3)]
     assert scores[0] > 2 * scores[1] > 2 * scores[2]
 
 
-def test_discounts_follow_the_counts_of_counts():
+def test_discounts_follow_the_counts_of_counts() -> None:
     counts = np.array([1] * 8 + [2] * 4 + [3] * 2 + [4])
     # Y = 8 / (8 + 2 * 4) = 1/2; 1 - 2 Y 4/8, 2 - 3 Y 2/4, 3 - 4 Y 1/2
     np.testing.assert_allclose(discounts(counts), [0.5, 1.25, 2.0])
     np.testing.assert_allclose(discounts(counts[:-1]), [0.5, 0.5, 0.5])  # no count of 4: nothing to estimate from
 
 
-def test_the_command_scores_the_text_of_the_shards(tmp_path: Path):
+def test_the_command_scores_the_text_of_the_shards(tmp_path: Path) -> None:
     texts = {"train": ["東京は日本の首都です。"] * 9, "val": ["東京です。", "日本の"]}
     tokenizer = train_tokenizer(texts["train"], TokenizerConfig(vocabulary=300))
     tokenizer.save(tmp_path / "tokenizer")

@@ -5,8 +5,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from pipeline.engine.executor import Outcome, Perform
+from pipeline.engine.executor import Outcome
 from pipeline.engine.runner import Listener
+from pipeline.engine.task import Perform
 from pipeline.manifest import read_manifest
 from pipeline.operations.run import run
 

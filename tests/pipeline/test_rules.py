@@ -18,7 +18,8 @@ RULES = (
 def verdict(**numbers: float) -> dict[str, object]:
     measured = {"length": 500.0, "share": 0.1, "strict": 2.0, "length_of_line": 5.0, **numbers}
     columns = {name: np.array([value]) for name, value in measured.items()}
-    return judge(RULES, ["d"], columns).to_pylist()[0]
+    found: dict[str, object] = judge(RULES, ["d"], columns).to_pylist()[0]
+    return found
 
 
 @pytest.mark.parametrize(

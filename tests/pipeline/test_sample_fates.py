@@ -3,6 +3,7 @@
 import csv
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -18,7 +19,7 @@ with (SAMPLE / "expected.tsv").open(encoding="utf-8", newline="") as table:
 
 
 @pytest.fixture(scope="module")
-def fates(corpus: Path) -> dict[tuple[str, int], dict[str, object]]:
+def fates(corpus: Path) -> dict[tuple[str, int], dict[str, Any]]:
     """What happened to each record, by file and its number in the file."""
     query = """
         SELECT parse_filename(f.warc_file), f.warc_offset, f.url, f.doc_id, f.stage, f.kept, f.rule, f.part, v.failed,
@@ -50,7 +51,7 @@ def expected() -> dict[tuple[str, int], dict[str, str]]:
 
 
 def test_each_record_ends_at_its_stage_by_its_rule(
-    fates: dict[tuple[str, int], dict[str, object]], expected: dict[tuple[str, int], dict[str, str]]
+    fates: dict[tuple[str, int], dict[str, Any]], expected: dict[tuple[str, int], dict[str, str]]
 ) -> None:
     assert fates.keys() == expected.keys()
     wrong = []
@@ -63,7 +64,7 @@ def test_each_record_ends_at_its_stage_by_its_rule(
 
 
 def test_rules_that_fail_besides_the_first_are_listed(
-    fates: dict[tuple[str, int], dict[str, object]], expected: dict[tuple[str, int], dict[str, str]]
+    fates: dict[tuple[str, int], dict[str, Any]], expected: dict[tuple[str, int], dict[str, str]]
 ) -> None:
     checked = 0
     for key, row in expected.items():
@@ -73,7 +74,7 @@ def test_rules_that_fail_besides_the_first_are_listed(
     assert checked
 
 
-def test_every_quality_rule_drops_a_page_of_the_sample(fates: dict[tuple[str, int], dict[str, object]], corpus: Path) -> None:
+def test_every_quality_rule_drops_a_page_of_the_sample(fates: dict[tuple[str, int], dict[str, Any]], corpus: Path) -> None:
     from pipeline.quality.profiles import PROFILES
 
     failed = {rule for fate in fates.values() if fate["stage"] == "quality" for rule in fate["failed"] or []}
@@ -81,7 +82,7 @@ def test_every_quality_rule_drops_a_page_of_the_sample(fates: dict[tuple[str, in
 
 
 def test_duplicates_name_the_survivor_that_was_expected(
-    fates: dict[tuple[str, int], dict[str, object]], expected: dict[tuple[str, int], dict[str, str]], corpus: Path
+    fates: dict[tuple[str, int], dict[str, Any]], expected: dict[tuple[str, int], dict[str, str]], corpus: Path
 ) -> None:
     survivor_of = {row["doc_id"]: row["survivor_id"] for row in pq.read_table(corpus / "duplicates.parquet").to_pylist()}
     url_of = {fate["doc_id"]: fate["url"] for fate in fates.values()}
@@ -104,7 +105,7 @@ def final_texts(corpus: Path) -> dict[str, str]:
 
 
 def test_kept_pages_hold_the_text_that_their_encoding_must_give(
-    fates: dict[tuple[str, int], dict[str, object]], expected: dict[tuple[str, int], dict[str, str]], corpus: Path
+    fates: dict[tuple[str, int], dict[str, Any]], expected: dict[tuple[str, int], dict[str, str]], corpus: Path
 ) -> None:
     texts = final_texts(corpus)
     checked = 0
@@ -117,7 +118,7 @@ def test_kept_pages_hold_the_text_that_their_encoding_must_give(
 
 
 def test_personal_data_is_masked_as_often_as_it_occurs(
-    fates: dict[tuple[str, int], dict[str, object]], expected: dict[tuple[str, int], dict[str, str]], corpus: Path
+    fates: dict[tuple[str, int], dict[str, Any]], expected: dict[tuple[str, int], dict[str, str]], corpus: Path
 ) -> None:
     with read_ledger(corpus) as ledger:
         found = ledger.rows("SELECT doc_id, kind, count(*) FROM edits WHERE stage = 'pii' GROUP BY ALL")
@@ -132,7 +133,7 @@ def test_personal_data_is_masked_as_often_as_it_occurs(
 
 
 def test_pages_are_cleaned_in_the_ways_expected(
-    fates: dict[tuple[str, int], dict[str, object]], expected: dict[tuple[str, int], dict[str, str]], corpus: Path
+    fates: dict[tuple[str, int], dict[str, Any]], expected: dict[tuple[str, int], dict[str, str]], corpus: Path
 ) -> None:
     with read_ledger(corpus) as ledger:
         rows = ledger.rows("SELECT doc_id, list(DISTINCT kind) FROM edits WHERE stage = 'clean' GROUP BY doc_id")

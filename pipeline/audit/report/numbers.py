@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from pipeline.corpus.ledger import Ledger
 from pipeline.measure.table import MEASURES
@@ -31,12 +32,12 @@ class Sampled(NamedTuple):
     """Numbers of the documents that quality judged, N of them: `share` of all, those with the smallest ids."""
 
     share: float
-    doc_ids: np.ndarray  # str objects (N,), rising
-    parts: np.ndarray  # str objects (N,)
-    columns: dict[str, np.ndarray]
-    n_tokens: np.ndarray
-    failures: np.ndarray  # int (N,), how many rules each fails
-    first_rule: np.ndarray  # str objects (N,), the first rule that it fails, "" where it is kept
+    doc_ids: npt.NDArray[np.object_]  # str objects (N,), rising
+    parts: npt.NDArray[np.object_]  # str objects (N,)
+    columns: dict[str, npt.NDArray[np.float64]]
+    n_tokens: npt.NDArray[np.int64]
+    failures: npt.NDArray[np.int64]  # int (N,), how many rules each fails
+    first_rule: npt.NDArray[np.object_]  # str objects (N,), the first rule that it fails, "" where it is kept
 
 
 def read_numbers(ledger: Ledger) -> Sampled:
@@ -81,11 +82,11 @@ def _histogram(sampled: Sampled, name: str, rule: Rule | None) -> dict[str, Any]
     return {"name": name, "low": low, "step": step, "bars": bars, "unknown": int((~is_known).sum()), "curves": curves}
 
 
-def _fails(rule: Rule, values: np.ndarray) -> np.ndarray:
+def _fails(rule: Rule, values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
     return rule.failures(values)[0]
 
 
-def _range(values: np.ndarray, bounds: Sequence[float]) -> tuple[float, float]:
+def _range(values: npt.NDArray[np.float64], bounds: Sequence[float]) -> tuple[float, float]:
     """Where the bars begin, and the width of one: 1, 2 or 5 times a power of ten, so that thresholds are round numbers."""
     known = values[np.isfinite(values)]
     ends = [*np.quantile(known, [_FIRST_BAR, _LAST_BAR]), *bounds, *(2 * bound for bound in bounds)] if len(known) else [0.0, 1.0]

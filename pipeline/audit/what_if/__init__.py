@@ -1,0 +1,1 @@
+"""What other settings would leave, from the stored numbers."""

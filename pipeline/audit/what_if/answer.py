@@ -11,8 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline.audit.what_if.columns import Pages, WhatIfError, parts_of
@@ -37,6 +39,7 @@ from pipeline.rules import Rule
 # Settings that only judge what is stored; every other changes what is stored, or how tokens are cut and not how many there are.
 JUDGES_AGAIN = ("quality", "dedup.minimum_similarity", "dedup.survivor", "dedup.against", "hosts")
 # The stages that are judged again here, the first ones after extract.
+Chosen = npt.NDArray[np.bool_]  # (N,), which of the pages
 _JUDGED = (QUALITY.name, DEDUP.name, HOSTS.name)
 # A table of more rows is read by nobody; a range of a million values is a slip of the pen.
 MOST_VALUES = 100
@@ -73,9 +76,9 @@ class Fates:
     passes quality and was never signed, so that dedup is not asked.
     """
 
-    passed: np.ndarray
-    rule: np.ndarray
-    unsigned: np.ndarray
+    passed: npt.NDArray[np.int8]
+    rule: npt.NDArray[np.int16]
+    unsigned: Chosen
 
 
 @dataclass(frozen=True)
@@ -180,8 +183,8 @@ class _Alternative:
         manifest: Manifest,
         lists: HostLists,
         rules: Sequence[Rule],
-        dropped: np.ndarray,
-        first: np.ndarray,
+        dropped: npt.NDArray[np.int64],
+        first: npt.NDArray[np.int16],
     ) -> None:
         self.present = present
         self.pages = pages
@@ -213,7 +216,7 @@ class _Alternative:
             tuple(self.stages), tuple(self.rules), tuple(self.basis), Fates(passed.astype(np.int8), self.rule, self.unsigned)
         )
 
-    def _dedup(self) -> np.ndarray:
+    def _dedup(self) -> npt.NDArray[np.float64]:
         """Judge duplicates; returns the share of documents, characters and tokens, float64 (3,), that dedup keeps."""
         before, after = self.present.manifest.dedup, self.manifest.dedup
         known = self.passes & self.signed
@@ -233,7 +236,7 @@ class _Alternative:
             )
         return share
 
-    def _hosts(self, share: np.ndarray) -> np.ndarray:
+    def _hosts(self, share: npt.NDArray[np.float64]) -> Chosen:
         """Judge hosts; returns the pages that they keep, bool (N,)."""
         before, after = self.present.manifest.hosts, self.manifest.hosts
         kept = self.pages.passed > 2
@@ -247,7 +250,7 @@ class _Alternative:
             self.basis.append("hosts: judged with all newly kept pages, which count in the sums with the share above")
         return kept
 
-    def _texts(self, reached: np.ndarray, share: np.ndarray) -> None:
+    def _texts(self, reached: Chosen, share: npt.NDArray[np.float64]) -> None:
         """The stages that change texts: sizes as stored, or, of texts that did not come so far, by the share that others keep."""
         came = reached & (self.pages.passed >= len(_JUDGED))
         others = reached & ~came
@@ -275,12 +278,11 @@ class _Alternative:
                 f"characters, {kept[2]:.2%} of tokens"
             )
 
-    def _weighted(self, chosen: np.ndarray, share: np.ndarray) -> np.ndarray:
+    def _weighted(self, chosen: Chosen, share: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """The sizes of the `chosen` pages, those that dedup was not asked about with the share that it keeps: float64 (3,)."""
-        weighted: np.ndarray = _size(self.pages, chosen & self.signed) + share * _size(self.pages, chosen & self.unsigned)
-        return weighted
+        return _size(self.pages, chosen & self.signed) + share * _size(self.pages, chosen & self.unsigned)
 
-    def _named(self, chosen: np.ndarray) -> np.ndarray:
+    def _named(self, chosen: Chosen) -> Chosen:
         """Which of the `chosen` pages a request keeps out of the corpus, bool (N,)."""
         named = np.zeros(len(chosen), dtype=bool)
         if self.requests.urls or self.requests.hosts.hosts:
@@ -289,8 +291,8 @@ class _Alternative:
         return named
 
     def _judged(
-        self, stage: str, judged: np.ndarray, numbers: np.ndarray, before: tuple[Rule, ...], after: tuple[Rule, ...]
-    ) -> np.ndarray:
+        self, stage: str, judged: Chosen, numbers: npt.NDArray[np.int8], before: tuple[Rule, ...], after: tuple[Rule, ...]
+    ) -> Chosen:
         """Take in the rule numbers of the pages that were `judged`; returns the pages that none drops, bool (N,)."""
         self.rule[judged] = numbers
         kept = judged.copy()
@@ -300,10 +302,12 @@ class _Alternative:
             self.rules += self._rules(stage, before, after, drops)
         return kept
 
-    def _figures(self, stage: str, then: np.ndarray, estimated: bool) -> StageFigures:
+    def _figures(self, stage: str, then: npt.NDArray[Any], estimated: bool) -> StageFigures:
         return StageFigures(stage, self.present.counts[stage], Size(*(round(number) for number in then.tolist())), estimated)
 
-    def _rules(self, stage: str, before: Sequence[Rule], after: Sequence[Rule], drops: np.ndarray) -> list[RuleFigures]:
+    def _rules(
+        self, stage: str, before: Sequence[Rule], after: Sequence[Rule], drops: npt.NDArray[np.int64]
+    ) -> list[RuleFigures]:
         """Figures of all rules of a stage, those that are gone last; `drops` has a row for each of `after`."""
         bounds_now = {rule.name: bounds_text(rule) for rule in before}
         bounds_then = {rule.name: bounds_text(rule) for rule in after}
@@ -325,20 +329,21 @@ def bounds_text(rule: Rule) -> str:
     return ", ".join(f"{signs[kind]} {threshold:g}" for kind, threshold in rule.bounds())
 
 
-def _array(size: Size) -> np.ndarray:
+def _array(size: Size) -> npt.NDArray[np.int64]:
     return np.array(size, dtype=np.int64)
 
 
-def _sizes(pages: Pages) -> np.ndarray:
+def _sizes(pages: Pages) -> npt.NDArray[np.int64]:
     """Characters and tokens as extracted: int64 (N, 2)."""
     return np.stack([pages.n_chars, pages.n_tokens], axis=1)
 
 
-def _size(pages: Pages, chosen: np.ndarray) -> np.ndarray:
+def _size(pages: Pages, chosen: Chosen) -> npt.NDArray[np.int64]:
     """Documents, characters and tokens of the `chosen` pages as extracted: int64 (3,)."""
     return np.array([np.count_nonzero(chosen), pages.n_chars[chosen].sum(), pages.n_tokens[chosen].sum()])
 
 
-def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+def _ratio(part: npt.NDArray[Any], whole: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     """`part / whole` by element, float64; 1 where there is nothing to go by."""
-    return np.divide(part, whole, out=np.ones(len(whole)), where=whole > 0)
+    ratio: npt.NDArray[np.float64] = np.divide(part, whole, out=np.ones(len(whole)), where=whole > 0)
+    return ratio

@@ -10,8 +10,10 @@ Legend of shapes: D documents of a part; N pages, those of all parts that qualit
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline.corpus import layout
@@ -37,11 +39,11 @@ class Part:
 
     name: str
     doc_id: pa.StringArray
-    n_chars: np.ndarray  # int64 (D,)
-    n_tokens: np.ndarray  # int64 (D,)
-    measured: Mapping[str, np.ndarray]  # each (D,); those of HOST_NUMBERS among them
-    passed: np.ndarray  # int8 (D,)
-    sizes: Mapping[str, np.ndarray]  # each int64 (D, 2)
+    n_chars: npt.NDArray[np.int64]  # int64 (D,)
+    n_tokens: npt.NDArray[np.int64]  # int64 (D,)
+    measured: Mapping[str, npt.NDArray[Any]]  # each (D,); those of HOST_NUMBERS among them
+    passed: npt.NDArray[np.int8]  # int8 (D,)
+    sizes: Mapping[str, npt.NDArray[np.int64]]  # each int64 (D, 2)
     failed: pa.ListArray
 
 
@@ -54,18 +56,18 @@ class Pages:
     """
 
     parts: tuple[str, ...]
-    starts: np.ndarray
-    row: np.ndarray
+    starts: npt.NDArray[np.int64]
+    row: npt.NDArray[np.int32]
     doc_id: pa.ChunkedArray
-    n_chars: np.ndarray
-    n_tokens: np.ndarray
-    host_numbers: Mapping[str, np.ndarray]
-    passed: np.ndarray
-    sizes: Mapping[str, np.ndarray]
-    first: Sequence[np.ndarray]
+    n_chars: npt.NDArray[np.int64]
+    n_tokens: npt.NDArray[np.int64]
+    host_numbers: Mapping[str, npt.NDArray[Any]]
+    passed: npt.NDArray[np.int8]
+    sizes: Mapping[str, npt.NDArray[np.int64]]
+    first: Sequence[npt.NDArray[np.int16]]
 
     @classmethod
-    def of(cls, part: Part, rows: np.ndarray, first: Sequence[np.ndarray]) -> "Pages":
+    def of(cls, part: Part, rows: npt.NDArray[np.int64], first: Sequence[npt.NDArray[np.int16]]) -> "Pages":
         """Those documents of a part that stand in `rows`."""
         return cls(
             parts=(part.name,),

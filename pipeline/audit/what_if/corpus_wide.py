@@ -7,6 +7,7 @@ pages leave may fall below a bound. A page that was never signed cannot be compa
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -37,7 +38,9 @@ def read_places(root: Path, pages: Pages, with_url: bool) -> pa.Table:
     return places if with_url else places.append_column("url", pa.nulls(places.num_rows, pa.string()))
 
 
-def judge_dedup(root: Path, pages: Pages, places: pa.Table, chosen: np.ndarray, config: DedupConfig) -> np.ndarray:
+def judge_dedup(
+    root: Path, pages: Pages, places: pa.Table, chosen: npt.NDArray[np.bool_], config: DedupConfig
+) -> npt.NDArray[np.int8]:
     """The number of the rule of dedup that drops each of the `chosen` pages (bool (N,)), the number of rules where none does.
 
     Returns int8, one entry a chosen page, in their order. All chosen pages must be signed: `pages.passed` is at least 1.
@@ -47,7 +50,7 @@ def judge_dedup(root: Path, pages: Pages, places: pa.Table, chosen: np.ndarray, 
     return _rule_numbers(found.verdicts, dedup_config.rules_of(config))[found.rows]
 
 
-def _of_part(root: Path, pages: Pages, places: pa.Table, number: int, chosen: np.ndarray) -> Group:
+def _of_part(root: Path, pages: Pages, places: pa.Table, number: int, chosen: npt.NDArray[np.bool_]) -> Group:
     """The chosen pages of a part, whose signatures are those of all its pages that quality keeps at present."""
     here = pages.of_part(number)
     part = pages.parts[number]
@@ -66,7 +69,9 @@ def _of_part(root: Path, pages: Pages, places: pa.Table, number: int, chosen: np
     return Group(part, pa.table(columns, names=["doc_id", "date", "n_chars"]), path, rows)
 
 
-def judge_hosts(pages: Pages, places: pa.Table, chosen: np.ndarray, lists: HostLists, config: HostsConfig) -> np.ndarray:
+def judge_hosts(
+    pages: Pages, places: pa.Table, chosen: npt.NDArray[np.bool_], lists: HostLists, config: HostsConfig
+) -> npt.NDArray[np.int8]:
     """As `judge_dedup`, for the rules of hosts: their statistics are those of the `chosen` pages.
 
     Where `lists` has addresses and not whole hosts alone, `places` must have the URLs.
@@ -86,8 +91,9 @@ def judge_hosts(pages: Pages, places: pa.Table, chosen: np.ndarray, lists: HostL
     return _rule_numbers(verdicts, hosts_config.rules_of(config))
 
 
-def _rule_numbers(verdicts: pa.Table, rules: tuple[Rule, ...]) -> np.ndarray:
+def _rule_numbers(verdicts: pa.Table, rules: tuple[Rule, ...]) -> npt.NDArray[np.int8]:
     """The number of each verdict's rule, int8; the number of rules where a document is kept."""
     names = pa.array([rule.name for rule in rules], pa.string())
     numbers = pc.fill_null(pc.index_in(verdicts["rule"], value_set=names), len(rules))
-    return numbers.to_numpy().astype(np.int8)
+    of_rules: npt.NDArray[np.int8] = numbers.to_numpy().astype(np.int8)
+    return of_rules

@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from pipeline.audit.what_if.columns import Pages, Part, WhatIfError, read_part
 from pipeline.rules import Rule
@@ -27,7 +28,7 @@ def moved_rules(present: Sequence[Rule], wanted: Sequence[Sequence[Rule]]) -> di
 
 def judge_parts(
     root: Path, parts: Sequence[str], stages: Sequence[str], present: Sequence[Rule], wanted: Sequence[Sequence[Rule]]
-) -> tuple[Pages, list[np.ndarray]]:
+) -> tuple[Pages, list[npt.NDArray[np.int64]]]:
     """All documents judged by each of the `wanted` lists of rules: the pages that stay, and what each rule drops.
 
     `stages` are the judging stages of the corpus, quality first; `present` the rules that its verdicts were made by. What is
@@ -49,7 +50,7 @@ def judge_parts(
     return Pages.joined(found), dropped
 
 
-def first_failures(part: Part, present: Sequence[Rule], wanted: Sequence[Rule], moved: Collection[str]) -> np.ndarray:
+def first_failures(part: Part, present: Sequence[Rule], wanted: Sequence[Rule], moved: Collection[str]) -> npt.NDArray[np.int16]:
     """The number of the first of the `wanted` rules that each document breaks, int16 (D,); len(wanted) where it breaks none.
 
     Raises WhatIfError when a verdict names a rule that is not one of the `present`.

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -67,7 +68,7 @@ def sample_pages(present: Present, pages: Pages, fates: Fates, manifest: Manifes
     return found
 
 
-def _smallest_ids(pages: Pages, chosen: np.ndarray, count: int) -> list[tuple[int, str, int]]:
+def _smallest_ids(pages: Pages, chosen: npt.NDArray[np.bool_], count: int) -> list[tuple[int, str, int]]:
     """(index among the pages, part, row in the part) of the chosen pages (bool (N,)) with the smallest ids."""
     indices = np.flatnonzero(chosen)
     smallest = pc.array_sort_indices(pages.doc_id.take(pa.array(indices)))[:count].to_numpy()

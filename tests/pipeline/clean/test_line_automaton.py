@@ -3,6 +3,7 @@
 import re
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -26,10 +27,10 @@ def groups_of(automaton: tuple[LineAutomaton, tuple[Ranges, ...]], lines: list[s
         )
         for line in (units[start : past - 1] for start, past in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True))
     ]
-    found: np.ndarray = groups_that_may_take(
+    found: npt.NDArray[np.int64] = groups_that_may_take(
         units, bounds[:-1], bounds[1:] - 1, np.array(seen, dtype=np.int64), longest, automaton[0]
     )
-    return found.tolist()
+    return [int(groups) for groups in found]
 
 
 EXACT = ["続き(は|を)(こちら)?", "あ|い?う", "[あいう]+[はき]", "(あい)*う+", "あ{2}い", "[い-う]あ|(続き)+", "う"]

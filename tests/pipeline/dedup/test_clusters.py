@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,7 +12,7 @@ from pipeline.dedup.clusters import Clusters, cluster
 from pipeline.dedup.minhash import similarity
 
 
-def plain_clusters(signatures: np.ndarray, rows: int, bands: int, minimum: float) -> tuple[list[int], list[float]]:
+def plain_clusters(signatures: npt.NDArray[np.uint8], rows: int, bands: int, minimum: float) -> tuple[list[int], list[float]]:
     """Compares every document with every kept one that a bucket leads to. (Inputs are small, so that no limit is reached.)"""
     values = rows * bands
     survivor: list[int] = []
@@ -34,12 +35,12 @@ def plain_clusters(signatures: np.ndarray, rows: int, bands: int, minimum: float
     return survivor, found
 
 
-def clusters_of(signatures: np.ndarray, rows: int, bands: int, minimum: float = 0.77) -> Clusters:
+def clusters_of(signatures: npt.NDArray[np.uint8], rows: int, bands: int, minimum: float = 0.77) -> Clusters:
     has_signature = np.ones(len(signatures), dtype=bool)
     return cluster(signatures, has_signature, rows=rows, bands=bands, minimum_similarity=minimum)
 
 
-def varied(random: np.random.Generator, original: np.ndarray, changed: int) -> np.ndarray:
+def varied(random: np.random.Generator, original: npt.NDArray[np.uint8], changed: int) -> npt.NDArray[np.uint8]:
     """A copy of a signature with `changed` of its bytes, at random places, replaced by others."""
     copy = original.copy()
     copy[random.choice(len(copy), changed, replace=False)] += random.integers(1, 256, changed, dtype=np.uint8)

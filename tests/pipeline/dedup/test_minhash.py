@@ -4,6 +4,7 @@ import hashlib
 import math
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -53,7 +54,7 @@ def random_text(random: np.random.Generator, length: int) -> str:
     return random.integers(0x4E00, 0x9000, length, dtype=np.uint32).tobytes().decode("utf-32-le")
 
 
-def pairs_near(target: float, length: int, count: int, seed: int) -> tuple[list[str], list[str], np.ndarray]:
+def pairs_near(target: float, length: int, count: int, seed: int) -> tuple[list[str], list[str], npt.NDArray[np.float64]]:
     """Pairs of random texts that share a beginning, and the exact Jaccard similarity of each pair (about `target`)."""
     random = np.random.default_rng(seed)
     shared = round(length * 2 * target / (1 + target))

@@ -2,7 +2,7 @@
 
 import math
 from random import Random
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -94,7 +94,9 @@ def page(seed: int, length: int = 800) -> str:
     return np.random.default_rng(seed).integers(0x4E00, 0x9000, length, dtype=np.uint32).tobytes().decode("utf-32-le")
 
 
-def dropped_by(texts: list[str], doc_ids: list[str], earlier: list[bool], config: DedupConfig) -> tuple[list, pa.Table]:
+def dropped_by(
+    texts: list[str], doc_ids: list[str], earlier: list[bool], config: DedupConfig
+) -> tuple[list[tuple[Any, ...]], pa.Table]:
     """Run the stage on texts in order of preference: rows of (doc_id, rule, value, threshold), and the duplicates."""
     signatures = minhash.signatures(texts, shingle=config.shingle, values=config.values)
     clusters = cluster(

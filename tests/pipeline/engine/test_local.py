@@ -9,14 +9,14 @@ import pytest
 
 from pipeline.engine.executor import Outcome
 from pipeline.engine.local import LocalExecutor
-from pipeline.engine.task import Mark
+from pipeline.engine.task import Mark, Result, Task
 
 PATIENCE = 1.0
 
 
-def perform(task: tuple[str, int], mark: Mark) -> int:
+def perform(task: Task[tuple[str, int]], mark: Mark) -> Result:
     """What the tasks of these tests do; at the top of the module, so that a spawned process finds it."""
-    what, number = task
+    what, number = task.settings
     mark(number)
     if what == "die":
         os.kill(os.getpid(), signal.SIGKILL)
@@ -37,7 +37,7 @@ def perform(task: tuple[str, int], mark: Mark) -> int:
         end = time.monotonic() + 2 * PATIENCE
         while time.monotonic() < end:
             mark(number)
-    return number * 2
+    return Result(number * 2, ())
 
 
 @pytest.fixture(scope="module")
@@ -48,19 +48,25 @@ def executor() -> Iterator[LocalExecutor]:
 
 
 def outcomes(executor: LocalExecutor, tasks: list[tuple[str, int]]) -> dict[int, Outcome]:
-    return {outcome.task[1]: outcome for outcome in executor.run(perform, tasks, PATIENCE)}
+    units = [Task("", what, str(number), (), (what, number)) for what, number in tasks]
+    return {outcome.task.settings[1]: outcome for outcome in executor.run(perform, units, PATIENCE)}
+
+
+def rows_of(outcome: Outcome) -> int:
+    assert outcome.result is not None
+    return outcome.result.rows
 
 
 def test_every_task_has_one_outcome(executor: LocalExecutor) -> None:
     found = outcomes(executor, [("work", number) for number in range(20)])
-    assert {number: outcome.result for number, outcome in found.items()} == {number: number * 2 for number in range(20)}
+    assert {number: rows_of(outcome) for number, outcome in found.items()} == {number: number * 2 for number in range(20)}
 
 
 def test_a_dead_worker_costs_its_task_alone_and_names_the_record(executor: LocalExecutor) -> None:
     found = outcomes(executor, [("work", 1), ("die", 7), ("work", 2), ("die between records", 3), ("work", 4)])
     assert (found[7].died, found[7].position, found[7].result) == ("killed", 7, None)
     assert (found[3].died, found[3].position) == ("killed", -1)
-    assert [found[number].result for number in (1, 2, 4)] == [2, 4, 8]
+    assert [rows_of(found[number]) for number in (1, 2, 4)] == [2, 4, 8]
 
 
 @pytest.mark.parametrize("how", ["crash", "exit"])
@@ -71,11 +77,11 @@ def test_a_worker_that_ends_itself_was_not_killed(executor: LocalExecutor, how: 
 def test_a_worker_that_stands_still_is_killed(executor: LocalExecutor) -> None:
     found = outcomes(executor, [("hang", 5), ("work", 6)])
     assert (found[5].died, found[5].position) == ("timeout", 5)
-    assert found[6].result == 12
+    assert rows_of(found[6]) == 12
 
 
 def test_a_worker_that_makes_progress_is_left_alone(executor: LocalExecutor) -> None:
-    assert outcomes(executor, [("slow but alive", 9)])[9].result == 18
+    assert rows_of(outcomes(executor, [("slow but alive", 9)])[9]) == 18
 
 
 def test_an_error_comes_back_as_one_line_with_its_type(executor: LocalExecutor) -> None:

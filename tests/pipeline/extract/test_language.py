@@ -25,11 +25,11 @@ def page(text: str, head: str = "", attributes: str = "") -> str:
 
 
 def passes_rapid(body: bytes, http_charset: str | None = None) -> bool:
-    return not RAPID_RULE.failures([rapid_check(body, http_charset).score])[0][0]
+    return not RAPID_RULE.failures(np.array([rapid_check(body, http_charset).score]))[0][0]
 
 
 def passes_precise(text: str) -> bool:
-    return not PRECISE_RULE.failures([getattr(measure_language(text), PRECISE_RULE.measured)])[0][0]
+    return not PRECISE_RULE.failures(np.array([getattr(measure_language(text), PRECISE_RULE.measured)]))[0][0]
 
 
 @pytest.mark.parametrize("codec", ["utf-8", "utf-8-sig", "cp932", "euc_jp", "iso2022_jp", "utf-16", "utf-16-le", "utf-16-be"])

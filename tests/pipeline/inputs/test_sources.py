@@ -5,7 +5,7 @@ import gzip
 import http.server
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -34,9 +34,9 @@ DOCUMENTS = [{"text": "一つめ", "url": "http://a.example/1", "id": "x1"}, {"t
 
 @pytest.mark.parametrize("suffix", ["", ".gz", ".zst"])
 def test_json_lines_are_read_with_their_fields(tmp_path: Path, suffix: str) -> None:
-    pack = {"": bytes, ".gz": gzip.compress, ".zst": zstandard.compress}[suffix]
+    packers: dict[str, Callable[[bytes], bytes]] = {"": bytes, ".gz": gzip.compress, ".zst": zstandard.compress}
     path = tmp_path / f"a.jsonl{suffix}"
-    path.write_bytes(pack(lines(*DOCUMENTS)))
+    path.write_bytes(packers[suffix](lines(*DOCUMENTS)))
     first, second = records(path)
     assert (first.kind, first.text, first.url, first.record_id) == ("text", "一つめ", "http://a.example/1", "x1")
     assert (second.text, second.title, second.date, second.url) == ("二つめ", "題", "2024-01-01", "")

@@ -9,7 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow.parquet as pq
 import pytest
@@ -104,7 +104,7 @@ def test_every_record_is_found_again_at_its_offset(corpus: Path) -> None:
         rows = ledger.rows("SELECT warc_file, warc_offset, url FROM records WHERE kept OR rule = 'rapid_check'")
     assert len(rows) > 150
     for file, offset, url in rows:
-        with open(file, "rb") as stream:
+        with Path(file).open("rb") as stream:
             stream.seek(offset)
             assert next(iter(ArchiveIterator(stream))).headers["WARC-Target-URI"] == url
 
@@ -252,7 +252,7 @@ class Dying:
     def __init__(self, deaths: dict[int, tuple[Literal["crash", "killed", "timeout"], int]]) -> None:
         self.deaths = deaths
 
-    def run(self, perform: Perform, tasks: Iterable[Task], patience: float) -> Iterator[Outcome]:
+    def run(self, perform: Perform, tasks: Iterable[Task[Any]], patience: float) -> Iterator[Outcome]:
         """An outcome a task; deaths come in the order of the records, and none at a record that is skipped."""
         for task in tasks:
             coming = [at for at, (_, times) in self.deaths.items() if task.stage == "extract" and times and at not in task.skip]

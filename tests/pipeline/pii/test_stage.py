@@ -26,8 +26,10 @@ def masked(text: str, config: PiiConfig = MASK_ALL) -> str:
     return apply(text, find_personal_data(text, config))
 
 
-def test_precision_and_recall_of_each_kind_on_the_labelled_cases():
-    right, wrong, missed = Counter(), Counter(), Counter()
+def test_precision_and_recall_of_each_kind_on_the_labelled_cases() -> None:
+    right: Counter[str] = Counter()
+    wrong: Counter[str] = Counter()
+    missed: Counter[str] = Counter()
     failures = []
     for text, labels in CASES:
         expected = Counter(labels)
@@ -47,7 +49,7 @@ def test_precision_and_recall_of_each_kind_on_the_labelled_cases():
     )
 
 
-def test_there_are_enough_cases_of_each_kind():
+def test_there_are_enough_cases_of_each_kind() -> None:
     assert len(CASES) >= FEWEST_CASES
     assert len({text for text, _ in CASES}) == len(CASES)
     labels = Counter(kind for _, labels in CASES for kind, _ in labels)
@@ -55,16 +57,16 @@ def test_there_are_enough_cases_of_each_kind():
     assert min(labels.values()) >= 20
 
 
-def test_kinds_of_the_manifest_are_those_of_the_table():
+def test_kinds_of_the_manifest_are_those_of_the_table() -> None:
     assert tuple(kind.name for kind in KINDS) == KIND_NAMES
 
 
-def test_a_mask_names_its_kind_in_full_width_brackets():
+def test_a_mask_names_its_kind_in_full_width_brackets() -> None:
     text = "連絡先はtaro@example.com、電話は０９０－１２３４－５６７８まで"
     assert masked(text) == "連絡先は［メールアドレス］、電話は［電話番号］まで"
 
 
-def test_only_the_kinds_of_the_manifest_are_looked_for():
+def test_only_the_kinds_of_the_manifest_are_looked_for() -> None:
     text = "taro@example.com 090-1234-5678"
     assert masked(text, PiiConfig(kinds=("phone",))) == "taro@example.com ［電話番号］"
 
@@ -80,7 +82,7 @@ def test_only_the_kinds_of_the_manifest_are_looked_for():
         "debian-devel@lists.example.org",
     ],
 )
-def test_public_business_data_stays_when_only_personal_data_is_masked(text):
+def test_public_business_data_stays_when_only_personal_data_is_masked(text: str) -> None:
     assert masked(text) != text
     assert masked(text, PERSONAL_ONLY) == text
 
@@ -95,12 +97,12 @@ def test_public_business_data_stays_when_only_personal_data_is_masked(text):
         ("株式会社架空商事 個人番号 123456789018", "株式会社架空商事 個人番号 ［個人番号］"),
     ],
 )
-def test_personal_data_is_masked_also_beside_a_firm(text, expected):
+def test_personal_data_is_masked_also_beside_a_firm(text: str, expected: str) -> None:
     assert masked(text, PERSONAL_ONLY) == expected
 
 
 @pytest.mark.parametrize(("text", "kept"), [("電話は090-1234-5678です", False), ("電話はありません", True)])
-def test_a_document_with_personal_data_is_dropped_under_that_policy(text, kept):
+def test_a_document_with_personal_data_is_dropped_under_that_policy(text: str, kept: bool) -> None:
     config = PiiConfig(policy="drop_document")
     count = len(find_personal_data(text, config))
     verdict = judge(rules_of(config), ["d"], {"n_edits": np.array([count])}).to_pylist()[0]
@@ -109,21 +111,21 @@ def test_a_document_with_personal_data_is_dropped_under_that_policy(text, kept):
         assert (verdict["rule"], verdict["value"], verdict["threshold"]) == ("personal_data", 1.0, 0.0)
 
 
-def test_the_masking_policies_drop_nothing():
+def test_the_masking_policies_drop_nothing() -> None:
     assert rules_of(MASK_ALL) == rules_of(PERSONAL_ONLY) == ()
 
 
-def test_an_invisible_character_within_a_number_hides_nothing():
+def test_an_invisible_character_within_a_number_hides_nothing() -> None:
     text = "電話は\u200b090-12\u200b34-56\ufeff78まで"
     edit = find_personal_data(text, MASK_ALL)[0]
     assert text[edit.start : edit.end] == "090-12\u200b34-56\ufeff78"
 
 
-def test_combining_marks_on_the_last_digit_go_with_it():
+def test_combining_marks_on_the_last_digit_go_with_it() -> None:
     assert masked("090-1234-5678\u20e3と") == "［電話番号］と"
 
 
-def test_characters_outside_the_basic_plane_do_not_shift_the_spans():
+def test_characters_outside_the_basic_plane_do_not_shift_the_spans() -> None:
     assert masked("𠮷野😀090-1234-5678😀") == "𠮷野😀［電話番号］😀"
 
 
@@ -138,7 +140,7 @@ TEXTS = st.lists(FRAGMENTS, max_size=8).map("".join)
 
 @given(TEXTS)
 @settings(max_examples=200, deadline=None)
-def test_spans_are_ordered_lie_in_one_line_and_cut_no_combining_mark(text):
+def test_spans_are_ordered_lie_in_one_line_and_cut_no_combining_mark(text: str) -> None:
     edits = find_personal_data(text, MASK_ALL)
     past = 0
     for edit in edits:
@@ -150,12 +152,12 @@ def test_spans_are_ordered_lie_in_one_line_and_cut_no_combining_mark(text):
 
 @given(TEXTS)
 @settings(max_examples=200, deadline=None)
-def test_a_masked_text_holds_no_further_match(text):
+def test_a_masked_text_holds_no_further_match(text: str) -> None:
     once = masked(text)
     assert masked(once) == once
 
 
 @given(TEXTS)
 @settings(max_examples=150, deadline=None)
-def test_leaving_business_data_masks_a_part_of_what_masking_all_does(text):
+def test_leaving_business_data_masks_a_part_of_what_masking_all_does(text: str) -> None:
     assert set(find_personal_data(text, PERSONAL_ONLY)) <= set(find_personal_data(text, MASK_ALL))

@@ -71,7 +71,8 @@ SIDES = {
 
 def failed(rules: tuple[Rule, ...], numbers: dict[str, float]) -> list[str]:
     columns = {name: np.array([value]) for name, value in numbers.items()}
-    return judge(rules, ["page"], columns)["failed"][0].as_py()
+    found: list[str] = judge(rules, ["page"], columns)["failed"][0].as_py()
+    return found
 
 
 def failed_ngrams(profile: str, text: str) -> list[str]:
@@ -80,7 +81,8 @@ def failed_ngrams(profile: str, text: str) -> list[str]:
 
 def failed_by_text(profile: str, text: str, **lists: list[str]) -> list[str]:
     expressions = ExpressionLists(**{"ng": [], "allowed": [], "dating": [], **lists})
-    return judge(PROFILES[profile], ["page"], measure([text], expressions))["failed"][0].as_py()
+    found: list[str] = judge(PROFILES[profile], ["page"], measure([text], expressions))["failed"][0].as_py()
+    return found
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import os
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -30,7 +31,7 @@ from tests.pipeline.tokens.token_shards import META, write_documents
 WIDE = replace(META, vocabulary_size=65_537)
 
 
-def columns(**changed):
+def columns(**changed: Any) -> dict[str, Any]:
     """The columns of a valid shard of two documents, some of them changed."""
     valid = {
         "doc_ids": ["0" * 32, "f" * 32],
@@ -48,7 +49,7 @@ def columns(**changed):
     documents=st.lists(st.lists(st.integers(2, 999), max_size=20), min_size=1, max_size=30),
     meta=st.sampled_from([META, WIDE]),
 )
-def test_a_shard_reads_back_as_it_was_written(documents, meta):
+def test_a_shard_reads_back_as_it_was_written(documents: list[list[int]], meta: TokenMeta) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "train-00000.arrow"
         info = write_documents(path, documents, meta)
@@ -65,7 +66,7 @@ def test_a_shard_reads_back_as_it_was_written(documents, meta):
 
 
 @pytest.mark.parametrize(("ids", "dtype"), [(259, np.uint16), (65_536, np.uint16), (65_537, np.uint32)])
-def test_the_vocabulary_decides_the_width_of_a_token(tmp_path, ids, dtype):
+def test_the_vocabulary_decides_the_width_of_a_token(tmp_path: Path, ids: int, dtype: type[np.unsignedinteger[Any]]) -> None:
     meta = replace(META, vocabulary_size=ids)
     write_documents(tmp_path / "a.arrow", [[ids - 1]], meta)
     shard = TokenShard.open(tmp_path / "a.arrow")
@@ -73,7 +74,7 @@ def test_the_vocabulary_decides_the_width_of_a_token(tmp_path, ids, dtype):
     assert shard.tokens[1] == ids - 1
 
 
-def test_the_file_is_uncompressed_arrow_with_one_batch_and_the_types_of_the_contract(tmp_path):
+def test_the_file_is_uncompressed_arrow_with_one_batch_and_the_types_of_the_contract(tmp_path: Path) -> None:
     write_shard(tmp_path / "a.arrow", **columns())
     with pa.memory_map(str(tmp_path / "a.arrow")) as source:
         reader = pa.ipc.open_file(source)
@@ -98,7 +99,7 @@ def test_the_file_is_uncompressed_arrow_with_one_batch_and_the_types_of_the_cont
     assert (tmp_path / "b.arrow").stat().st_size > 2_000_000
 
 
-def test_neither_writing_nor_reading_copies_the_tokens(tmp_path):
+def test_neither_writing_nor_reading_copies_the_tokens(tmp_path: Path) -> None:
     tokens = np.full(4_000_000, 7, dtype=np.uint16)
     tokens[0] = 1
     whole = columns(
@@ -124,13 +125,13 @@ def test_neither_writing_nor_reading_copies_the_tokens(tmp_path):
         assert not view.flags.writeable
 
 
-def test_the_tokens_lie_in_the_file_where_the_shard_says(tmp_path):
+def test_the_tokens_lie_in_the_file_where_the_shard_says(tmp_path: Path) -> None:
     write_shard(tmp_path / "a.arrow", **columns())
     shard = TokenShard.open(tmp_path / "a.arrow")
     assert os.pread(shard.descriptor, shard.tokens.nbytes, shard.first_byte) == shard.tokens.tobytes()
 
 
-def test_the_file_is_closed_with_the_last_view_of_it(tmp_path):
+def test_the_file_is_closed_with_the_last_view_of_it(tmp_path: Path) -> None:
     write_shard(tmp_path / "a.arrow", **columns())
     shard = TokenShard.open(tmp_path / "a.arrow")
     descriptor, tokens = shard.descriptor, shard.tokens
@@ -141,7 +142,7 @@ def test_the_file_is_closed_with_the_last_view_of_it(tmp_path):
         os.fstat(descriptor)
 
 
-def test_a_compressed_shard_is_refused(tmp_path):
+def test_a_compressed_shard_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.arrow"
     write_documents(path, [[5] * 10_000])
     table = pa.ipc.open_file(pa.memory_map(str(path))).read_all().combine_chunks()
@@ -151,7 +152,7 @@ def test_a_compressed_shard_is_refused(tmp_path):
         TokenShard.open(tmp_path / "b.arrow")
 
 
-def test_equal_columns_make_equal_bytes(tmp_path):
+def test_equal_columns_make_equal_bytes(tmp_path: Path) -> None:
     assert write_shard(tmp_path / "a.arrow", **columns()).sha256 == write_shard(tmp_path / "b.arrow", **columns()).sha256
 
 
@@ -174,14 +175,16 @@ def test_equal_columns_make_equal_bytes(tmp_path):
         ({"n_chars": np.array([1])}, "n_chars"),
     ],
 )
-def test_columns_that_break_the_format_are_refused_and_leave_no_file(tmp_path, changed, message):
+def test_columns_that_break_the_format_are_refused_and_leave_no_file(
+    tmp_path: Path, changed: dict[str, Any], message: str
+) -> None:
     with pytest.raises(TokenStoreError, match=message) as caught:
         write_shard(tmp_path / "a.arrow", **columns(**changed))
     assert str(tmp_path / "a.arrow") in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_shard_that_cannot_be_written_leaves_the_older_one_alone(tmp_path):
+def test_a_shard_that_cannot_be_written_leaves_the_older_one_alone(tmp_path: Path) -> None:
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full to stand for a full disk")
     write_shard(tmp_path / "a.arrow", **columns())
@@ -195,13 +198,13 @@ def test_a_shard_that_cannot_be_written_leaves_the_older_one_alone(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["a.arrow"]
 
 
-def test_a_folder_that_is_not_there_is_named(tmp_path):
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(TokenStoreError, match="nowhere"):
         write_shard(tmp_path / "nowhere" / "a.arrow", **columns())
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
-def test_a_truncated_shard_is_named(tmp_path, share):
+def test_a_truncated_shard_is_named(tmp_path: Path, share: float) -> None:
     path = tmp_path / "a.arrow"
     write_documents(path, [[5] * 1000])
     content = path.read_bytes()
@@ -210,7 +213,7 @@ def test_a_truncated_shard_is_named(tmp_path, share):
         TokenShard.open(path)
 
 
-def rewritten(path: Path, metadata=None, batches: int = 1, drop: str | None = None) -> None:
+def rewritten(path: Path, metadata: dict[bytes, bytes] | None = None, batches: int = 1, drop: str | None = None) -> None:
     """Write the shard at `path` anew, with changed metadata, another number of batches, or a column less."""
     table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
     table = table.replace_schema_metadata({**table.schema.metadata, **(metadata or {})})
@@ -234,7 +237,7 @@ def rewritten(path: Path, metadata=None, batches: int = 1, drop: str | None = No
         ({"drop": "n_chars"}, "not those that it describes"),
     ],
 )
-def test_a_file_of_another_shape_is_no_shard(tmp_path, change, message):
+def test_a_file_of_another_shape_is_no_shard(tmp_path: Path, change: dict[str, Any], message: str) -> None:
     path = tmp_path / "a.arrow"
     write_shard(path, **columns())
     rewritten(path, **change)
@@ -242,7 +245,7 @@ def test_a_file_of_another_shape_is_no_shard(tmp_path, change, message):
         TokenShard.open(path)
 
 
-def test_an_arrow_file_of_something_else_is_no_shard(tmp_path):
+def test_an_arrow_file_of_something_else_is_no_shard(tmp_path: Path) -> None:
     table = pa.table({"text": ["a"]})
     with pa.ipc.new_file(tmp_path / "a.arrow", table.schema) as writer:
         writer.write_table(table)
@@ -250,7 +253,7 @@ def test_an_arrow_file_of_something_else_is_no_shard(tmp_path):
         TokenShard.open(tmp_path / "a.arrow")
 
 
-def test_a_shard_of_another_tokenizer_or_size_is_refused(tmp_path):
+def test_a_shard_of_another_tokenizer_or_size_is_refused(tmp_path: Path) -> None:
     info = write_shard(tmp_path / "a.arrow", **columns())
     with pytest.raises(TokenStoreError, match="made with"):
         open_shard(tmp_path / "a.arrow", info, TokenMeta("cd" * 32, 1000, 1))
@@ -258,7 +261,7 @@ def test_a_shard_of_another_tokenizer_or_size_is_refused(tmp_path):
         open_shard(tmp_path / "a.arrow", replace(info, documents=3), META)
 
 
-def test_dataset_json_names_the_shards_in_order_with_running_counts(tmp_path):
+def test_dataset_json_names_the_shards_in_order_with_running_counts(tmp_path: Path) -> None:
     first = write_documents(tmp_path / "train-0.arrow", [[5, 6], [7]])
     second = write_documents(tmp_path / "train-1.arrow", [[8]], first=2)
     fingerprint = write_dataset(tmp_path, {"train": [first, second], "val": []}, META)
@@ -280,8 +283,8 @@ def test_dataset_json_names_the_shards_in_order_with_running_counts(tmp_path):
     )
 
 
-def test_the_fingerprint_is_of_the_content_and_not_of_the_place(tmp_path):
-    def build(name, documents, meta=META):
+def test_the_fingerprint_is_of_the_content_and_not_of_the_place(tmp_path: Path) -> None:
+    def build(name: str, documents: list[list[int]], meta: TokenMeta = META) -> str:
         folder = tmp_path / name
         folder.mkdir()
         return write_dataset(folder, {"train": [write_documents(folder / "a.arrow", documents, meta)], "val": []}, meta)
@@ -292,7 +295,7 @@ def test_the_fingerprint_is_of_the_content_and_not_of_the_place(tmp_path):
     assert build("tokenizer", [[5, 6]], replace(META, tokenizer_sha256="cd" * 32)) != fingerprint
 
 
-def test_no_dataset_is_written_over_a_missing_shard(tmp_path):
+def test_no_dataset_is_written_over_a_missing_shard(tmp_path: Path) -> None:
     info = write_documents(tmp_path / "a.arrow", [[5]])
     (tmp_path / "a.arrow").unlink()
     with pytest.raises(TokenStoreError, match=r"a\.arrow"):

@@ -1,10 +1,11 @@
 """Tokenizers: text comes back, nothing in a text is a special token, and what is saved is what is loaded."""
 
-import os
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import sentencepiece
 from hypothesis import example, given, settings
@@ -15,7 +16,7 @@ from pipeline.tokens import tokenizer as module
 from pipeline.tokens.byte_pairs import byte_pair_files
 from pipeline.tokens.config import TokenizerConfig
 from pipeline.tokens.opening import load_tokenizer, model_digest, open_tokenizer, tokenizer_of
-from pipeline.tokens.tokenizer import PATTERN_FILE, RANKS_FILE, SENTENCEPIECE_FILE, TokenizerError
+from pipeline.tokens.tokenizer import PATTERN_FILE, RANKS_FILE, SENTENCEPIECE_FILE, Tokenizer, TokenizerError
 from pipeline.tokens.training import train_tokenizer
 
 SUBJECTS = ["猫", "犬", "先生", "東京の店", "古い本"]
@@ -26,12 +27,12 @@ GPT2_CACHE = Path(__file__).parents[4] / "shared" / "models" / "tiktoken_cache"
 
 
 @pytest.fixture(scope="module", params=["sentencepiece", "bpe"])
-def trained(request):
+def trained(request: pytest.FixtureRequest) -> Tokenizer:
     return train_tokenizer(TEXTS, TokenizerConfig(kind=request.param, vocabulary=320))
 
 
 @pytest.fixture(scope="module")
-def given_model(tmp_path_factory):
+def given_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SentencePiece model as others train them: with NFKC, a space put in front, and runs of spaces made one."""
     path = tmp_path_factory.mktemp("model") / "given.model"
     with path.open("wb") as writer:
@@ -46,7 +47,7 @@ def given_model(tmp_path_factory):
     return path
 
 
-def encode(tokenizer, text):
+def encode(tokenizer: Tokenizer, text: str) -> npt.NDArray[np.unsignedinteger[Any]]:
     return tokenizer.encode_batch([text])[0]
 
 
@@ -58,13 +59,13 @@ def encode(tokenizer, text):
 @example("\0\ufffd\ufeff\u2028\U0010ffff")
 @example("ﾊﾞｽ①㈱か\u3099")
 @example(SPECIAL)
-def test_every_text_comes_back(trained, text):
+def test_every_text_comes_back(trained: Tokenizer, text: str) -> None:
     assert trained.decode(encode(trained, text)) == text
 
 
 @settings(deadline=None)
 @given(texts=st.lists(st.text(alphabet="猫を見た 1A\n\u2581<|>", max_size=12), max_size=8))
-def test_a_batch_is_its_texts_one_behind_the_other(trained, texts):
+def test_a_batch_is_its_texts_one_behind_the_other(trained: Tokenizer, texts: list[str]) -> None:
     flat, offsets = trained.encode_batch(texts)
     assert flat.dtype == np.uint16
     assert offsets.dtype == np.int64
@@ -75,7 +76,7 @@ def test_a_batch_is_its_texts_one_behind_the_other(trained, texts):
     assert counts.tolist() == np.diff(offsets).tolist()
 
 
-def test_the_name_of_the_delimiter_in_a_text_is_text(trained):
+def test_the_name_of_the_delimiter_in_a_text_is_text(trained: Tokenizer) -> None:
     assert trained.delimiter == "<|endoftext|>"
     ids = encode(trained, SPECIAL)
     assert trained.delimiter_id not in ids
@@ -83,11 +84,11 @@ def test_the_name_of_the_delimiter_in_a_text_is_text(trained):
     assert trained.decode([trained.delimiter_id, *ids, trained.delimiter_id]) == SPECIAL
 
 
-def test_digits_stand_alone_so_that_numbers_are_spelled_alike(trained):
+def test_digits_stand_alone_so_that_numbers_are_spelled_alike(trained: Tokenizer) -> None:
     assert len(encode(trained, "2024")) == len(encode(trained, "2")) + 3
 
 
-def test_what_is_saved_is_what_is_loaded(trained, tmp_path):
+def test_what_is_saved_is_what_is_loaded(trained: Tokenizer, tmp_path: Path) -> None:
     trained.save(tmp_path / "tokenizer")
     loaded = load_tokenizer(tmp_path / "tokenizer")
     assert (loaded.digest, loaded.vocabulary_size, loaded.delimiter_id) == (
@@ -99,18 +100,18 @@ def test_what_is_saved_is_what_is_loaded(trained, tmp_path):
     assert {path.name for path in (tmp_path / "tokenizer").iterdir()} == set(trained.files)
 
 
-def test_a_lone_surrogate_is_refused_by_name(trained):
+def test_a_lone_surrogate_is_refused_by_name(trained: Tokenizer) -> None:
     with pytest.raises(TokenizerError, match="lone surrogate"):
         trained.encode_batch(["猫", "\ud800"])
 
 
 @pytest.mark.parametrize("token", [-1, 320, 10**9])
-def test_an_id_outside_the_vocabulary_is_refused(trained, token):
+def test_an_id_outside_the_vocabulary_is_refused(trained: Tokenizer, token: int) -> None:
     with pytest.raises(TokenizerError, match="outside the vocabulary"):
         trained.decode([token])
 
 
-def test_a_text_longer_than_a_block_is_encoded_as_its_blocks(trained, monkeypatch):
+def test_a_text_longer_than_a_block_is_encoded_as_its_blocks(trained: Tokenizer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "BLOCK_CHARACTERS", 100)
     blocks = ["犬" * 100, "猫を見た。\n" * 16, "猫を見た。\n" * 4 + "先生 \u2581" * 10]
     assert encode(trained, "".join(blocks)).tolist() == trained.encode_batch(blocks)[0].tolist()
@@ -119,7 +120,7 @@ def test_a_text_longer_than_a_block_is_encoded_as_its_blocks(trained, monkeypatc
 
 
 @pytest.mark.parametrize("unit", [" ", "\n", "=", "猫"])
-def test_a_million_characters_without_a_break_come_back(trained, unit):
+def test_a_million_characters_without_a_break_come_back(trained: Tokenizer, unit: str) -> None:
     text = unit * (1_000_000 // len(unit)) + "。"
     assert trained.decode(encode(trained, text)) == text
 
@@ -127,7 +128,7 @@ def test_a_million_characters_without_a_break_come_back(trained, unit):
 # Given models
 
 
-def test_a_given_model_encodes_as_its_library_does(given_model):
+def test_a_given_model_encodes_as_its_library_does(given_model: Path) -> None:
     tokenizer = open_tokenizer(TokenizerConfig(model=str(given_model)))
     library = sentencepiece.SentencePieceProcessor(model_file=str(given_model))
     texts = [*TEXTS, "", "  ＡＢＣ ①", "a\u2581b\n", SPECIAL]
@@ -140,7 +141,7 @@ def test_a_given_model_encodes_as_its_library_does(given_model):
     assert tokenizer.delimiter_id not in flat
 
 
-def test_a_model_without_an_end_of_sentence_symbol_is_refused(tmp_path):
+def test_a_model_without_an_end_of_sentence_symbol_is_refused(tmp_path: Path) -> None:
     with (tmp_path / "a.model").open("wb") as writer:
         sentencepiece.SentencePieceTrainer.train(
             sentence_iterator=iter(TEXTS), model_writer=writer, vocab_size=100, hard_vocab_limit=False, eos_id=-1, minloglevel=2
@@ -149,7 +150,7 @@ def test_a_model_without_an_end_of_sentence_symbol_is_refused(tmp_path):
         open_tokenizer(TokenizerConfig(model=str(tmp_path / "a.model")))
 
 
-def test_the_tokenizer_of_an_earlier_corpus_can_be_given(trained, tmp_path):
+def test_the_tokenizer_of_an_earlier_corpus_can_be_given(trained: Tokenizer, tmp_path: Path) -> None:
     trained.save(tmp_path)
     kind = "sentencepiece" if SENTENCEPIECE_FILE in trained.files else "bpe"
     config = TokenizerConfig(kind=kind, model=str(tmp_path))
@@ -159,13 +160,13 @@ def test_the_tokenizer_of_an_earlier_corpus_can_be_given(trained, tmp_path):
         open_tokenizer(TokenizerConfig(kind=other, model=str(tmp_path)))
 
 
-def test_no_model_has_an_empty_digest_and_nothing_to_open():
+def test_no_model_has_an_empty_digest_and_nothing_to_open() -> None:
     assert model_digest(TokenizerConfig()) == ""
     with pytest.raises(TokenizerError, match=r"tokenizer\.model is not set"):
         open_tokenizer(TokenizerConfig())
 
 
-def test_the_digest_follows_the_content_of_a_model_and_not_its_place(given_model, tmp_path):
+def test_the_digest_follows_the_content_of_a_model_and_not_its_place(given_model: Path, tmp_path: Path) -> None:
     (tmp_path / "copy.model").write_bytes(given_model.read_bytes())
     config = TokenizerConfig(model=str(tmp_path / "copy.model"))
     assert model_digest(config) == model_digest(TokenizerConfig(model=str(given_model)))
@@ -183,13 +184,13 @@ def test_the_digest_follows_the_content_of_a_model_and_not_its_place(given_model
         ({"kind": "tiktoken", "model": "gpt9"}, "tiktoken does not know it; it knows gpt2"),
     ],
 )
-def test_a_model_that_cannot_be_had_is_named_with_its_key(config, message):
+def test_a_model_that_cannot_be_had_is_named_with_its_key(config: dict[str, str], message: str) -> None:
     with pytest.raises(TokenizerError, match=message) as caught:
         open_tokenizer(TokenizerConfig(**config))
     assert f"tokenizer.model: {config['model']!r}" in str(caught.value)
 
 
-def test_a_cut_model_is_refused(given_model, tmp_path):
+def test_a_cut_model_is_refused(given_model: Path, tmp_path: Path) -> None:
     content = given_model.read_bytes()
     for size in (0, 10, len(content) // 2, len(content) - 5):
         (tmp_path / SENTENCEPIECE_FILE).write_bytes(content[:size])
@@ -209,12 +210,12 @@ def test_a_cut_model_is_refused(given_model, tmp_path):
         {RANKS_FILE: b"YQ== 0\n"},
     ],
 )
-def test_damaged_byte_pairs_are_refused(files):
+def test_damaged_byte_pairs_are_refused(files: dict[str, bytes]) -> None:
     with pytest.raises(TokenizerError):
         tokenizer_of(files)
 
 
-def test_more_than_65536_ids_are_stored_as_uint32():
+def test_more_than_65536_ids_are_stored_as_uint32() -> None:
     single = {bytes([byte]): byte for byte in range(256)}
     pairs = {bytes([first, second]): 256 + 256 * first + second for first in range(256) for second in range(256)}
     for taken, dtype in ((65_535, np.uint16), (65_536, np.uint32)):
@@ -228,7 +229,7 @@ def test_more_than_65536_ids_are_stored_as_uint32():
 
 
 @pytest.mark.skipif(not GPT2_CACHE.is_dir(), reason="tiktoken's files of gpt2 are not here")
-def test_gpt2_has_the_published_ids_and_needs_no_cache_once_saved(monkeypatch, tmp_path):
+def test_gpt2_has_the_published_ids_and_needs_no_cache_once_saved(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(GPT2_CACHE))
     tokenizer = open_tokenizer(TokenizerConfig(kind="tiktoken", model="gpt2"))
     assert (tokenizer.vocabulary_size, tokenizer.delimiter_id) == (50_257, 50_256)
@@ -242,21 +243,21 @@ def test_gpt2_has_the_published_ids_and_needs_no_cache_once_saved(monkeypatch, t
     assert tokenizer.decode(encode(tokenizer, spaces)) == spaces
 
 
-def test_without_cache_and_network_the_message_says_what_to_set(monkeypatch, tmp_path):
+def test_without_cache_and_network_the_message_says_what_to_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(tmp_path))
     for name in ("HTTPS_PROXY", "https_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")  # the discard port: nobody answers
     with pytest.raises(TokenizerError, match=r"tokenizer.model: 'p50k_edit'.*set TIKTOKEN_CACHE_DIR"):
         open_tokenizer(TokenizerConfig(kind="tiktoken", model="p50k_edit"))
-    assert os.listdir(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
 
 
-def test_tiktoken_without_a_name_is_refused_in_the_configuration():
+def test_tiktoken_without_a_name_is_refused_in_the_configuration() -> None:
     with pytest.raises(ValidationError, match="give model, such as gpt2"):
         TokenizerConfig(kind="tiktoken")
 
 
-def test_the_vocabulary_has_room_for_bytes_delimiter_unknown_and_space():
+def test_the_vocabulary_has_room_for_bytes_delimiter_unknown_and_space() -> None:
     with pytest.raises(ValidationError, match="259"):
         TokenizerConfig(vocabulary=258)
     assert train_tokenizer([], TokenizerConfig(vocabulary=259)).vocabulary_size == 259

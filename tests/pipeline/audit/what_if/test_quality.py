@@ -1,6 +1,7 @@
 """Moved bounds judge as a whole new judgement would, though only the columns that moved are read."""
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -15,7 +16,7 @@ VALUES = st.one_of(st.floats(0, 1), st.just(float("nan")))
 
 
 @st.composite
-def judged_again(draw: st.DrawFn) -> tuple[list[Rule], list[Rule], dict[str, np.ndarray]]:
+def judged_again(draw: st.DrawFn) -> tuple[list[Rule], list[Rule], dict[str, npt.NDArray[np.float64]]]:
     """Rules as they are, as they would be, and values of their columns."""
     names = ["a", "b", "c"]
     count = draw(st.integers(0, 6))
@@ -31,7 +32,9 @@ def judged_again(draw: st.DrawFn) -> tuple[list[Rule], list[Rule], dict[str, np.
 
 @settings(max_examples=60)
 @given(judged_again())
-def test_moved_bounds_judge_as_all_rules_anew_would(case: tuple[list[Rule], list[Rule], dict[str, np.ndarray]]) -> None:
+def test_moved_bounds_judge_as_all_rules_anew_would(
+    case: tuple[list[Rule], list[Rule], dict[str, npt.NDArray[np.float64]]],
+) -> None:
     before, after, columns = case
     count = len(columns["a"])
     doc_ids = [str(number) for number in range(count)]

@@ -3,10 +3,11 @@
 import time
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from resiliparse.parse.html import HTMLTree
+from resiliparse.parse.html import HTMLTree, Node
 
 from pipeline.extract.config import NESTING_RULES
 from pipeline.extract.html.parser_cost import MAX_STACK, measure_nesting, nesting_depth
@@ -15,7 +16,7 @@ from pipeline.extract.html.parser_cost import MAX_STACK, measure_nesting, nestin
 def failed(page: str) -> list[str]:
     """The rules that the page breaks."""
     numbers = measure_nesting(page)
-    return [rule.name for rule in NESTING_RULES if rule.failures([getattr(numbers, rule.measured)])[0][0]]
+    return [rule.name for rule in NESTING_RULES if rule.failures(np.array([getattr(numbers, rule.measured)]))[0][0]]
 
 
 @pytest.mark.parametrize(
@@ -160,7 +161,7 @@ def depth_of_tree(page: str) -> int:
     tree = HTMLTree.parse(page)
     assert tree.body is not None
     deepest = 0
-    level = [tree.body]
+    level: list[Node] = [tree.body]
     while level := [child for node in level for child in node.child_nodes if not str(child.tag).startswith("#")]:
         deepest += 1
     return deepest
