@@ -40,10 +40,8 @@ def sync(path: Path) -> None:
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary name beside `path` for a file.
 
-    It replaces `path`, synced, when the block ends well, and is removed when it does not. Folders above `path` are made.
-    Raises OSError.
+    It replaces `path`, synced, when the block ends well, and is removed when it does not. Raises OSError.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_name(path)
     try:
         yield temporary
@@ -55,7 +53,8 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replace a small text file as a whole, in UTF-8. Raises OSError."""
+    """Replace a small text file as a whole, in UTF-8, and make its folder. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 

@@ -26,6 +26,6 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def rules_of(config: CleanConfig) -> tuple[Rule, ...]:
+def rules_of(_config: CleanConfig) -> tuple[Rule, ...]:
     """The rules that judge a document after its edits: `n_chars` is the number of characters left."""
     return RULES

@@ -1,6 +1,6 @@
-"""Regular expressions as trees: a parser for the part of the syntax that the lists of lines use.
+r"""Regular expressions as trees: a parser for the part of the syntax that the lists of lines use.
 
-It reads characters, classes, groups, alternatives and greedy repetitions. Look-aheads are read and left out, and a `\\w` is any
+It reads characters, classes, groups, alternatives and greedy repetitions. Look-aheads are read and left out, and a `\w` is any
 character beyond ASCII, so a tree takes whatever its expression takes, and more. Only characters of one UTF-16 code unit are read.
 """
 

@@ -123,7 +123,7 @@ def judged(groups: Sequence[Group], config: DedupConfig, scratch: Path | None = 
     return Judged(doc_ids, earlier[order], clusters, verdicts, row_of_place[place[~earlier]])
 
 
-def earlier_digests(root: Path, config: DedupConfig) -> list[str] | None:
+def earlier_digests(_root: Path, config: DedupConfig) -> list[str] | None:
     """The digest of the dedup of each earlier corpus as it is now, from its ledger; None if none is named."""
     found = []
     for folder in config.against:

@@ -148,7 +148,7 @@ def _decode_euc_jp(body: np.ndarray, sets: np.ndarray, out: np.ndarray) -> tuple
 
 
 @njit
-def _escape(body: np.ndarray, position: int) -> tuple[int, int]:
+def _escape(body: np.ndarray, position: int) -> tuple[int, int]:  # noqa: C901  a state machine reads best in one place
     """The state that the escape at `position` (after ESC) switches to, and its length; (-1, 0) for any other."""
     size = len(body)
     if position + 1 >= size:

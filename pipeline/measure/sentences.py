@@ -1,6 +1,6 @@
-"""How a text is divided: lines, sentences, and how many of them repeat an earlier one.
+r"""How a text is divided: lines, sentences, and how many of them repeat an earlier one.
 
-Lines and sentences are those of Swallow's published `quality.py`, with its quirks. Lines end at `\\n` only. A sentence is a
+Lines and sentences are those of Swallow's published `quality.py`, with its quirks. Lines end at `\n` only. A sentence is a
 run of characters other than `。．！？!?` and the one such character after it, within a line; an end mark with nothing before it
 (the second of `！？`, or one that opens a line) belongs to no sentence. A *paragraph* is a line without those stray marks. Empty
 lines are paragraphs too, and all but the first are duplicates.

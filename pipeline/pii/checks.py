@@ -16,7 +16,7 @@ from pipeline.pii.labels import LABELS
 from pipeline.pii.patterns import BEFORE_HOUSE_NUMBER, PREFECTURES
 
 
-def is_certain(match: re.Match[str]) -> bool:
+def is_certain(_match: re.Match[str]) -> bool:
     """For patterns whose label is sufficient proof."""
     return True
 

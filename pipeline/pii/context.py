@@ -43,6 +43,6 @@ def is_near_business(match: re.Match[str]) -> bool:
     return _BUSINESS_WORDS.search(before) is not None or _BUSINESS_WORDS.search(after) is not None
 
 
-def is_never_business(match: re.Match[str]) -> bool:
+def is_never_business(_match: re.Match[str]) -> bool:
     """For kinds that are never public contact data."""
     return False

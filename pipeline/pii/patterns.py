@@ -1,6 +1,6 @@
-"""How personal data is written: patterns over the shadow of a text (`shadow`); the group `value` is what is masked.
+r"""How personal data is written: patterns over the shadow of a text (`shadow`); the group `value` is what is masked.
 
-They use no `\\b` and no `\\w`, for which kana and kanji are word characters, and `[0-9]` instead of `\\d`. So that a search takes
+They use no `\b` and no `\w`, for which kana and kanji are word characters, and `[0-9]` instead of `\d`. So that a search takes
 linear time, repetitions are bounded, their parts cannot match the same characters, and they are possessive where that saves
 steps. If possible, a pattern begins with a literal or a set, to which a search skips, and looks back only after that. Labels do
 not reach over ［ or ］: a mask is not the label of the number after it.

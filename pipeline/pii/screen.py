@@ -113,7 +113,7 @@ def _code_points(units: np.ndarray, start: int, end: int) -> int:
 
 
 @njit(nogil=True)
-def _is_number(units: np.ndarray, signs: np.ndarray, reaches: np.ndarray, start: int, end: int) -> bool:
+def _is_number(units: np.ndarray, signs: np.ndarray, reaches: np.ndarray, start: int, end: int) -> bool:  # noqa: C901  a state machine reads best in one place
     """Whether the run of digits `units[start:end]`, after which a short number goes on, is one or the first group of one."""
     first, digits = signs[units[start]].shadow, end - start
     if digits > 5:

@@ -112,6 +112,7 @@ def keep_replaced(folder: Path, staying: Collection[str]) -> None:
         dataset = TokenDataset.open(folder)
     except TokenStoreError:
         return
+    (folder / FOLDER).mkdir(exist_ok=True)
     for split in index_of(dataset).splits.values():
         for shard in split.shards:
             if shard.info.file not in staying:

@@ -188,7 +188,7 @@ def _is_anchor_sign(out: np.ndarray, first: int, end: int) -> bool:
 
 
 @njit(nogil=True)
-def _write_text(out: np.ndarray, state: Any, characters: np.ndarray, position: int, end: int, is_code: bool) -> None:
+def _write_text(out: np.ndarray, state: Any, characters: np.ndarray, position: int, end: int, is_code: bool) -> None:  # noqa: C901  a state machine reads best in one place
     """Write `characters[position:end]` after what is written of the block.
 
     for each character, where a carriage return is a line feed (in code, with a line feed after it, they are one):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 
 def _read_cases() -> list[tuple[str, list[tuple[str, str]]]]:
-    """(text, [(kind, what is masked)]) of each row; \\n, \\t and \\u200b are escapes of the characters."""
+    r"""(text, [(kind, what is masked)]) of each row; \n, \t and \u200b are escapes of the characters."""
     rows = (Path(__file__).parent / "cases.tsv").read_text(encoding="utf-8").splitlines()[1:]
     cases = []
     for row in rows:
