@@ -14,17 +14,17 @@ import click
 from pipeline.cli import main as pipeline_commands
 from pipeline.cli import version_option
 
-# name: module, and its help in one line, as the module's own command has it
+# name: module, and its help in one line, how that of the module's own command begins
 _ELSEWHERE = {
     "pretrain": ("trainer.pretrain", "Train a language model on token shards that the pipeline wrote."),
     "evaluate": (
         "trainer.evaluate",
-        "Score CHECKPOINT on the validation text of token shards.",
+        "Score CHECKPOINT, a folder of a checkpoint or of a run (its newest).",
     ),
     "generate": ("trainer.generate", "Write what the model in CHECKPOINT makes of a prompt."),
     "where": ("trainer.where.__main__", "Tell what the run in the folder RUN was trained on, and when."),
     # `export` is the pipeline's: it writes texts
-    "export-model": ("model.export", "Write the model and the tokenizer of CHECKPOINT into DIR for transformers to load."),
+    "export-model": ("model.export", "Write the model and the tokenizer of CHECKPOINT, a checkpoint's folder or a run's."),
 }
 _OWN_PACKAGES = ("pipeline", "model", "trainer")
 
