@@ -82,11 +82,13 @@ _ERRORS = ("RunStopped", "UserError")
 keep_compiled_code(Path(__file__).parent)
 
 
-def __getattr__(name: str) -> object:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = "api.corpora" if name in _CORPORA else "errors" if name in _ERRORS else "api.texts"
-    return getattr(import_module(f"{__name__}.{module}"), name)
+if not TYPE_CHECKING:  # a type checker that saw it would take every name for one that is there
+
+    def __getattr__(name: str) -> object:
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        module = "api.corpora" if name in _CORPORA else "errors" if name in _ERRORS else "api.texts"
+        return getattr(import_module(f"{__name__}.{module}"), name)
 
 
 def __dir__() -> list[str]:

@@ -11,10 +11,12 @@ if TYPE_CHECKING:
 __all__ = ["LanguageModel", "ShardDocument", "Shards", "TrainerError", "generate_text", "load_model", "open_shards"]
 
 
-def __getattr__(name: str) -> object:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{'errors' if name == 'TrainerError' else 'api'}"), name)
+if not TYPE_CHECKING:  # a type checker that saw it would take every name for one that is there
+
+    def __getattr__(name: str) -> object:
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"{__name__}.{'errors' if name == 'TrainerError' else 'api'}"), name)
 
 
 def __dir__() -> list[str]:
