@@ -49,7 +49,27 @@ def _plain_errors() -> Iterator[None]:
         sys.exit(INTERRUPTED)
 
 
+def _print_versions(context: click.Context, option: click.Parameter, is_given: bool) -> None:
+    if not is_given or context.resilient_parsing:
+        return
+    from pipeline.operations.versions import versions, versions_text
+
+    click.echo(versions_text(versions()))
+    context.exit()
+
+
+version_option = click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_versions,
+    help="Show the versions of all that decides results: libraries, and the code of each stage.",
+)
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@version_option
 def main() -> None:
     """From crawled pages to token shards, with a ledger of what happened to every page."""
 

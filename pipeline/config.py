@@ -1,6 +1,7 @@
 """Base class of every configuration section: frozen, typed, rejects unknown keys. Also turns validation errors into sentences."""
 
 import difflib
+import re
 import typing
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -40,7 +41,17 @@ def _explain(item: Any, root: type[BaseModel]) -> str:
         return f"the key {key!r} is missing"
     message = item["msg"].removeprefix("Value error, ")
     before = f"{key}: " if key else ""
-    return f"{before}{message}" + ("" if isinstance(item["input"], dict) else f" (got {item['input']!r})")
+    got = "" if isinstance(item["input"], dict) else f" (got {item['input']!r})"
+    return f"{before}{message}{got}{_nearest_choice(item)}"
+
+
+def _nearest_choice(item: Any) -> str:
+    """A remedy for a value that is none of a few names and near to one of them."""
+    if item["type"] != "literal_error":
+        return ""
+    choices = re.findall("'([^']*)'", item["ctx"]["expected"])
+    close = difflib.get_close_matches(str(item["input"]), choices, n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def _model_at(location: Sequence[object], root: type[BaseModel]) -> type[BaseModel]:

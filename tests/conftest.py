@@ -1,6 +1,7 @@
 """The bundled sample, built once for all tests that only look at the result."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -40,3 +41,25 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     report = run(sample_manifest(output), Listener())
     assert report.failed == []
     return output
+
+
+@pytest.fixture(scope="session")
+def checkout(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder such as the library's examples are run in: the sample, its corpus in `data`, and a trained run in `runs/default`.
+
+    Tests may add files to it and change none.
+    """
+    # Imported here: most tests need no torch.
+    from model.gpt import GPT
+    from pipeline.tokens.opening import load_tokenizer
+    from tests.model.checkpoint_folders import write_checkpoint
+    from tests.model.test_gpt import TINY
+
+    folder = tmp_path_factory.mktemp("checkout")
+    shutil.copytree(corpus, folder / "data")
+    (folder / "data" / "sample").symlink_to(SAMPLE)
+    (folder / "manifests").symlink_to(ROOT / "manifests")
+    tokenizer = load_tokenizer(corpus / "tokens" / "tokenizer")
+    model = GPT(TINY.model_copy(update={"vocabulary_size": tokenizer.vocabulary_size}))
+    write_checkpoint(folder / "runs" / "default", model, tokenizer)
+    return folder

@@ -85,6 +85,8 @@ class Ledger:
             self.connection.execute(f"SET memory_limit='{MEMORY_LIMIT}'; SET temp_directory='{root / '.duckdb-spill'}'")
             if not read_only:
                 self.connection.execute(TABLES)
+        except duckdb.ConnectionException as error:  # the same file, open in this process to read and now to write
+            raise LedgerError(f"{self.path} is open in this program already; close that corpus first") from error
         except duckdb.IOException as error:
             raise LedgerError(_opening_failed(self.path, error)) from error
         except duckdb.Error as error:

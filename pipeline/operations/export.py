@@ -1,6 +1,8 @@
 """The final texts: what was encoded, with where it came from, as Parquet or JSON lines."""
 
 import json
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -18,19 +20,24 @@ _COLUMNS = ["doc_id", "url", "host", "date", "title", "text", "warc_file", "warc
 _SCHEMA = pa.schema([pa.field(name, pa.int64() if name == "warc_offset" else pa.string()) for name in _COLUMNS])
 
 
+def final_texts(ledger: Ledger) -> Iterator[tuple[str, Iterator[pa.Table]]]:
+    """Each part with its final texts, a batch at a time: the texts after all edits, of the documents that every stage kept."""
+    query = "SELECT part FROM units WHERE stage = ? AND status = 'done' ORDER BY part"
+    for (part,) in ledger.rows(query, JUDGING[-1]):
+        kept = survivors(ledger.root, JUDGING[-1], part)
+        settled = edits_of(ledger.root, part, EDITING)
+        yield part, map(partial(_final, settled=settled), documents(ledger.root, part, _COLUMNS, kept))
+
+
 def export_texts(ledger: Ledger, target: Path, form: str) -> tuple[int, int]:
     """Write each part's final texts to `target`; returns the numbers of documents and files.
 
     form: `parquet`, or `jsonl` (zstd-compressed, `part-00000.jsonl.zst`).
     """
-    count = 0
-    query = "SELECT part FROM units WHERE stage = ? AND status = 'done' ORDER BY part"
-    parts = [part for (part,) in ledger.rows(query, JUDGING[-1])]
+    count, files = 0, 0
     target.mkdir(parents=True, exist_ok=True)
-    for part in parts:
-        kept = survivors(ledger.root, JUDGING[-1], part)
-        settled = edits_of(ledger.root, part, EDITING)
-        final = (_final(batch, settled) for batch in documents(ledger.root, part, _COLUMNS, kept))
+    for part, final in final_texts(ledger):
+        files += 1
         if form == "parquet":
             with TableWriter(target, f"{part}.parquet", _SCHEMA) as writer:
                 for table in final:
@@ -49,7 +56,7 @@ def export_texts(ledger: Ledger, target: Path, form: str) -> tuple[int, int]:
                     for row in table.to_pylist():
                         packed.write(json.dumps(row, ensure_ascii=False).encode("utf-8") + b"\n")
                     count += table.num_rows
-    return count, len(parts)
+    return count, files
 
 
 def _final(batch: pa.Table, settled: dict[str, list[edits.Edit]]) -> pa.Table:

@@ -50,8 +50,12 @@ def prompt_ids(tokenizer: Tokenizer, prompt: str) -> list[int]:
 
 def sample_text(model: GPT, tokenizer: Tokenizer, prompt: str, tokens: int, *, seed: int) -> str:
     """Return the text after the prompt: up to `tokens` tokens, drawn at the default temperature."""
+    return text_after(model, tokenizer, prompt, tokens, Sampling(temperature=TEMPERATURE, seed=seed))
+
+
+def text_after(model: GPT, tokenizer: Tokenizer, prompt: str, tokens: int, sampling: Sampling) -> str:
+    """Return the text after the prompt: up to `tokens` tokens. Raises TokenizerError, ModelError."""
     start = prompt_ids(tokenizer, prompt)
-    sampling = Sampling(temperature=TEMPERATURE, seed=seed)
     steps = generate(model, [start], tokens, sampling, tokenizer.delimiter_id, tokenizer.vocabulary_size)
     text = tokenizer.decode([*start, *(token for (token,) in steps if token is not None)])
     return text[len(tokenizer.decode(start)) :]
