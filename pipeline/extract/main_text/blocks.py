@@ -64,7 +64,7 @@ _PROPERTIES = (
 
 
 class Page(NamedTuple):
-    """The blocks of a page: by block its text (lines separated by "\n"), the number of the element that contains it, and how
+    r"""The blocks of a page: by block its text (lines separated by "\n"), the number of the element that contains it, and how
     many of its characters are in links. By element that contains a block, directly or not: the number of its parent, which is
     smaller (-1 for the first), the number of its tag in TAGS, and the bits of its WORD_KINDS."""
 

@@ -1,10 +1,10 @@
-"""What the words in an element's `class`, `id`, `role` and `itemprop` say about it: names that authors give to parts of a page.
+r"""What the words in an element's `class`, `id`, `role` and `itemprop` say about it: names that authors give to parts of a page.
 
 Each start tag is checked against two dozen groups of words. Searching for one group after the other took longer than reading the
 page, and a cache helps little, because many elements have their own id. So one automaton for all words reads each byte of an
 attribute once.
 
-The tables are alternatives of Python's `re` that use four signs: `?` for an optional letter, `\\b` for the edge of a run of
+The tables are alternatives of Python's `re` that use four signs: `?` for an optional letter, `\b` for the edge of a run of
 letters, digits and underscores, `^` and `$` for the edges of the word. Case is ignored.
 """
 

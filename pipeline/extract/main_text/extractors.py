@@ -1,4 +1,4 @@
-"""Extracts the main text of an HTML page, by the project's own extractor or one of two public ones, behind one interface.
+r"""Extracts the main text of an HTML page, by the project's own extractor or one of two public ones, behind one interface.
 
 `blocks` (see `trees`) judges each block of a page by trees trained on human ground truth. `auto` does the same and looks again if
 that drops all or nearly all of a page, so that no page that shows a sentence is lost: first at the whole page, including content
@@ -12,7 +12,7 @@ C++ with rules on its blocks. Their options were chosen by token F1, see `benchm
 text), comment sections, navigation landmarks and line numbers off, tables on. trafilatura's own deduplication stays off: it
 remembers segments of earlier pages, so the text of a page would depend on the order of the pages.
 
-Normal form of every text: lines separated by "\\n", no white space at the end of a line, at most one blank line in a row,
+Normal form of every text: lines separated by "\n", no white space at the end of a line, at most one blank line in a row,
 none at the start or end, no NUL, encodable as UTF-8.
 """
 
