@@ -49,7 +49,7 @@ def _plain_errors() -> Iterator[None]:
         sys.exit(INTERRUPTED)
 
 
-def _print_versions(context: click.Context, option: click.Parameter, is_given: bool) -> None:
+def _print_versions(context: click.Context, _option: click.Parameter, is_given: bool) -> None:
     if not is_given or context.resilient_parsing:
         return
     from pipeline.operations.versions import versions, versions_text

@@ -50,8 +50,8 @@ def _nearest_choice(item: Any) -> str:
     if item["type"] != "literal_error":
         return ""
     choices = re.findall("'([^']*)'", item["ctx"]["expected"])
-    close = difflib.get_close_matches(str(item["input"]), choices, n=1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    close = nearest(str(item["input"]), choices)
+    return f"; did you mean {close!r}?" if close else ""
 
 
 def _model_at(location: Sequence[object], root: type[BaseModel]) -> type[BaseModel]:

@@ -244,11 +244,11 @@ def mask_personal_data(text: str, kinds: Sequence[str] | None = None, *, persona
 
 
 def cleaning_edits(text: str, steps: Sequence[str] | None = None) -> list[Edit]:
-    """What cleaning changes in a text: spans with the step and the replacement, ordered, without overlaps.
+    r"""What cleaning changes in a text: spans with the step and the replacement, ordered, without overlaps.
 
     steps: those that are done, all by default; `docs/quality.md` describes them. Raises TypeError, UserError.
 
-    >>> cleaning_edits("猫\\u200bです。")
+    >>> cleaning_edits("猫\u200bです。")
     [Edit(start=1, end=2, kind='invisible', replacement='')]
     """
     wanted = {} if steps is None else {"steps": _names(steps)}
