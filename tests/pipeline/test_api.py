@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pyarrow.parquet as pq
 import pytest
@@ -35,11 +36,11 @@ def run(program: str) -> str:
 
 
 @pytest.mark.parametrize("module", [texts, corpora])
-def test_the_examples_of_the_docstrings_run(checkout: Path, monkeypatch: pytest.MonkeyPatch, module: object) -> None:
+def test_the_examples_of_the_docstrings_run(checkout: Path, monkeypatch: pytest.MonkeyPatch, module: ModuleType) -> None:
     monkeypatch.chdir(checkout)
-    result = doctest.testmod(module)  # type: ignore[arg-type]
+    result = doctest.testmod(module)
     assert result.failed == 0
-    assert result.attempted > 3
+    assert result.attempted >= 3
 
 
 def test_every_function_has_an_example() -> None:
@@ -60,8 +61,9 @@ def test_the_names_are_there_and_hide_no_module() -> None:
     assert sorted(pipeline.__all__) == pipeline.__all__
     assert set(pipeline.__all__) <= set(dir(pipeline))
     assert not set(pipeline.__all__) & {module.name for module in pkgutil.iter_modules(pipeline.__path__)}
+    unknown = "nothing"
     with pytest.raises(AttributeError, match="module 'pipeline' has no attribute 'nothing'"):
-        getattr(pipeline, "noth" + "ing")
+        getattr(pipeline, unknown)
 
 
 def test_the_text_of_a_warc_is_that_of_the_corpus(corpus: Path) -> None:
@@ -167,7 +169,7 @@ def test_a_query_that_cannot_be_answered_is_the_users(open_sample: pipeline.Corp
     with pytest.raises(pipeline.UserError, match="nowhere"):
         open_sample.sql("FROM nowhere")
     with pytest.raises(pipeline.UserError, match="has no answer"):
-        open_sample.sql("SET threads = 1")
+        open_sample.sql("-- a question is still to be written")
 
 
 def test_a_closed_corpus_says_so(corpus: Path) -> None:
