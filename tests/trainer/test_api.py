@@ -11,7 +11,7 @@ import pytest
 import trainer
 from tests.conftest import ROOT
 from trainer import api
-from trainer.generate import sample_text
+from trainer.run.texts import sample_text
 
 
 def test_the_examples_of_the_docstrings_run(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,22 +67,19 @@ from pipeline.extract.html.references import Texts
 from pipeline.extract.html.tokens import HAS_TARGET, HIDDEN, NOSCRIPT, SELF_CLOSING, START, TITLE, Tokens
 from pipeline.extract.main_text.class_names import COMMENTS, LEFT_OUT
 from pipeline.extract.main_text.rendering import BREAK, CELL, LINK, PLAIN
+from pipeline.extract.main_text.utf8_letters import is_blank, letters_in
 
 # Real pages nest at most 72 deep (12,473 pages). A tag may look at all open elements: markup made for that costs 2 s per 10 MB.
 MAX_DEPTH = 256
 # Judging a block takes microseconds and a kilobyte or two, and 10 MB of markup can hold 2.5 million blocks of one letter. The
 # largest of 7,651 real pages has 1,660.
 MOST_BLOCKS = 100_000
-# Columns of the table of elements, after those of `element_table`.
-OWN_PROPERTIES, OWN_TAG = range(6, 8)
-
+OWN_PROPERTIES, OWN_TAG = range(6, 8)  # columns of the table of elements, after those of `element_table`
 # Rows of the tables that the pass writes, a column per piece, block or element.
 PIECE_KIND, PIECE_TOKEN = range(2)
 HOLDER, IS_CODE_BLOCK, PIECES_END = range(3)  # the element around the block, and the number of its last piece plus 1
 PARENT, ELEMENT_TAG, WORDS = range(3)
-
 _BR, _BODY, _HTML, _SPAN = map(pack_name, ("br", "body", "html", "span"))
-
 
 # State of the pass. A record, because compiled code passes it as one pointer: with a named tuple of arrays, whose references are
 # counted at every call, the pass took five times as long. For the same reason functions with one caller are inlined.
@@ -174,28 +171,6 @@ def _open_html_and_body(building: Any, table: np.ndarray) -> None:
 
 
 @njit(nogil=True)
-def _letters(characters: np.ndarray, start: int, end: int, is_markup: bool) -> int:
-    """How many letters UTF-8 holds; in markup, those outside of tags."""
-    letters = 0
-    is_tag = False
-    for position in range(start, end):
-        byte = characters[position]
-        if is_markup and byte in (0x3C, 0x3E):
-            is_tag = byte == 0x3C
-        # E2 leads punctuation; EE and EF private and compatibility forms, F0 emoji
-        letters += not is_tag and (0x41 <= (byte & 0xDF) <= 0x5A or (0xC3 <= byte < 0xEE and byte != 0xE2))
-    return letters
-
-
-@njit(nogil=True)
-def _is_blank(characters: np.ndarray, start: int, end: int) -> bool:
-    position = start
-    while position < end and characters[position] <= 0x20:
-        position += 1
-    return position == end
-
-
-@njit(nogil=True)
 def _add_piece(building: Any, pieces: np.ndarray, kind: int, token: int) -> None:
     pieces[PIECE_KIND, building.pieces], pieces[PIECE_TOKEN, building.pieces] = kind, token
     building.pieces += 1
@@ -210,11 +185,11 @@ def _add_text(building: Any, pieces: np.ndarray, token: int, kind: int, characte
         if building.title < 0 and not roles[IS_FOREIGN]:
             building.title = token
     elif kind == NOSCRIPT:
-        building.letters_left_out += _letters(characters, start, end, True)
+        building.letters_left_out += letters_in(characters, start, end, True)
     elif left_out < building.size:
         if not stack[left_out, PROPERTIES] & WITHOUT_TEXT:
-            building.letters_left_out += _letters(characters, start, end, False)
-    elif building.pieces > building.block_start or roles[IS_CODE] or not _is_blank(characters, start, end):
+            building.letters_left_out += letters_in(characters, start, end, False)
+    elif building.pieces > building.block_start or roles[IS_CODE] or not is_blank(characters, start, end):
         _add_piece(building, pieces, LINK if roles[A_LINK] else PLAIN, token)
 
 

@@ -1,0 +1,36 @@
+"""What a run of the tests reports: the units done and the problems."""
+
+import json
+from pathlib import Path
+
+from pipeline.engine.runner import Listener
+from pipeline.manifest import Manifest
+from pipeline.operations.run import run
+from tests.conftest import SAMPLE
+
+FILES = sorted(str(path) for path in SAMPLE.glob("*.warc.gz"))
+
+
+class Recorder(Listener):
+    """What a run did: the units done, by stage, and the problems it told of."""
+
+    def __init__(self) -> None:
+        self.units: list[tuple[str, str]] = []
+        self.problems: list[str] = []
+
+    def unit(self, name: str, part: str, rows: int, seconds: float) -> None:
+        self.units.append((name, part))
+
+    def problem(self, message: str) -> None:
+        self.problems.append(message)
+
+
+def build(manifest: Manifest) -> tuple[str | None, Recorder]:
+    recorder = Recorder()
+    report = run(manifest, recorder)
+    assert report.failed == []
+    return report.fingerprint, recorder
+
+
+def fingerprint_of(output: Path) -> str:
+    return str(json.loads((output / "tokens" / "dataset.json").read_text())["fingerprint"])
