@@ -44,7 +44,8 @@ def _settings_of(stage: Stage, manifest: BaseModel, root: Path) -> Any:
     settings = obeyed(stage, manifest)
     outside = stage.outside(root, settings)
     plain = settings.model_dump(mode="json") if isinstance(settings, BaseModel) else settings
-    return plain if outside is None else [plain, outside]
+    # As the ledger gives it back, tuples as lists, so that the two can be compared.
+    return json.loads(json.dumps(plain if outside is None else [plain, outside]))
 
 
 def ingredients(

@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.corpus.views import read_ledger
 from pipeline.engine.closure import closure_of_function, path_of
-from pipeline.engine.keys import Fixed, code_version, expanded, ingredients, meaning_of, unit_key
+from pipeline.engine.keys import Fixed, code_version, expanded, fixed_ingredients, ingredients, meaning_of, unit_key
 from pipeline.engine.stage import Stage
 from pipeline.engine.task import Upstream
 from pipeline.flow import FLOW
+from pipeline.manifest import read_manifest
 
 RECORDED = Path(__file__).with_name("keys.txt")
 PROGRAM = '''
@@ -74,6 +76,13 @@ def test_each_ingredient_changes_the_key() -> None:
     keys = [key(), key(Fixed("2", {"x": 1})), key(Fixed("1", {"x": 2})), *read]
     assert len(set(keys)) == len(keys)
     assert key(changed={"documents/part-00001": "of another part"}) == key()
+
+
+def test_settings_are_what_the_ledger_gives_back(corpus: Path) -> None:
+    manifest = read_manifest(str(corpus / "manifest.yaml"))
+    with read_ledger(corpus) as ledger:
+        recorded = {stage: row.ingredients["settings"] for (stage, _), row in ledger.units().items()}
+    assert {stage: fixed.settings for stage, fixed in fixed_ingredients(manifest, corpus, FLOW).items()} == recorded
 
 
 def test_a_stage_over_all_parts_depends_on_each_of_them() -> None:
