@@ -81,7 +81,8 @@ def test_a_peer_that_is_not_installed_is_none() -> None:
 
 @pytest.mark.parametrize("module", sorted({program[0] for programs in SUBJECTS.values() for program in programs}))
 def test_every_subject_names_a_program(module: str) -> None:
-    source = Path(*module.split(".")).with_suffix(".py").read_text(encoding="utf-8")
+    path = Path(*module.split("."))
+    source = (path / "__main__.py" if path.is_dir() else path.with_suffix(".py")).read_text(encoding="utf-8")
     assert f"python -m {module}" in source
     assert 'if __name__ == "__main__":' in source
 
