@@ -19,12 +19,18 @@ _ELSEWHERE = {
     "pretrain": ("trainer.pretrain", "Train a language model on token shards that the pipeline wrote."),
     "evaluate": (
         "trainer.evaluate",
-        "Score CHECKPOINT, a folder of a checkpoint or of a run (its newest).",
+        "Score CHECKPOINT, the folder of a checkpoint or of a run (its newest one), on the validation text of token shards.",
     ),
-    "generate": ("trainer.generate", "Write what the model in CHECKPOINT makes of a prompt."),
-    "where": ("trainer.where.__main__", "Tell what the run in the folder RUN was trained on, and when."),
+    "generate": (
+        "trainer.generate",
+        "Continue a prompt with the model in CHECKPOINT, the folder of a checkpoint or a run, or an exported one.",
+    ),
+    "where": ("trainer.where.__main__", "Show what the run in the folder RUN was trained on, and when."),
     # `export` is the pipeline's: it writes texts
-    "export-model": ("model.export", "Write the model and the tokenizer of CHECKPOINT, a checkpoint's folder or a run's."),
+    "export-model": (
+        "model.export",
+        "Write the model and tokenizer of CHECKPOINT, the folder of a checkpoint or a run, into DIR for transformers to load.",
+    ),
 }
 _OWN_PACKAGES = ("pipeline", "model", "trainer")
 

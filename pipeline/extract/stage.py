@@ -218,7 +218,7 @@ def _main_text(page: str, config: ExtractConfig) -> MainText:
     for rule in NESTING_RULES:
         _require(rule, getattr(nesting, rule.measured))
     try:
-        with _time_limit(config.max_seconds):
+        with time_limit(config.max_seconds):
             return extract_main_text(page, config.extractor)
     except OutOfTimeError as error:
         raise Dropped("timeout", config.max_seconds, config.max_seconds) from error
@@ -246,18 +246,19 @@ def _encodable(text: str) -> str:
 
 
 @contextmanager
-def _time_limit(seconds: float) -> Iterator[None]:
+def time_limit(seconds: float) -> Iterator[None]:
     """Raise OutOfTimeError inside the `with` block after `seconds` of CPU time.
 
     CPU time, so that a busy machine drops no page. A parser that never returns to the interpreter is not interrupted; the
-    executor kills such a worker.
+    executor kills such a worker. An error that is raised inside a callback of the interpreter, such as a finalizer, is lost, so
+    it is raised again after every tenth of a second until the block ends.
     """
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         raise OutOfTimeError
 
     previous = signal.signal(signal.SIGPROF, stop)
-    signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.setitimer(signal.ITIMER_PROF, seconds, 0.1)
     try:
         yield
     finally:

@@ -94,6 +94,7 @@ def test_beams_give_the_best_texts_first(run: Path, model: GPT, tokenizer: Token
 
 
 def test_an_interrupt_ends_quietly_after_what_was_written(run: Path) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that starts the tests in the background ignores it
     timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
     # Greedy choice loops, so the text does not end before the interrupt.

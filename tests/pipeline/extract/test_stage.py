@@ -1,11 +1,13 @@
 """Each record becomes a document, or a verdict with the rule that dropped it and the value."""
 
+import gc
+import time
 from typing import Any
 
 import pytest
 
 from pipeline.extract.config import DOCUMENT_SCHEMA, RECORD_VERDICT_SCHEMA, RULES, TREE_BUILDING, ExtractConfig
-from pipeline.extract.stage import document_id, extract
+from pipeline.extract.stage import OutOfTimeError, document_id, extract, time_limit
 from pipeline.inputs.record import Record
 from pipeline.text.urls import host_of
 
@@ -60,6 +62,8 @@ def test_markup_that_chokes_a_parser_drops_a_page_where_one_is_asked(html: str, 
     assert (row["kept"], row["rule"]) == ((False, rule) if extractor in TREE_BUILDING else (True, None))
 
 
+# The first of the errors that end the page can fall into a callback of the garbage collector, which reports it and goes on.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_page_that_computes_too_long_is_dropped_and_the_next_one_kept() -> None:
     long, short = record(f"{PAGE}{f'<p>{SENTENCE}' * 20_000}"), record(record_id="<urn:y>")
     assert verdicts(short, extractor="trafilatura")[0]["kept"]  # what is imported at the first page is not counted
@@ -68,6 +72,28 @@ def test_a_page_that_computes_too_long_is_dropped_and_the_next_one_kept() -> Non
     assert second["kept"]
     # Compiled code must not be interrupted, and its time grows with the page alone.
     assert [row["kept"] for row in verdicts(long, short, max_seconds=1e-6)] == [True, True]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_an_end_that_is_lost_in_a_callback_comes_again() -> None:
+    def compute(seconds: float) -> None:
+        ends = time.process_time() + seconds
+        while time.process_time() < ends:
+            pass
+
+    def callback(phase: str, _info: dict[str, int]) -> None:
+        if phase == "start":
+            compute(0.05)
+
+    gc.callbacks.append(callback)
+    try:
+        with pytest.raises(OutOfTimeError), time_limit(0.02):
+            gc.collect()  # what is raised inside the callback is reported and lost
+            gc.callbacks.remove(callback)
+            compute(5)
+    finally:
+        if callback in gc.callbacks:
+            gc.callbacks.remove(callback)
 
 
 def test_a_page_that_ended_workers_is_not_touched_again() -> None:

@@ -265,7 +265,7 @@ def test_a_folder_without_a_corpus_is_said(tmp_path: Path) -> None:
         ("DELETE FROM stage_counts", "and not done"),
         ("UPDATE stage_counts SET docs_out = 1 WHERE stage = 'hosts'", "verdicts of hosts are not those that the ledger"),
         ("verdicts/clean", "is not built to the end: verdicts/clean/part-00000.parquet is missing"),
-        ("features", "holds no documents yet"),
+        ("features", "is not built to the end: features/part-00000.parquet is missing"),
     ],
 )
 def test_a_corpus_that_is_not_whole_is_said(corpus: Path, tmp_path: Path, spoil: str, message: str) -> None:
