@@ -85,12 +85,15 @@ def test_an_end_that_is_lost_in_a_callback_comes_again() -> None:
         if phase == "start":
             compute(0.05)
 
+    def page() -> None:
+        gc.collect()  # what is raised inside the callback is reported and lost
+        gc.callbacks.remove(callback)
+        compute(5)
+
     gc.callbacks.append(callback)
     try:
         with pytest.raises(OutOfTimeError), time_limit(0.02):
-            gc.collect()  # what is raised inside the callback is reported and lost
-            gc.callbacks.remove(callback)
-            compute(5)
+            page()
     finally:
         if callback in gc.callbacks:
             gc.callbacks.remove(callback)
