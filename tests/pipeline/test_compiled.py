@@ -24,14 +24,14 @@ def caller():
 PROGRAM = "from {package}.caller import caller\n\nprint(caller(), sum(caller.stats.cache_hits.values()))\n"
 
 
-@pytest.fixture(params=["pipeline", "model", "trainer"])
-def package(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """A package of that name, with a compiled function that calls one in a sub-folder; `pipeline.compiled` is beside it."""
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """The package `trainer`, with a compiled function that calls one in a sub-folder; `pipeline.compiled` is beside it."""
     for name in ("pipeline", "model", "trainer"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").touch()
     shutil.copy(ROOT / "pipeline" / "compiled.py", tmp_path / "pipeline")
-    folder = tmp_path / str(request.param)
+    folder = tmp_path / "trainer"
     (folder / "inner").mkdir()
     (folder / "inner" / "__init__.py").touch()
     (folder / "inner" / "called.py").write_text(CALLED)
@@ -53,6 +53,18 @@ def test_code_is_compiled_once_and_anew_when_what_it_calls_in_another_file_chang
     assert answer(package) == (1, 1, "")
     (package / "inner" / "called.py").write_text(CALLED.replace("return 1", "return 2"))
     assert answer(package) == (2, 0, "")
+
+
+@pytest.mark.parametrize("name", ["pipeline", "model", "trainer"])
+def test_a_change_in_any_package_and_folder_is_another_state(tmp_path: Path, name: str) -> None:
+    sources = [tmp_path / source for source in ("pipeline", "model", "trainer")]
+    for source in sources:
+        (source / "inner" / "most").mkdir(parents=True)
+    before = state_of(sources)
+    (tmp_path / name / "inner" / "most" / "called.py").write_text(CALLED)
+    added = state_of(sources)
+    (tmp_path / name / "inner" / "most" / "called.py").write_text(CALLED.replace("return 1", "return 2"))
+    assert len({before, added, state_of(sources)}) == 3
 
 
 def test_code_that_can_be_kept_nowhere_costs_a_line_and_not_the_run(package: Path) -> None:

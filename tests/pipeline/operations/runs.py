@@ -3,10 +3,12 @@
 import json
 from pathlib import Path
 
+from pipeline.engine.executor import Executor
 from pipeline.engine.runner import Listener
 from pipeline.manifest import Manifest
 from pipeline.operations.run import run
 from tests.conftest import SAMPLE
+from tests.pipeline.corpora import InThisProcess
 
 FILES = sorted(str(path) for path in SAMPLE.glob("*.warc.gz"))
 
@@ -25,9 +27,10 @@ class Recorder(Listener):
         self.problems.append(message)
 
 
-def build(manifest: Manifest) -> tuple[str | None, Recorder]:
+def build(manifest: Manifest, executor: Executor | None = None) -> tuple[str | None, Recorder]:
+    """Build a corpus, in this process unless an executor is given, since workers take long to start; nothing may fail."""
     recorder = Recorder()
-    report = run(manifest, recorder)
+    report = run(manifest, recorder, executor or InThisProcess())
     assert report.failed == []
     return report.fingerprint, recorder
 

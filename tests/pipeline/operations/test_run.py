@@ -9,12 +9,14 @@ import pytest
 from fastwarc.warc import ArchiveIterator
 
 from pipeline.corpus.views import read_ledger
+from pipeline.engine.local import LocalExecutor
 from pipeline.engine.runner import Listener
 from pipeline.flow import JUDGING
 from pipeline.inputs.record import InputError
 from pipeline.operations.run import RunError, run
 from pipeline.tokens.dataset import TokenDataset
 from tests.conftest import SAMPLE, sample_manifest
+from tests.pipeline.corpora import InThisProcess
 from tests.pipeline.operations.runs import FILES, Recorder, build, fingerprint_of
 
 
@@ -78,7 +80,7 @@ def test_every_record_is_found_again_at_its_offset(corpus: Path) -> None:
 
 @pytest.mark.parametrize("workers", [1, 5])
 def test_the_number_of_workers_and_the_order_of_the_inputs_change_no_byte(corpus: Path, tmp_path: Path, workers: int) -> None:
-    fingerprint, _ = build(sample_manifest(tmp_path / "out", workers=workers, inputs=FILES[::-1]))
+    fingerprint, _ = build(sample_manifest(tmp_path / "out", workers=workers, inputs=FILES[::-1]), LocalExecutor(workers))
     assert fingerprint == fingerprint_of(corpus)
 
 
@@ -98,7 +100,7 @@ def test_a_run_that_names_fewer_inputs_lists_the_others_and_deletes_nothing(copy
 
 
 def test_an_input_that_is_forgotten_leaves_nothing_behind(copy: Path, tmp_path: Path) -> None:
-    report = run(sample_manifest(copy, inputs=FILES[:3]), Listener(), forget=True)
+    report = run(sample_manifest(copy, inputs=FILES[:3]), Listener(), InThisProcess(), forget=True)
     assert report.failed == []
     fingerprint = report.fingerprint
     alone, _ = build(sample_manifest(tmp_path / "alone", inputs=FILES[:3]))
