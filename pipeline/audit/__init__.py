@@ -1,1 +1,1 @@
-"""What a corpus says of itself: explanations, yields, reports, comparisons and what-if answers."""
+"""Questions to a finished corpus: explanations, yields, reports, comparisons and what-if answers."""

@@ -1,16 +1,16 @@
-"""The story of one page, from its WARC record to its shard, out of the ledger alone."""
+"""The story of one page, from its WARC record to its shard, from the ledger alone."""
 
 from typing import Any
 
 from pipeline.corpus.ledger import Ledger
 from pipeline.flow import JUDGING
 
-# Enough of an edit's surroundings to recognise the place.
+# Characters shown on each side of an edit: enough to recognise the place.
 _CONTEXT = 15
 
 
 def stories(ledger: Ledger, url_or_doc_id: str) -> list[dict[str, Any]]:
-    """A mapping for each record with this URL or document id, in the order of their places; [] when there is none."""
+    """One mapping per record with this URL or document id, ordered by date, file and offset; [] if there is none."""
     column = "doc_id" if _is_doc_id(url_or_doc_id) else "url"
     records = _mappings(ledger, f"SELECT * FROM records WHERE {column} = ? ORDER BY date, warc_file, warc_offset", url_or_doc_id)
     return [_story(ledger, record) for record in records]
@@ -55,7 +55,7 @@ def _story(ledger: Ledger, record: dict[str, Any]) -> dict[str, Any]:
 
 
 def _split_of(ledger: Ledger, doc_id: str) -> str:
-    """The split that the corpus's own validation share puts a document in."""
+    """The split of a document, by the validation share that the corpus was built with."""
     from pipeline.tokenize.order import split_of
 
     return split_of(ledger.root, doc_id)
@@ -78,7 +78,7 @@ def _first(ledger: Ledger, query: str, *parameters: object) -> dict[str, Any]:
 
 
 def story_text(story: dict[str, Any]) -> str:
-    """The story for people."""
+    """A story as text for people, one line per fact."""
     record = story["record"]
     last = story["verdicts"][-1]
     fate = "kept" if last["kept"] else f"dropped by {last['stage']}: {last['rule']}"

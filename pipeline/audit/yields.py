@@ -1,4 +1,4 @@
-"""The yield table: what each stage let through, in the shape of Swallow's published one (NLP2024 A6-1, table 1)."""
+"""The yield table: what each stage let through, laid out like the one that Swallow published (NLP2024 A6-1, table 1)."""
 
 from typing import Any
 
@@ -9,7 +9,8 @@ _COUNTS = "stage, docs_in, docs_out, chars_in, chars_out, bytes_in, bytes_out, t
 
 
 def yield_rows(ledger: Ledger) -> list[dict[str, Any]]:
-    """A mapping a stage, with the counts of the ledger, its share of the extracted documents and its rules."""
+    """One mapping per counted stage: the ledger's counts, seconds, shares in [0, 1] of its own input and of the extracted
+    documents (None if unknown), and `rules` with what each rule dropped, most first. [] if nothing was counted."""
     names = _COUNTS.split(", ")
     stages = [dict(zip(names, row, strict=True)) for row in ledger.rows(f"SELECT {_COUNTS} FROM stage_counts ORDER BY ordinal")]
     extracted = next((stage["docs_out"] for stage in stages if stage["stage"] == "extract"), 0)
@@ -25,7 +26,7 @@ def yield_rows(ledger: Ledger) -> list[dict[str, Any]]:
 
 
 def yield_table(ledger: Ledger) -> str:
-    """The table for people: what is left after each stage, then what each rule was the first to drop."""
+    """The table as text: what is left after each stage, then what each rule was the first to drop."""
     stages = yield_rows(ledger)
     if not stages:
         return "nothing is counted yet"

@@ -1,7 +1,7 @@
 """What differs between two corpora: figures, settings, pages, hosts and texts, from their ledgers alone.
 
-A page is the same in both where its `doc_id` is. Of the pages that only one of them has, those with the same URL are taken as one
-page that was crawled again, see `diff_pages`.
+A page is the same in both if its `doc_id` is the same. Of the pages that only one corpus has, those with the same URL count as
+one page that was crawled again; see `pages.py`.
 """
 
 import tempfile
@@ -17,9 +17,9 @@ from pipeline.audit.diff.pages import match_pages
 from pipeline.corpus.ledger import MEMORY_LIMIT, Ledger, LedgerError, Size, sizes_by_stage
 from pipeline.manifest import changed_settings
 
-# Where a corpus lies and how many workers made it changes nothing in it.
+# Folder and number of workers change nothing in a corpus; versions are compared on their own.
 _NO_SETTINGS = ("output", "workers", "versions")
-# As many as a screen holds; `--json` has as many too, since a question about all hosts is one for `sql`.
+# One screenful, in `--json` too; for all hosts use `sql`.
 HOSTS_SHOWN = 20
 
 Match = Literal["same page", "same URL", "only in A", "only in B"]
@@ -27,7 +27,7 @@ Match = Literal["same page", "same URL", "only in A", "only in B"]
 
 @dataclass(frozen=True)
 class StageDifference:
-    """What leaves a stage in each corpus; None where one has no such stage."""
+    """What a stage lets through in each corpus; None if a corpus has no such stage."""
 
     stage: str
     a: Size | None
@@ -36,7 +36,7 @@ class StageDifference:
 
 @dataclass(frozen=True)
 class PageExample:
-    """A page of a group: its URL and its id in each corpus, None where it is not in one."""
+    """A page of a group: its URL, and its id in each corpus, None if the corpus does not have it."""
 
     url: str
     doc_id_a: str | None
@@ -45,9 +45,9 @@ class PageExample:
 
 @dataclass(frozen=True)
 class Group:
-    """Pages that share how they are matched and where they end in each corpus: `kept`, or `stage: rule`; None in neither.
+    """Pages with the same kind of match and the same fates: `kept`, or `stage: rule`; None if the corpus does not have them.
 
-    size: of their texts as extracted, in B where B has them. final_tokens: tokens in the shards of B less those of A.
+    size: of their texts as extracted, in B if B has them. final_tokens: tokens in the shards of B minus those of A.
     """
 
     match: Match
@@ -60,7 +60,7 @@ class Group:
 
 @dataclass(frozen=True)
 class TextChange:
-    """Pages of the same id whose texts differ: in what they differ first, and how much larger that is in B than in A."""
+    """Pages with the same id whose texts differ: the earliest step that differs, and the sizes in B minus those in A."""
 
     what: Literal["text as extracted", "tokens as extracted", "final text", "final tokens"]
     documents: int
@@ -70,7 +70,7 @@ class TextChange:
 
 @dataclass(frozen=True)
 class HostChange:
-    """Documents and tokens in the shards that a host has in each corpus."""
+    """Documents and tokens of a host in the shards of each corpus."""
 
     host: str
     documents_a: int
@@ -121,9 +121,9 @@ ORDER BY abs(after - before) DESC, host LIMIT ?
 
 
 def difference(a: Ledger, b: Ledger, examples: int = 0) -> Difference:
-    """What differs between the corpora of two open ledgers, with up to `examples` pages of each group, by their ids.
+    """What differs between the corpora of two open ledgers, with up to `examples` pages per group, those with the smallest ids.
 
-    Raises LedgerError where a corpus was never built to the end.
+    Raises LedgerError if a corpus was never built to the end, or if its manifest cannot be read.
     """
     stages = _stages(a, b)
     settings_a, settings_b = _manifest(a.root), _manifest(b.root)
@@ -144,7 +144,7 @@ def difference(a: Ledger, b: Ledger, examples: int = 0) -> Difference:
 
 
 def _stages(a: Ledger, b: Ledger) -> tuple[StageDifference, ...]:
-    """All stages of both, in the order of the flow."""
+    """All stages of both corpora, in the order of the flow."""
     sizes_a, sizes_b = sizes_by_stage(a), sizes_by_stage(b)
     for ledger, sizes in ((a, sizes_a), (b, sizes_b)):
         if not sizes:
@@ -154,7 +154,7 @@ def _stages(a: Ledger, b: Ledger) -> tuple[StageDifference, ...]:
 
 
 def _manifest(root: Path) -> dict[str, Any]:
-    """The manifest that a corpus was built by, as it stands: an older version may know other keys."""
+    """The manifest that a corpus was built by, not validated, because an older version may have had other keys."""
     path = root / "manifest.yaml"
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))

@@ -1,8 +1,8 @@
-"""The pages of two corpora matched with one another, for `diff`: by id, and what is left by URL.
+"""Matches the pages of two corpora for `diff`: first by id, then the rest by URL.
 
-Rows that belong together have the same id, and ids are hashes. So the records of a corpus are written part by part into files by
-the first digits of their ids, and the two corpora are joined file by file, each in the memory of that file; what is
-left is joined by URL in as many turns as it takes. Ten million pages need disk and not memory.
+Matching rows have the same id, and ids are hashes. So the records of each corpus are written, part by part, into files by the
+first digits of their ids, and the two corpora are joined file by file, in the memory of one file. The rest is joined by URL, in
+turns of limited size. Ten million pages need disk, not memory.
 """
 
 import itertools
@@ -18,7 +18,7 @@ from pipeline.corpus import layout
 from pipeline.corpus.columns import column_of, read_known
 from pipeline.flow import EDITING, JUDGING
 
-# Rows of a corpus that are held before they are written: some two hundred megabytes.
+# Rows of a corpus that are held before they are written: about two hundred megabytes.
 _ROWS_HELD = 1_000_000
 # Rows of a corpus that are joined at once; a join and its sorting take several times their size.
 _ROWS_JOINED = 200_000
@@ -27,7 +27,7 @@ _RECORD = pa.schema([("doc_id", pa.string()), ("url", pa.string()), ("kept", pa.
 _VERDICT = pa.schema([("doc_id", pa.string()), ("kept", pa.bool_()), ("rule", pa.string())])
 _SIZES = {"n_chars": (layout.features, "num_letters"), "n_tokens": (layout.token_counts, "n_tokens")}
 _FINAL = ("n_chars", "n_tokens")
-# A row a record: where it ends, as how many stages it passed (`reached`) and in words; its sizes as extracted and in the shards.
+# A row per record: how many stages it passed (`reached`), its fate as text, and its sizes as extracted and in the shards.
 _PAGE = pa.schema(
     [
         ("doc_id", pa.string()),
@@ -38,8 +38,8 @@ _PAGE = pa.schema(
     ]
 )
 
-# Of a record that was read twice, the one that came furthest. The host is that of the URL, since a record that became no page has
-# no other.
+# Of a record that was read twice, the row that got furthest. The host is taken from the URL, because a record that became no page
+# has no other.
 _CORPUS = """(
     SELECT *, lower(regexp_extract(url, '^[^:]*://(?:[^/?#@]*@)?([^/?#:]+)', 1)) AS host FROM '{path}'
     QUALIFY row_number() OVER (PARTITION BY doc_id ORDER BY reached DESC, fate) = 1)"""
@@ -50,7 +50,7 @@ _BY_ID = """
            a.final_tokens AS final_tokens_a, b.final_tokens AS final_tokens_b
     FROM {a} a FULL OUTER JOIN {b} b USING (doc_id)
 """
-# The n-th page of a URL with the n-th, then what is left of each.
+# The n-th page of a URL in A with the n-th in B; the rest stays alone.
 _BY_URL = """
     WITH alone AS (
         SELECT *, row_number() OVER (PARTITION BY url, in_a ORDER BY doc_id) AS nth
@@ -71,7 +71,7 @@ CREATE VIEW pairs AS
 
 
 def match_pages(a: Path, b: Path, folder: Path, connection: duckdb.DuckDBPyConnection) -> None:
-    """Make the view `pairs` of all pages of the corpora in `a` and `b`, each once; `folder` is room for files.
+    """Make the view `pairs`, with each page of the corpora in `a` and `b` once. Temporary files go to `folder`.
 
     Columns: match, doc_id_a, doc_id_b, url, host, and, with `_a` and `_b`, fate, chars, tokens, final_chars, final_tokens.
     """
@@ -99,7 +99,7 @@ def _prefixes(digits: int) -> list[str]:
 
 
 def _write_pages(root: Path, folder: Path, digits: int) -> None:
-    """The pages of a corpus, in a file for each beginning of an id of so many digits."""
+    """Write the pages of a corpus, one file per prefix of `digits` hex digits of the id."""
     folder.mkdir()
     writers = {prefix: pq.ParquetWriter(folder / f"{prefix}.parquet", _PAGE) for prefix in _prefixes(digits)}
     held: list[pa.Table] = []
@@ -122,7 +122,7 @@ def _write_pages(root: Path, folder: Path, digits: int) -> None:
 
 
 def _pages(root: Path, part: str) -> pa.Table:
-    """The records of a part, as `_PAGE`."""
+    """The records of a part, with schema `_PAGE`."""
     records = read_known(root, layout.verdicts(JUDGING[0], part), _RECORD)
     dropped = records.filter(pc.invert(records["kept"]))
     nothing = {name: pa.repeat(0, dropped.num_rows) for name in _PAGE.names[2:] if name != "fate"}

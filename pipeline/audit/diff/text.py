@@ -1,4 +1,4 @@
-"""The difference between two corpora for people."""
+"""The difference between two corpora as text for people."""
 
 from typing import Any
 
@@ -7,12 +7,12 @@ from pipeline.corpus.ledger import Size
 from pipeline.terminal import aligned_text, printable
 
 _UNITS = ("documents", "characters", "tokens")
-# A difference of the code can move pages between hundreds of rules; the rows are in order of weight.
+# A change of code can move pages between hundreds of rules; the largest changes of final tokens come first.
 _GROUPS_SHOWN = 40
 
 
 def diff_text(found: Difference) -> str:
-    """All that differs, part by part; a part without a difference is one line."""
+    """Everything that differs, one section per subject; a section without a difference is one line."""
     parts = [aligned_text(["stage", *_headers()], [[row.stage, *_comparison(row.a, row.b)] for row in found.stages])]
     parts.append(_names("settings", found.settings))
     parts.append(_names("versions of the code", found.versions))
@@ -43,7 +43,7 @@ def _headers() -> list[str]:
 
 
 def _comparison(a: Size | None, b: Size | None) -> list[str]:
-    """Three cells a unit; empty where a corpus has no such stage."""
+    """Three cells per unit of size; empty if a corpus has no such stage."""
     cells = []
     for index in range(len(_UNITS)):
         cells += [f"{side[index]:,}" if side else "" for side in (a, b)]

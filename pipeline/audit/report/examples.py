@@ -1,7 +1,7 @@
-"""Pages to read in the report: of each rule a dozen that it dropped, and a dozen that it nearly dropped.
+"""Pages to read in the report: per rule, a dozen that it dropped and a dozen that it nearly dropped.
 
-Chosen by content alone, so that a report made twice is the same: of the dropped those with the smallest ids, which are hashes, of
-the kept those nearest to the bound. Excerpts are masked as the shards are, since a report is sent around.
+The choice depends on content alone, so a report made twice is the same: dropped pages with the smallest ids, which are hashes,
+and kept pages nearest to the bound. Excerpts are masked like the shards, because reports are passed on.
 """
 
 from collections import defaultdict
@@ -20,17 +20,18 @@ from pipeline.rules import Rule
 from pipeline.text import edits
 
 PAGES = 12
-# What is read of a text: an address or a card number that begins in the excerpt must be seen whole to be masked.
+# Characters that are read and shown of a text. More is read, because an address or a card number that begins in the excerpt
+# can only be masked if it is read whole.
 _READ, _SHOWN = 900, 600
-# What is looked up of a page when it is chosen.
+# Filled in after a page is chosen.
 _LOOKED_UP = {"url": None, "detail": None}
 
 
 def pages(
     ledger: Ledger, dropping: Iterable[tuple[str, str]], quality: Sequence[Rule], config: PiiConfig, sampled: Sampled
 ) -> list[dict[str, Any]]:
-    """For each (stage, rule) of `dropping`: the pages that it was the first to drop, and, for the rules of quality, kept ones of
-    those that are `sampled`."""
+    """One mapping per (stage, rule) of `dropping`: up to PAGES pages that the rule was the first to drop (`dropped`), and, for
+    rules of quality, up to PAGES kept pages of the sample nearest to a bound (`nearly`)."""
     dropped = {("extract", rule): chosen for rule, chosen in _dropped_records(ledger).items()} | _dropped_pages(ledger)
     nearly = {rule.name: _nearly(rule, sampled) for rule in quality}
     found: list[dict[str, Any]] = [
@@ -48,8 +49,8 @@ def pages(
     return found
 
 
-# Each of these goes through the verdicts once for all rules and holds a dozen rows a rule; what else is told of a page is
-# looked up when it is chosen. Rows are compared field by field, so the first fields are the order.
+# Each of these scans the verdicts once for all rules and holds a dozen rows per rule; everything else about a page is looked up
+# after it is chosen. DuckDB compares rows field by field, so the first fields give the order.
 
 
 def _dropped_records(ledger: Ledger) -> dict[str, list[dict[str, Any]]]:
@@ -67,11 +68,11 @@ def _dropped_pages(ledger: Ledger) -> dict[tuple[str, str], list[dict[str, Any]]
 
 
 def _nearly(rule: Rule, sampled: Sampled) -> list[dict[str, Any]]:
-    """The kept pages of the sample whose number is nearest to a bound of the rule."""
+    """The kept pages of the sample whose value is nearest to a bound of the rule."""
     values = sampled.columns[rule.measured]
     distances = np.min([np.abs(values - threshold) for _, threshold in rule.bounds()], axis=0)
     candidates = np.flatnonzero((sampled.failures == 0) & ~np.isnan(distances))
-    # Stable, so that pages as near as one another stay in the order of their ids.
+    # Stable, so that equally near pages stay in the order of their ids.
     nearest = candidates[np.argsort(distances[candidates], kind="stable")[:PAGES]]
     return [
         {"doc_id": sampled.doc_ids[row], "part": sampled.parts[row], "value": float(values[row]), "threshold": None, **_LOOKED_UP}
@@ -80,7 +81,7 @@ def _nearly(rule: Rule, sampled: Sampled) -> list[dict[str, Any]]:
 
 
 def _add_survivors(ledger: Ledger, chosen: Sequence[dict[str, Any]]) -> None:
-    """Say of pages that dedup dropped which page was kept instead."""
+    """Put the URL of the survivor into `detail` of pages that dedup dropped."""
     query = "SELECT doc_id, survivor_id FROM duplicates WHERE list_contains(?, doc_id) AND doc_id <> survivor_id"
     survivors = dict(ledger.rows(query, [page["doc_id"] for page in chosen]))
     query = "SELECT doc_id, max(url) FROM documents WHERE list_contains(?, doc_id) GROUP BY doc_id"
@@ -90,7 +91,7 @@ def _add_survivors(ledger: Ledger, chosen: Sequence[dict[str, Any]]) -> None:
 
 
 def _add_texts(ledger: Ledger, chosen: Sequence[dict[str, Any]], config: PiiConfig) -> None:
-    """Give pages their URL, title and excerpt; a record that became no document keeps its own URL."""
+    """Add URL, title and excerpt to pages; a record that became no document keeps its own URL."""
     wanted: dict[str, set[str]] = defaultdict(set)
     for page in chosen:
         if page["doc_id"]:

@@ -1,10 +1,10 @@
 """Histograms of the measured numbers, and what the corpus would yield at other thresholds, for the sliders of the report.
 
-A curve answers for one bound with all others as they are: how many documents and tokens pass the stage `quality` at each of some
-fifty thresholds. It is exact, since every threshold that the slider stops at is counted here by the rule's own comparison, and
-none is read off the bars.
+A curve belongs to one bound, with all other bounds unchanged: how many documents and tokens pass the stage `quality` at each of
+about fifty thresholds. It is exact, because each stop of the slider is counted by the rule's own comparison, not read off the
+bars.
 
-Above SAMPLED_FROM documents a sample is taken: those whose id, a hash, begins below a bound. The report says so.
+Above SAMPLED_FROM documents a sample is used: the documents whose id, a hash, is below a bound. The report says so.
 """
 
 import math
@@ -20,31 +20,31 @@ from pipeline.measure.table import MEASURES
 from pipeline.rules import Rule
 
 SAMPLED_FROM = 200_000
-# Bars of a histogram, and stops of a slider: about as many as can be told apart on a phone.
+# Bars of a histogram, and stops of a slider: about the most that can be told apart on a phone.
 BARS = 50
-# What lies beyond these quantiles is drawn into the first and last bar, as a long tail would squeeze the rest into one. Most of
-# what a rule is about lies below: lengths and shares of repetition have their tails above.
+# Values beyond these quantiles go into the first and last bar, because a long tail would squeeze the rest into one bar. The upper
+# quantile cuts more: lengths and shares of repetition have long upper tails, and rules mostly decide below these.
 _FIRST_BAR, _LAST_BAR = 0.01, 0.9
 _SIDES = {"minimum": "min", "above": "above", "maximum": "max", "below": "below"}  # as the manifest names them
 
 
 class Sampled(NamedTuple):
-    """Numbers of the documents that quality judged, N of them: `share` of all, those with the smallest ids."""
+    """Numbers of N documents that quality judged: the share `share` (in [0, 1]) of all, those with the smallest ids."""
 
     share: float
-    doc_ids: npt.NDArray[np.object_]  # str objects (N,), rising
+    doc_ids: npt.NDArray[np.object_]  # str objects (N,), ascending
     parts: npt.NDArray[np.object_]  # str objects (N,)
     columns: dict[str, npt.NDArray[np.float64]]
     n_tokens: npt.NDArray[np.int64]
-    failures: npt.NDArray[np.int64]  # int (N,), how many rules each fails
-    first_rule: npt.NDArray[np.object_]  # str objects (N,), the first rule that it fails, "" where it is kept
+    failures: npt.NDArray[np.int64]  # int64 (N,), how many rules each document fails
+    first_rule: npt.NDArray[np.object_]  # str objects (N,), the first rule that it fails, "" if it is kept
 
 
 def read_numbers(ledger: Ledger) -> Sampled:
-    """The measured numbers, of all documents or of a sample."""
+    """The measured numbers of all documents, or of a sample of about SAMPLED_FROM."""
     count = ledger.rows("SELECT count(*) FROM stage_verdicts WHERE stage = 'quality'")[0][0]
     share = min(1.0, SAMPLED_FROM / max(1, count))
-    # The first 8 of 32 hex digits: a hash's first bits, even among all documents. No id is as great as "g".
+    # The first 8 of 32 hex digits, which are uniform over all documents. Every id is below "g".
     below = f"{int(share * 2**32):08x}" if share < 1 else "g"
     names = [measure.name for measure in MEASURES]
     query = f"""
@@ -60,7 +60,8 @@ def read_numbers(ledger: Ledger) -> Sampled:
 
 
 def histograms(sampled: Sampled, rules: Sequence[Rule]) -> list[dict[str, Any]]:
-    """A histogram of every measured number: those with a rule first, in the order of the rules, each with its curves."""
+    """A histogram per measured number, those with a rule first and in the order of the rules, with a curve per bound; [] if no
+    document was judged."""
     by_name = {rule.measured: rule for rule in rules}
     names = [*by_name, *(name for name in sampled.columns if name not in by_name)]
     return [_histogram(sampled, name, by_name.get(name)) for name in names if len(sampled.n_tokens)]
@@ -87,7 +88,7 @@ def _fails(rule: Rule, values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]
 
 
 def _range(values: npt.NDArray[np.float64], bounds: Sequence[float]) -> tuple[float, float]:
-    """Where the bars begin, and the width of one: 1, 2 or 5 times a power of ten, so that thresholds are round numbers."""
+    """The start of the first bar and the width of a bar: 1, 2 or 5 times a power of ten, so that thresholds are round."""
     known = values[np.isfinite(values)]
     ends = [*np.quantile(known, [_FIRST_BAR, _LAST_BAR]), *bounds, *(2 * bound for bound in bounds)] if len(known) else [0.0, 1.0]
     low, high = float(min(ends)), float(max(ends))
@@ -98,18 +99,18 @@ def _range(values: npt.NDArray[np.float64], bounds: Sequence[float]) -> tuple[fl
 
 
 def _curve(sampled: Sampled, rule: Rule, kind: str, threshold: float, low: float, step: float) -> dict[str, Any]:
-    """What passes quality at each stop of a slider over one bound, all other bounds as they are."""
+    """Documents and tokens that pass quality at each stop of a slider for one bound, all other bounds unchanged."""
     values = sampled.columns[rule.measured]
     lower = kind in ("minimum", "above")
     others = replace(rule, minimum=None, above=None) if lower else replace(rule, maximum=None, below=None)
-    # A document with this one failure, or none, is decided by this bound alone, once it holds the rule's other bound.
+    # This bound alone decides a document that fails no other rule and keeps the other bound of this rule.
     decided = (sampled.failures == 0) | ((sampled.failures == 1) & (sampled.first_rule == rule.name))
     decided &= ~_fails(others, values) & ~np.isnan(values)
     order = np.argsort(values[decided], kind="stable")
     ordered, tokens = values[decided][order], np.concatenate([[0], np.cumsum(sampled.n_tokens[decided][order])])
     rounded = [round(low + number * step, 10) for number in range(BARS + 1)]
     stops = sorted({*rounded, threshold})
-    # `minimum` and `below` tell apart what is less than the threshold, `above` and `maximum` what is not more.
+    # `minimum` and `below` split at values less than the threshold, `above` and `maximum` at values up to and including it.
     cut = np.searchsorted(ordered, stops, side="left" if kind in ("minimum", "below") else "right")
     documents = len(ordered) - cut if lower else cut
     n_tokens = tokens[-1] - tokens[cut] if lower else tokens[cut]

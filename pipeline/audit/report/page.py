@@ -1,8 +1,8 @@
-"""The report: one HTML page that shows where the pages of a crawl went, to be opened from disk and sent around.
+"""The report: one HTML page that shows where the pages of a crawl went, to be opened from disk and passed on.
 
-The page is self-contained: style, script and data are inside it, and its content security policy lets nothing else run or load.
-What came from the Web is data in a JSON block, in which no `<` occurs, and the script puts it on the page as text alone, so that
-markup of a hostile page stays letters. Every figure is the ledger's.
+The page is self-contained: style, script and data are inside it, and its content security policy blocks everything else. Data
+from the Web is in a JSON block without any `<`, and the script inserts it as text only, so the markup of a hostile page is never
+interpreted. Every figure comes from the ledger.
 """
 
 import base64
@@ -33,9 +33,9 @@ class ReportError(UserError):
 
 
 def report_data(ledger: Ledger, manifest: Manifest, other: Ledger | None = None) -> dict[str, Any]:
-    """All that the page shows, as plain JSON; what differs from the corpus `other` too, where one is given.
+    """Everything that the page shows, as JSON types, with the differences from the corpus `other` if one is given.
 
-    Raises ReportError for a corpus that was never counted.
+    Raises ReportError for a corpus that was never counted, LedgerError if `other` was not, or if a manifest cannot be read.
     """
     stages = yield_rows(ledger)
     if not stages:
@@ -68,27 +68,27 @@ def report_data(ledger: Ledger, manifest: Manifest, other: Ledger | None = None)
 
 
 def report_html(data: dict[str, Any]) -> str:
-    """The page. Anything in `data` may be hostile."""
+    """The page as HTML. Nothing in `data` is trusted."""
     folder = resources.files("pipeline.audit.report") / "web"
     style = folder.joinpath("report.css").read_text(encoding="utf-8")
     script = "".join(folder.joinpath(name).read_text(encoding="utf-8") for name in _SCRIPTS)
-    # In JSON these three occur in strings alone, where the escapes mean the same; so no tag and no comment can begin or end.
+    # In JSON these characters occur only in strings, where the escapes mean the same. So no tag and no comment can begin or end.
     content = json.dumps(data, ensure_ascii=False, separators=(",", ":"), default=str)
     for character in "<>&\u2028\u2029":
         content = content.replace(character, f"\\u{ord(character):04x}")
-    content = content.encode("utf-8", "replace").decode("utf-8")  # a lone surrogate has no bytes
+    content = content.encode("utf-8", "replace").decode("utf-8")  # UTF-8 cannot encode a lone surrogate
     page = folder.joinpath("report.html").read_text(encoding="utf-8")
     parts = {"STYLE": style, "SCRIPT": script, "STYLE_HASH": _hash(style), "SCRIPT_HASH": _hash(script), "DATA": content}
     head, *rest = page.split("{{")
     pieces = [head]
-    for piece in rest:  # in one pass, so that nothing in the data is taken for a mark
+    for piece in rest:  # one pass, so that braces in the data are not taken for a placeholder
         name, _, text = piece.partition("}}")
         pieces += [parts[name], text]
     return "".join(pieces)
 
 
 def write_report(path: Path, data: dict[str, Any]) -> None:
-    """Write the page as a whole, or leave what was there. Raises OSError."""
+    """Write the page atomically: on failure the old file remains. Raises OSError."""
     write_text(path, report_html(data))
 
 

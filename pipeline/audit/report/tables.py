@@ -1,7 +1,7 @@
-"""The tables of the report, each one query on the ledger, and the rules with what each dropped.
+"""The tables of the report, one query on the ledger each, and what each rule dropped.
 
-Names of columns end in what they count: `documents`, `characters`, `tokens`. Tables that could grow with the Web have their most
-frequent rows, and one that sums up the rest.
+Column names end in their unit: `documents`, `characters`, `tokens`. Tables without a natural limit show their most frequent
+rows, and one row with the sum of the rest.
 """
 
 from collections.abc import Sequence
@@ -17,34 +17,34 @@ from pipeline.corpus.ledger import Ledger
 from pipeline.flow import EDITING, JUDGING
 from pipeline.rules import Rule
 
-# Rows of hosts, languages and charsets that are shown; beyond them a table is a list to search, which `sql` does better.
+# Rows shown of hosts, languages and charsets; a longer list is for searching, and `sql` does that better.
 ROWS_SHOWN = 30
 
 
 class Table(NamedTuple):
-    """A table of the report: `query` gives its rows, the first column being what a row is about, the others numbers.
+    """A table of the report. `query` returns its rows: the first column is the subject of a row, the others are numbers.
 
-    by_part: the query asks one part, by the table `part_pages` or by the part's name, `{part}`, and numbers of the same first
-    column add up over the parts; so that it needs the memory of one part, where a join of all parts needs that of the corpus. The
-    rows are ordered by the second column, the greatest first, or by the first.
+    by_part: the query reads one part, through the table `part_pages` or the part's name `{part}`, and the numbers are summed over
+    the parts per value of the first column. This needs the memory of one part; a join of all parts would need that of the corpus.
+    most_first: whether such rows are ordered by the second column, descending; otherwise by the first column, ascending.
     """
 
     name: str
     title: str
     note: str
     query: str
-    has_rest: bool = False  # whether rows behind ROWS_SHOWN are summed up as one
+    has_rest: bool = False  # whether rows after the first ROWS_SHOWN are summed up in one
     by_part: bool = True
     most_first: bool = True
 
 
-# What is read of the documents of a part, and of the tables that speak of them.
+# The columns that are read of the documents of a part, and of the tables about them.
 _DOCUMENTS = pa.schema(
     [(name, pa.string()) for name in ("doc_id", "host", "lang", "charset", "charset_source", "extractor", "date")]
 )
 _VERDICT = pa.schema([("doc_id", pa.string()), ("kept", pa.bool_())])
 _TOKENS = pa.schema([("doc_id", pa.string()), ("n_tokens", pa.int64())])
-# Rows of parts that are held before they are added up: some tens of megabytes.
+# Rows of parts that are held before they are summed: some tens of megabytes.
 _ROWS_HELD = 1_000_000
 
 
@@ -111,7 +111,7 @@ TABLES = (
 
 
 def tables(ledger: Ledger) -> list[dict[str, Any]]:
-    """Each of TABLES as a mapping: name, title, note, columns, rows, and a last row for those that are not shown."""
+    """Each of TABLES as a mapping: name, title, note, columns, rows; the last row sums up those that are not shown."""
     found = []
     sums = _sums_of_parts(ledger)
     for table in TABLES:
@@ -128,10 +128,10 @@ def tables(ledger: Ledger) -> list[dict[str, Any]]:
 
 
 def _sums_of_parts(ledger: Ledger) -> dict[str, pa.Table]:
-    """The rows of each table that is made part by part, the numbers of the same first column added up."""
+    """The rows of each table with `by_part`, summed over the parts per value of the first column."""
     by_part = [table for table in TABLES if table.by_part]
     held: dict[str, list[pa.Table]] = {table.name: [] for table in by_part}
-    # A corpus without a part has the tables too, without rows: no part has an empty name.
+    # A corpus without parts still has the tables, with no rows: no part has an empty name.
     for part in layout.parts(ledger.root) or [""]:
         name = "'" + part.replace("'", "''") + "'"
         ledger.connection.register("part_pages", _part_pages(ledger.root, part))
@@ -151,7 +151,7 @@ def _added(tables: Sequence[pa.Table]) -> pa.Table:
 
 
 def _part_pages(root: Path, part: str) -> pa.Table:
-    """Each extracted document of a part: whether it is in the shards (kept), and its tokens as extracted and there."""
+    """The extracted documents of a part: whether each is in the shards (kept), and its tokens as extracted and in the shards."""
     pages = read_known(root, layout.documents(part), _DOCUMENTS)
     verdicts = [read_known(root, layout.verdicts(stage, part), _VERDICT) for stage in JUDGING[1:]]
     dropped = pa.concat_tables(each.filter(pc.invert(each["kept"])) for each in verdicts)["doc_id"]
@@ -168,9 +168,10 @@ def _part_pages(root: Path, part: str) -> pa.Table:
 
 
 def rules(ledger: Ledger, quality: Sequence[Rule]) -> list[dict[str, Any]]:
-    """What each rule dropped: as the first that failed, as one of several, and alone, in documents; the first in tokens too.
+    """What each rule dropped, one mapping per stage and rule: documents that failed it first (`first`, and their `tokens`), that
+    failed it at all (`failed`), and that failed it alone (`alone`).
 
-    The rules of `quality` are there too where they dropped nothing.
+    Rules of `quality` are listed even if they dropped nothing.
     """
     query = """
         WITH failing AS (SELECT stage, unnest(failed) AS rule, len(failed) AS n FROM verdicts WHERE NOT kept),

@@ -1,1 +1,1 @@
-"""What other settings would leave, from the stored numbers."""
+"""What a corpus would hold under other settings, computed from stored numbers."""

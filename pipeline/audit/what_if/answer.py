@@ -1,9 +1,9 @@
-"""What a corpus would be under other thresholds: documents, characters and tokens through every stage, from stored columns alone.
+"""What a corpus would be under other thresholds: documents, characters and tokens per stage, from stored columns alone.
 
-An answer is exact wherever everything it needs is stored: `run --set …` then gives the same figures. Quality is judged again from
-measured numbers, duplicates and hosts from signatures and counts. Two things are not stored, and what follows from them is
-marked as an estimate and says its basis: signatures of pages that quality dropped so far, and the sizes that cleaning and masking
-would leave of texts that never came that far.
+An answer is exact if all the data it needs is stored: `run --set …` then gives the same figures. Quality is judged again from
+measured numbers, duplicates and hosts from signatures and counts. Two things are not stored: signatures of pages that quality
+drops today, and the sizes that cleaning and masking would leave of texts that never reached them. Figures that depend on these
+are marked as estimates, with their basis.
 """
 
 import json
@@ -36,18 +36,18 @@ from pipeline.removals.log import InForce
 from pipeline.removals.unit import STAGE as REMOVALS
 from pipeline.rules import Rule
 
-# Settings that only judge what is stored; every other changes what is stored, or how tokens are cut and not how many there are.
+# Settings that only judge stored data. All others change what is stored, or how tokens are cut but not how many there are.
 JUDGES_AGAIN = ("quality", "dedup.minimum_similarity", "dedup.survivor", "dedup.against", "hosts")
-# The stages that are judged again here, the first ones after extract.
 Chosen = npt.NDArray[np.bool_]  # (N,), which of the pages
+# The stages that are judged again here: the first ones after extract.
 _JUDGED = (QUALITY.name, DEDUP.name, HOSTS.name)
-# A table of more rows is read by nobody; a range of a million values is a slip of the pen.
+# Nobody reads a longer table; a range of a million values is a typing error.
 MOST_VALUES = 100
 
 
 @dataclass(frozen=True)
 class StageFigures:
-    """What leaves a stage now and then; `estimated` where `then` rests on something that is not stored."""
+    """What a stage lets through today (`now`) and under the change (`then`); `estimated` if `then` needs data not stored."""
 
     stage: str
     now: Size
@@ -57,7 +57,7 @@ class StageFigures:
 
 @dataclass(frozen=True)
 class RuleFigures:
-    """What a rule is the first to drop now and then, and its bounds in words, empty where it has none."""
+    """What a rule drops first, today and under the change, with its bounds as text (empty if it has none)."""
 
     stage: str
     rule: str
@@ -69,11 +69,11 @@ class RuleFigures:
 
 @dataclass(frozen=True)
 class Fates:
-    """What an alternative makes of each page of `Pages`.
+    """The fate of each page of `Pages` under an alternative.
 
-    passed: int8 (N,), how many judging stages keep it; a page whose text did not come to cleaning yet counts as kept by
-    all behind. rule: int16 (N,), the number of the rule that drops it, in the rules of its stage. unsigned: bool (N,), the page
-    passes quality and was never signed, so that dedup is not asked.
+    passed: int8 (N,), how many judging stages keep it; a page whose text has not reached cleaning yet counts as kept by
+    all later stages. rule: int16 (N,), index of the rule that drops it, among the rules of its stage. unsigned: bool (N,), the
+    page passes quality but has no signature, so dedup cannot judge it.
     """
 
     passed: npt.NDArray[np.int8]
@@ -83,7 +83,7 @@ class Fates:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The figures under one alternative. rules: of the stages that are judged again and exact. basis: what estimates rest on."""
+    """The figures under one alternative. rules: of the stages judged again and exact. basis: what the estimates rest on."""
 
     stages: tuple[StageFigures, ...]
     rules: tuple[RuleFigures, ...]
@@ -93,7 +93,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Present:
-    """The corpus as it stands: its manifest, its judging stages, and what the ledger counts of each stage and rule."""
+    """The corpus as built: its manifest, its judging stages, and the ledger's counts per stage and rule."""
 
     root: Path
     manifest: Manifest
@@ -103,7 +103,7 @@ class Present:
 
 
 def sweep_changes(sweep: str) -> list[str]:
-    """`KEY=START:STOP:STEP` as a `KEY=VALUE` for each value, both ends included. Raises WhatIfError when it is no such range."""
+    """Expand `KEY=START:STOP:STEP` to one `KEY=VALUE` per value, both ends included. Raises WhatIfError for any other text."""
     key, _, range_text = sweep.partition("=")
     try:
         start, stop, step = (Decimal(number) for number in range_text.split(":"))
@@ -118,7 +118,7 @@ def sweep_changes(sweep: str) -> list[str]:
 
 
 def read_present(ledger: Ledger, manifest: Manifest) -> Present:
-    """The corpus of an open ledger, built by `manifest`. Raises WhatIfError where it is not built to the end."""
+    """The corpus of an open ledger, built by `manifest`. Raises WhatIfError if its last run did not finish."""
     last = ledger.rows("SELECT status FROM runs ORDER BY started DESC LIMIT 1")
     counts = sizes_by_stage(ledger)
     if not counts or last[0][0] not in ("done", "failed"):
@@ -136,7 +136,7 @@ def read_present(ledger: Ledger, manifest: Manifest) -> Present:
 
 
 def remade_stages(ledger: Ledger, manifest: Manifest) -> list[str]:
-    """The stages that a run of the corpus's own `manifest` would do again, as their code, libraries, lists or models changed."""
+    """Stages that a run of the corpus's own `manifest` would redo, because their code, libraries, lists or models changed."""
     rows = ledger.rows("SELECT DISTINCT stage, ingredients->>'code', ingredients->'settings' FROM units WHERE status = 'done'")
     now = {
         stage: (of_stage.code, of_stage.settings) for stage, of_stage in fixed_ingredients(manifest, ledger.root, FLOW).items()
@@ -145,9 +145,9 @@ def remade_stages(ledger: Ledger, manifest: Manifest) -> list[str]:
 
 
 def what_if(present: Present, wanted: Sequence[Manifest]) -> tuple[Pages, list[Outcome]]:
-    """The figures of the corpus under each of the `wanted` manifests, and the pages that their fates speak of.
+    """The figures of the corpus under each of the `wanted` manifests, and the pages that their fates refer to.
 
-    Raises WhatIfError where a manifest changes more than what judges stored columns, or the corpus is not whole.
+    Raises WhatIfError if a manifest changes more than JUDGES_AGAIN or the corpus is incomplete; HostListError, StaleCorpusError.
     """
     for manifest in wanted:
         for key in changed_settings(present.manifest.model_dump(mode="json"), manifest.model_dump(mode="json")):
@@ -172,7 +172,7 @@ def what_if(present: Present, wanted: Sequence[Manifest]) -> tuple[Pages, list[O
 
 
 class _Alternative:
-    """One manifest held against the pages, stage by stage."""
+    """Judges the pages by one manifest, stage by stage."""
 
     def __init__(
         self,
@@ -217,7 +217,7 @@ class _Alternative:
         )
 
     def _dedup(self) -> npt.NDArray[np.float64]:
-        """Judge duplicates; returns the share of documents, characters and tokens, float64 (3,), that dedup keeps."""
+        """Judge duplicates; returns the shares of documents, characters and tokens that dedup keeps, float64 (3,)."""
         before, after = self.present.manifest.dedup, self.manifest.dedup
         known = self.passes & self.signed
         kept = self.pages.passed > 1
@@ -237,7 +237,7 @@ class _Alternative:
         return share
 
     def _hosts(self, share: npt.NDArray[np.float64]) -> Chosen:
-        """Judge hosts; returns the pages that they keep, bool (N,)."""
+        """Judge hosts; returns which pages they keep, bool (N,)."""
         before, after = self.present.manifest.hosts, self.manifest.hosts
         kept = self.pages.passed > 2
         new = bool(self.unsigned.any())
@@ -251,7 +251,7 @@ class _Alternative:
         return kept
 
     def _texts(self, reached: Chosen, share: npt.NDArray[np.float64]) -> None:
-        """The stages that change texts: sizes as stored, or, of texts that did not come so far, by the share that others keep."""
+        """Stages that edit texts: stored sizes, or, for texts that never reached them, the share that the others keep."""
         came = reached & (self.pages.passed >= len(_JUDGED))
         others = reached & ~came
         rest = self._weighted(others, share)
@@ -279,11 +279,11 @@ class _Alternative:
             )
 
     def _weighted(self, chosen: Chosen, share: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """The sizes of the `chosen` pages, those that dedup was not asked about with the share that it keeps: float64 (3,)."""
+        """Sizes of the `chosen` pages, float64 (3,); those without a signature are multiplied by the `share` that dedup keeps."""
         return _size(self.pages, chosen & self.signed) + share * _size(self.pages, chosen & self.unsigned)
 
     def _named(self, chosen: Chosen) -> Chosen:
-        """Which of the `chosen` pages a request keeps out of the corpus, bool (N,)."""
+        """Which of the `chosen` pages a removal request names, bool (N,)."""
         named = np.zeros(len(chosen), dtype=bool)
         if self.requests.urls or self.requests.hosts.hosts:
             places = self.places.filter(pa.array(chosen))
@@ -293,7 +293,7 @@ class _Alternative:
     def _judged(
         self, stage: str, judged: Chosen, numbers: npt.NDArray[np.int8], before: tuple[Rule, ...], after: tuple[Rule, ...]
     ) -> Chosen:
-        """Take in the rule numbers of the pages that were `judged`; returns the pages that none drops, bool (N,)."""
+        """Store the rule `numbers` of the `judged` pages; returns which pages no rule drops, bool (N,)."""
         self.rule[judged] = numbers
         kept = judged.copy()
         kept[judged] = numbers == len(after)
@@ -308,7 +308,7 @@ class _Alternative:
     def _rules(
         self, stage: str, before: Sequence[Rule], after: Sequence[Rule], drops: npt.NDArray[np.int64]
     ) -> list[RuleFigures]:
-        """Figures of all rules of a stage, those that are gone last; `drops` has a row for each of `after`."""
+        """Figures of all rules of a stage, removed rules last; `drops` is int64 (len(after), 3)."""
         bounds_now = {rule.name: bounds_text(rule) for rule in before}
         bounds_then = {rule.name: bounds_text(rule) for rule in after}
         then = {rule.name: Size(*sums) for rule, sums in zip(after, drops.tolist(), strict=True)}
@@ -324,7 +324,7 @@ class _Alternative:
 
 
 def bounds_text(rule: Rule) -> str:
-    """What a rule lets pass, such as `>= 20, <= 90`."""
+    """The values that a rule keeps, such as `>= 20, <= 90`."""
     signs = {"minimum": ">=", "above": ">", "maximum": "<=", "below": "<"}
     return ", ".join(f"{signs[kind]} {threshold:g}" for kind, threshold in rule.bounds())
 
@@ -344,6 +344,6 @@ def _size(pages: Pages, chosen: Chosen) -> npt.NDArray[np.int64]:
 
 
 def _ratio(part: npt.NDArray[Any], whole: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    """`part / whole` by element, float64; 1 where there is nothing to go by."""
+    """`part / whole` element by element, float64; 1 where `whole` is 0."""
     ratio: npt.NDArray[np.float64] = np.divide(part, whole, out=np.ones(len(whole)), where=whole > 0)
     return ratio

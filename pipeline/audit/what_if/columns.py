@@ -1,10 +1,10 @@
-"""The stored columns that `what-if` judges again, as arrays, without a text.
+"""The stored columns that `what-if` judges again, as arrays, without texts.
 
-The tables of a part hold the same documents in the same order; the verdicts of a stage are those of the documents that the stage
-before it kept. That is how the units write them, and it is checked here by their ids, so that an answer is never made of rows
-that do not belong together.
+The tables of a part hold the same documents in the same order; the verdicts of a stage cover the documents that the previous
+stage kept. The units write them like this, and the ids are checked here, so an answer never combines rows of different
+documents.
 
-Legend of shapes: D documents of a part; N pages, those of all parts that quality keeps at present or would keep.
+Shapes: D documents of a part; N pages of all parts that quality keeps at present or would keep.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,28 +20,28 @@ from pipeline.corpus import layout
 from pipeline.corpus.columns import check_ids, numbers, stored
 from pipeline.errors import UserError
 
-# What `hosts` counts of each page.
+# The numbers that `hosts` sums over the pages of a host.
 HOST_NUMBERS = ("num_ng_letters_not_allowed", "has_dating_expression")
 
 
 class WhatIfError(UserError):
-    """What was asked cannot be answered from this corpus; the message says why and what to do."""
+    """The question cannot be answered from this corpus; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
 class Part:
     """The documents of one part, in the order of the input.
 
-    n_chars and n_tokens are those of the texts as extracted. passed: how many of the judging stages behind extract keep the
-    document at present. sizes: by stage that changes texts, the characters and tokens that it leaves, 0 where a document did not
-    reach it. failed: for each document the rules of quality that it broke.
+    n_chars and n_tokens: of the texts as extracted. passed: how many of the judging stages after extract keep the document at
+    present. sizes: per stage that edits texts, the characters and tokens after it, 0 if a document did not reach it. failed: per
+    document, the rules of quality that it broke.
     """
 
     name: str
     doc_id: pa.StringArray
     n_chars: npt.NDArray[np.int64]  # int64 (D,)
     n_tokens: npt.NDArray[np.int64]  # int64 (D,)
-    measured: Mapping[str, npt.NDArray[Any]]  # each (D,); those of HOST_NUMBERS among them
+    measured: Mapping[str, npt.NDArray[Any]]  # each (D,); includes HOST_NUMBERS
     passed: npt.NDArray[np.int8]  # int8 (D,)
     sizes: Mapping[str, npt.NDArray[np.int64]]  # each int64 (D, 2)
     failed: pa.ListArray
@@ -49,10 +49,10 @@ class Part:
 
 @dataclass(frozen=True)
 class Pages:
-    """The pages of all parts that quality keeps at present or would keep, as `Part` has them, and where each one stands.
+    """The pages of all parts that quality keeps at present or would keep, with the columns of `Part` and the place of each.
 
-    starts: int64 (parts + 1,), where the pages of each part begin. row: int32 (N,), the page's row in its part. first: by
-    alternative the number of the first rule of quality that drops the page, int16 (N,), the number of rules where none does.
+    starts: int64 (parts + 1,), where the pages of each part begin. row: int32 (N,), the page's row in its part. first: per
+    alternative int16 (N,), the index of the first rule of quality that drops the page, or the number of rules if none does.
     """
 
     parts: tuple[str, ...]
@@ -68,7 +68,7 @@ class Pages:
 
     @classmethod
     def of(cls, part: Part, rows: npt.NDArray[np.int64], first: Sequence[npt.NDArray[np.int16]]) -> "Pages":
-        """Those documents of a part that stand in `rows`."""
+        """The documents of a part at `rows`, int64."""
         return cls(
             parts=(part.name,),
             starts=np.array([0, len(rows)]),
@@ -84,7 +84,7 @@ class Pages:
 
     @classmethod
     def joined(cls, found: Sequence["Pages"]) -> "Pages":
-        """The pages of at least one part behind one another."""
+        """The pages of all of `found` (at least one), concatenated."""
         return cls(
             parts=tuple(part for pages in found for part in pages.parts),
             starts=np.cumsum([0, *(len(pages.row) for pages in found)]),
@@ -99,12 +99,12 @@ class Pages:
         )
 
     def of_part(self, number: int) -> slice:
-        """Where the pages of part `number` stand."""
+        """The indices of the pages of part `number`."""
         return slice(int(self.starts[number]), int(self.starts[number + 1]))
 
 
 def parts_of(root: Path, stages: Sequence[str]) -> tuple[str, ...]:
-    """The parts of the corpus. Raises WhatIfError when a stage lacks one of them."""
+    """The parts of the corpus. Raises WhatIfError if there are none, or if a stage lacks one of them."""
     parts = tuple(layout.parts(root))
     if not parts:
         raise WhatIfError(f"{root} holds no documents yet; `run` a manifest with this output first")
@@ -117,9 +117,9 @@ def parts_of(root: Path, stages: Sequence[str]) -> tuple[str, ...]:
 
 
 def read_part(root: Path, part: str, stages: Sequence[str], columns: Sequence[str]) -> Part:
-    """The columns of one part: sizes, what each of the judging `stages` decided (quality first), and the measured `columns`.
+    """The columns of one part: sizes, the verdicts of the judging `stages` (quality first), and the measured `columns`.
 
-    Raises WhatIfError when a column was never measured, or when tables do not hold the same documents.
+    Raises StaleCorpusError if a column was never measured, or if the tables do not hold the same documents.
     """
     wanted = sorted({"num_letters", *HOST_NUMBERS, *columns})
     features = stored(root, layout.features(part), ["doc_id", *wanted])

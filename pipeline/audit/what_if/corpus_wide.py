@@ -1,7 +1,7 @@
-"""Duplicates and hosts judged again over other pages, or by other settings: the two stages that see the whole corpus.
+"""Judges duplicates and hosts again, over other pages or by other settings: the two stages that see the whole corpus.
 
-Both are the pipeline's own functions over stored columns: a survivor that leaves makes room for its repeats, and a host whose
-pages leave may fall below a bound. A page that was never signed cannot be compared; who asks leaves it out.
+Both call the pipeline's own functions on stored columns. If a survivor is dropped, a page that repeats it is kept instead; if
+pages of a host are dropped, the host may fall below a bound. A page without a signature cannot be compared; callers leave it out.
 """
 
 from pathlib import Path
@@ -25,7 +25,7 @@ from pipeline.rules import Rule
 
 
 def read_places(root: Path, pages: Pages, with_url: bool) -> pa.Table:
-    """Date and host of each page, and its URL (null where it is not asked for), in the order of the pages."""
+    """Date, host and URL of each page (URL null unless `with_url`), in the order of the pages. Raises StaleCorpusError."""
     tables = []
     for number, part in enumerate(pages.parts):
         name = layout.documents(part)
@@ -41,9 +41,10 @@ def read_places(root: Path, pages: Pages, with_url: bool) -> pa.Table:
 def judge_dedup(
     root: Path, pages: Pages, places: pa.Table, chosen: npt.NDArray[np.bool_], config: DedupConfig
 ) -> npt.NDArray[np.int8]:
-    """The number of the rule of dedup that drops each of the `chosen` pages (bool (N,)), the number of rules where none does.
+    """The index of the rule of dedup that drops each of the `chosen` pages (bool (N,)), or the number of rules if none does.
 
-    Returns int8, one entry a chosen page, in their order. All chosen pages must be signed: `pages.passed` is at least 1.
+    Returns int8, one entry per chosen page, in their order. All chosen pages must be signed: `pages.passed` is at least 1.
+    Raises StaleCorpusError if signatures and pages do not match, EarlierCorpusError for a wrong `dedup.against`.
     """
     groups = [_of_part(root, pages, places, number, chosen) for number in range(len(pages.parts))]
     found = judged([*earlier_groups(config), *groups], config)
@@ -51,7 +52,7 @@ def judge_dedup(
 
 
 def _of_part(root: Path, pages: Pages, places: pa.Table, number: int, chosen: npt.NDArray[np.bool_]) -> Group:
-    """The chosen pages of a part, whose signatures are those of all its pages that quality keeps at present."""
+    """The chosen pages of a part; its file of signatures has a row for each page that quality keeps at present."""
     here = pages.of_part(number)
     part = pages.parts[number]
     path = root / layout.signatures(part)
@@ -72,9 +73,9 @@ def _of_part(root: Path, pages: Pages, places: pa.Table, number: int, chosen: np
 def judge_hosts(
     pages: Pages, places: pa.Table, chosen: npt.NDArray[np.bool_], lists: HostLists, config: HostsConfig
 ) -> npt.NDArray[np.int8]:
-    """As `judge_dedup`, for the rules of hosts: their statistics are those of the `chosen` pages.
+    """Like `judge_dedup`, for the rules of hosts, with statistics over the `chosen` pages.
 
-    Where `lists` has addresses and not whole hosts alone, `places` must have the URLs.
+    `places` must have the URLs if `lists` names addresses besides whole hosts.
     """
     table = places.filter(pa.array(chosen))
     ng_characters, is_dating_page = (pages.host_numbers[name][chosen] for name in HOST_NUMBERS)
@@ -92,7 +93,7 @@ def judge_hosts(
 
 
 def _rule_numbers(verdicts: pa.Table, rules: tuple[Rule, ...]) -> npt.NDArray[np.int8]:
-    """The number of each verdict's rule, int8; the number of rules where a document is kept."""
+    """The index of each verdict's rule, int8; the number of rules if the document is kept."""
     names = pa.array([rule.name for rule in rules], pa.string())
     numbers = pc.fill_null(pc.index_in(verdicts["rule"], value_set=names), len(rules))
     of_rules: npt.NDArray[np.int8] = numbers.to_numpy().astype(np.int8)

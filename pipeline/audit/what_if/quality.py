@@ -1,7 +1,7 @@
-"""Quality judged again by moved bounds: the rules that stay are taken from the stored lists, the moved ones from their columns.
+"""Judges quality again under changed bounds: unchanged rules from the stored verdicts, changed rules from their columns.
 
-A verdict lists every rule that a document broke, so only the columns of rules whose bounds differ are read. They are judged by
-the rules' own code, as the pipeline does.
+A verdict lists every rule that a document broke, so only the columns of rules whose bounds changed are read. They are judged by
+the pipeline's own code.
 """
 
 from collections.abc import Collection, Sequence
@@ -15,7 +15,7 @@ from pipeline.rules import Rule
 
 
 def moved_rules(present: Sequence[Rule], wanted: Sequence[Sequence[Rule]]) -> dict[str, str]:
-    """The rules whose bounds differ from those of the present in one of the alternatives: rule -> measured column."""
+    """The rules whose bounds differ from the present in at least one alternative, as rule -> measured column."""
     moved: dict[str, str] = {}
     before = {rule.name: rule for rule in present}
     for rules in wanted:
@@ -29,11 +29,11 @@ def moved_rules(present: Sequence[Rule], wanted: Sequence[Sequence[Rule]]) -> di
 def judge_parts(
     root: Path, parts: Sequence[str], stages: Sequence[str], present: Sequence[Rule], wanted: Sequence[Sequence[Rule]]
 ) -> tuple[Pages, list[npt.NDArray[np.int64]]]:
-    """All documents judged by each of the `wanted` lists of rules: the pages that stay, and what each rule drops.
+    """Judge all documents by each of the `wanted` lists of rules; returns the pages that are kept, and what each rule drops.
 
-    `stages` are the judging stages of the corpus, quality first; `present` the rules that its verdicts were made by. What is
-    dropped is, by alternative, int64 (rules + 1, 3): documents, characters and tokens that each rule is the first to drop,
-    and in the last row those that none drops.
+    stages: the judging stages of the corpus, quality first. present: the rules that made its verdicts. The drops are, per
+    alternative, int64 (rules + 1, 3): documents, characters and tokens that each rule is the first to drop, and in the last row
+    those that no rule drops. Raises WhatIfError, StaleCorpusError.
     """
     moved = moved_rules(present, wanted)
     columns = sorted(set(moved.values()))
@@ -51,9 +51,9 @@ def judge_parts(
 
 
 def first_failures(part: Part, present: Sequence[Rule], wanted: Sequence[Rule], moved: Collection[str]) -> npt.NDArray[np.int16]:
-    """The number of the first of the `wanted` rules that each document breaks, int16 (D,); len(wanted) where it breaks none.
+    """The index of the first of the `wanted` rules that each document breaks, int16 (D,); len(wanted) if it breaks none.
 
-    Raises WhatIfError when a verdict names a rule that is not one of the `present`.
+    Raises WhatIfError if a verdict names a rule that is not among the `present` ones.
     """
     first = np.full(len(part.failed), len(wanted), dtype=np.int16)
     names = part.failed.flatten().dictionary_encode()

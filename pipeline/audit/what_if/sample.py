@@ -1,6 +1,6 @@
-"""Pages that another set of thresholds would bring in or send out, to read before deciding.
+"""Pages that other thresholds would add or drop, to read before deciding.
 
-Chosen are those with the smallest ids: ids are hashes, so the choice is like one by lot and the same every time.
+The sample is the pages with the smallest ids. Ids are hashes, so it is as good as random, and the same every time.
 """
 
 from dataclasses import dataclass
@@ -24,15 +24,15 @@ from pipeline.quality import config as quality
 from pipeline.rules import Rule
 from pipeline.terminal import printable
 
-# Enough to see what a page is, few enough to see many pages on a screen.
+# Enough to recognize a page, and few enough that many pages fit on a screen.
 _LINES, _LINE_CHARACTERS = 3, 80
 
 
 @dataclass(frozen=True)
 class SamplePage:
-    """A page whose fate differs, and the rule that drops it: now where it comes in, then where it goes out.
+    """A page whose fate differs, and the rule that drops it: today if it comes in, under the change if it goes out.
 
-    value and threshold are None where the rule has no number of the page's own (a host's share, a similarity).
+    value and threshold: None if the rule does not judge a number of this page alone (a share of a host, a similarity).
     """
 
     change: Literal["in", "out"]
@@ -47,9 +47,9 @@ class SamplePage:
 
 
 def sample_pages(present: Present, pages: Pages, fates: Fates, manifest: Manifest, count: int) -> list[SamplePage]:
-    """Up to `count` pages that come in under `manifest`, and as many that go out, by their ids.
+    """Up to `count` pages that come in under `manifest`, and up to `count` that go out, those with the smallest ids.
 
-    A page without a signature comes in where quality lets it pass; whether it repeats another is not known.
+    A page without a signature comes in if quality keeps it; whether it repeats another page is unknown.
     """
     last = len(present.stages)
     kept_now, kept_then = pages.passed == last, fates.passed == last
@@ -82,7 +82,7 @@ def _smallest_ids(pages: Pages, chosen: npt.NDArray[np.bool_], count: int) -> li
 def _page(
     root: Path, part: str, row: int, change: Literal["in", "out"], stage: str, is_duplicate_unknown: bool, rule: Rule | None
 ) -> SamplePage:
-    """One page in words; `rule` is what drops it then, None for the one that its verdict names now."""
+    """One page of the sample; `rule` drops it under the change, None takes the rule of its verdict today."""
     document = _row(root / layout.documents(part), row, ["doc_id", "url", "text"])
     name, value, threshold = "", None, None
     if rule is None:
@@ -99,7 +99,7 @@ def _page(
 
 
 def _row(path: Path, row: int, columns: list[str]) -> dict[str, str]:
-    """One row of a Parquet file, of which only its row group is read."""
+    """One row of a Parquet file; only its row group is read."""
     with pq.ParquetFile(path) as parquet:
         group = 0
         while row >= parquet.metadata.row_group(group).num_rows:

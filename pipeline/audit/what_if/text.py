@@ -1,4 +1,4 @@
-"""The answers of `what-if` for people and as plain data."""
+"""The answers of `what-if` as text for people and as plain data for JSON."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -13,7 +13,7 @@ _UNITS = ("documents", "characters", "tokens")
 
 
 def what_if_text(outcome: Outcome, sample: Sequence[SamplePage]) -> str:
-    """The figures behind each stage now, then and the difference; the rules that differ; the basis of estimates; pages."""
+    """Figures after each stage today, under the change, and their difference; rules that differ; basis of estimates; pages."""
     header = ["stage", *(f"{unit}{column}" for unit in _UNITS for column in (" now", " then", " change")), "figures"]
     rows = [[stage.stage, *_comparison(stage.now, stage.then), _figures(stage)] for stage in outcome.stages]
     text = [aligned_text(header, rows)]
@@ -35,7 +35,7 @@ def what_if_text(outcome: Outcome, sample: Sequence[SamplePage]) -> str:
 
 
 def sweep_text(settings: Sequence[str], outcomes: Sequence[Outcome]) -> str:
-    """A row for each value: what quality leaves, and what the shards would hold, beside what they hold now."""
+    """A row per value: what quality would keep and what the shards would hold, with the change from today."""
     by_stage = [{stage.stage: stage for stage in outcome.stages} for outcome in outcomes]
     columns = ("documents", "change", "tokens", "change")
     header = [
@@ -54,7 +54,7 @@ def sweep_text(settings: Sequence[str], outcomes: Sequence[Outcome]) -> str:
 
 
 def what_if_data(settings: Sequence[str], outcome: Outcome, sample: Sequence[SamplePage]) -> dict[str, Any]:
-    """One alternative as plain data."""
+    """One alternative as a mapping of JSON types: set, stages, rules, basis, sample."""
     return {
         "set": list(settings),
         "stages": [
