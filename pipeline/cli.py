@@ -1,7 +1,7 @@
 """The command line: run, status, yield, what-if, diff, report, explain, remove, sql, export.
 
-Exit status 0: done; 1: done, but units failed (they are listed), or the run had to stop; 2: wrong use. What a command needs
-is imported when it is called, so that `--help` answers at once.
+Exit status 0: done; 1: done, but units failed (they are listed), or the run had to stop; 2: wrong use; 130: interrupted. The
+modules of a command are imported when it is called, so that `--help` answers at once.
 """
 
 import getpass
@@ -37,7 +37,7 @@ class Stopped(click.ClickException):
 
 @contextmanager
 def _plain_errors() -> Iterator[None]:
-    """Turn the errors that the pipeline foresees into one line and an exit status; anything else is a fault to see."""
+    """Turn expected errors into one line and an exit status; anything else is a fault of the program and shows its traceback."""
     try:
         yield
     except UserError as error:
@@ -141,7 +141,7 @@ def yield_(output: str, as_json: bool) -> None:
         from pipeline.audit.yields import yield_rows, yield_table
         from pipeline.corpus.ledger import Ledger
 
-        with Ledger(Path(output), read_only=True) as ledger:  # its tables alone, no view over files
+        with Ledger(Path(output), read_only=True) as ledger:  # the counts are tables of the ledger, so no views over files
             if as_json:
                 for row in yield_rows(ledger):
                     click.echo(json.dumps(row, ensure_ascii=False))
@@ -170,7 +170,7 @@ def what_if(output: str, changes: tuple[str, ...], sweep: str | None, sample: in
             raise WrongUse("--sample shows the pages of one alternative; leave --sweep out")
         alternatives = [(*changes, value) for value in sweep_changes(sweep)] if sweep else [changes]
         path = str(Path(output) / "manifest.yaml")
-        with Ledger(Path(output), read_only=True) as ledger:  # it reads the files itself, and needs no views
+        with Ledger(Path(output), read_only=True) as ledger:  # what-if reads the files itself and needs no views
             present = read_present(ledger, read_manifest(path))
             remade = remade_stages(ledger, present.manifest)
         wanted = [read_manifest(path, each) for each in alternatives]

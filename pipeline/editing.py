@@ -1,7 +1,7 @@
-"""How a stage changes texts, without a second copy of them: it finds edits against the text as extracted, and judges by them.
+"""How a stage edits texts without a second copy of them: it finds edits against the text as extracted, and judges by them.
 
-Kept: documents that no rule of the stage drops; their edits are in `edits/<stage>/`, and the sizes that are left, after the
-edits of all stages so far, in the verdicts.
+The stage keeps the documents that none of its rules drops. Their edits are in `edits/<stage>/`; their sizes, after the edits of
+all stages so far, are in the verdicts.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,10 +22,10 @@ from pipeline.text.edits import EDIT_SCHEMA, Edit
 from pipeline.tokens.opening import load_tokenizer
 from pipeline.tokens.tokenizer import DELIMITER_TOKENS
 
-# A stage that changes texts says how large each is afterwards. Tokens include the delimiter.
+# The sizes of each text after a stage that edits texts: code points, bytes of UTF-8, tokens with the delimiter.
 SIZES = ("n_chars", "n_bytes", "n_tokens")
 SIZED_VERDICT_SCHEMA = pa.schema([*VERDICT_SCHEMA, *(pa.field(name, pa.int64(), nullable=False) for name in SIZES)])
-# What a stage that changes texts reads, whichever stages are before it.
+# The files that a stage that edits texts reads, whichever stages precede it.
 EDITING_READS = (
     layout.documents(),
     layout.token_counts(),
@@ -37,9 +37,11 @@ EDITING_READS = (
 
 
 def edit_part(task: Task[Any], rules: Sequence[Rule], find: Callable[[list[str]], list[list[Edit]]]) -> Result:
-    """Edits and verdicts of a stage that changes texts, with the size of each text after it.
+    """Write the edits and verdicts of one part for a stage that edits texts, with the size of each text after it.
 
-    `find` sees the texts as extracted; the sizes are those after the edits of all stages so far.
+    find: takes a batch of texts as extracted, returns the edits of each. The sizes are those after the edits of all stages so
+    far; rules may judge them and `n_edits`, the number of edits of this stage. Raises KeyError if a document has no sizes,
+    TokenizerError if the corpus's tokenizer cannot be loaded.
     """
     kept = survivors(task.folder, task.upstream.judge, task.part)
     sizes = sizes_after(task.folder, task.part, task.upstream.editors)
@@ -69,7 +71,7 @@ def edit_part(task: Task[Any], rules: Sequence[Rule], find: Callable[[list[str]]
 
 
 def sizes_after(root: Path, part: str, editors: Sequence[str]) -> pa.Table:
-    """doc_id, n_chars, n_bytes and n_tokens of the documents of a part after the edits of `editors`, or as extracted."""
+    """doc_id, n_chars, n_bytes and n_tokens of the documents of a part, after the edits of `editors`; as extracted if empty."""
     if editors:
         return read(root, layout.verdicts(editors[-1], part), ["doc_id", *SIZES])
     counts = read(root, layout.token_counts(part), ["doc_id", "n_tokens"])
@@ -86,7 +88,7 @@ def sizes_after(root: Path, part: str, editors: Sequence[str]) -> pa.Table:
 
 
 def edits_of(root: Path, part: str, stages: Sequence[str]) -> dict[str, list[Edit]]:
-    """The edits that `stages` made in a part, by document, settled among one another."""
+    """The edits that `stages` made in a part, as doc_id -> edits, merged so that they are ordered and do not overlap."""
     groups: dict[str, list[list[Edit]]] = {}
     for rank, stage in enumerate(stages):
         for batch in batches(root, layout.edits(stage, part)):

@@ -1,7 +1,7 @@
 """The manifest: what to build, from what, under which rules. YAML in, one frozen object out, or one clear error.
 
-Each section is the config class of a stage, and its keys are that class's fields; an absent section has the defaults that
-stand there. Whatever is wrong is found here, before any work is done, and said with the key and the nearest right one.
+Each section is the config class of a stage, and its keys are the fields of that class; an absent section has the defaults of the
+class. Mistakes are found here, before any work is done; the error names the key and the nearest valid one.
 """
 
 import os
@@ -30,7 +30,7 @@ class ManifestError(UserError):
 
 
 class Manifest(Config):
-    """Everything a corpus depends on, besides the bytes of its inputs and the code."""
+    """Everything that a corpus depends on, besides the bytes of its inputs and the code."""
 
     input: tuple[str, ...] = Field(description="paths, globs or URIs of WARC, WET, JSON lines, Parquet or .paths files")
     paths_prefix: str = Field("", description="what stands before each line of a .paths file, such as https://host/")
@@ -56,8 +56,8 @@ class Manifest(Config):
 def read_manifest(path: str, changes: Sequence[str] = (), **replacements: object) -> Manifest:
     """The manifest in the YAML file `path`.
 
-    changes: `section.key=value` settings over it, values written as in YAML. replacements: whole top-level keys, those
-    that are None left alone. Raises ManifestError.
+    changes: `section.key=value` settings that override it, values written as in YAML. replacements: whole top-level keys; None
+    keeps the key of the file. Raises ManifestError.
     """
     try:
         content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
@@ -67,7 +67,7 @@ def read_manifest(path: str, changes: Sequence[str] = (), **replacements: object
         raise ManifestError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
         raise ManifestError(f"{path}: a manifest is a mapping with at least the key 'input'; see manifests/ja_web.yaml")
-    content.pop("versions", None)  # a corpus's own manifest.yaml records under what it was built
+    content.pop("versions", None)  # a corpus's own manifest.yaml records the versions that built it
     for change in changes:
         _apply_change(content, change)
     content.update({key: value for key, value in replacements.items() if value is not None})
@@ -100,7 +100,7 @@ _ABSENT = object()
 
 
 def changed_settings(before: Mapping[str, Any], after: Mapping[str, Any], prefix: str = "") -> dict[str, tuple[Any, Any]]:
-    """The settings whose values differ, as key -> (before, after); None stands for null and for a key that is not there."""
+    """The settings whose values differ, as dotted key -> (before, after); None means null or a missing key."""
     found: dict[str, tuple[Any, Any]] = {}
     for key in dict.fromkeys([*before, *after]):
         old, new = before.get(key, _ABSENT), after.get(key, _ABSENT)

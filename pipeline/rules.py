@@ -1,7 +1,7 @@
-"""Rules are data: a name, a column and bounds. Judging a table of measured numbers by them is one function.
+"""Rules are data: a name, a column and bounds. One function judges a table of measured numbers by them.
 
-A *measured number* is a column; a *rule* bounds one column; a *verdict* is what a stage says of one document. Since the
-numbers are stored, a changed threshold judges again without reading a page.
+A *measured number* is a column; a *rule* bounds one column; a *verdict* is what a stage says about one document. The numbers are
+stored, so documents are judged by a changed threshold without reading a page.
 """
 
 import operator
@@ -17,14 +17,14 @@ VERDICT_SCHEMA = pa.schema(
     [
         pa.field("doc_id", pa.string(), nullable=False),
         pa.field("kept", pa.bool_(), nullable=False),
-        pa.field("rule", pa.string()),  # the first rule that failed, in the table's order; null when kept
-        pa.field("value", pa.float64()),  # what was measured
-        pa.field("threshold", pa.float64()),  # what it was held against
-        pa.field("failed", pa.list_(pa.string()), nullable=False),  # every rule that failed, in the table's order
+        pa.field("rule", pa.string()),  # the first rule that failed, in the order of the rules; null if kept
+        pa.field("value", pa.float64()),  # the measured number
+        pa.field("threshold", pa.float64()),  # the bound that it broke
+        pa.field("failed", pa.list_(pa.string()), nullable=False),  # every rule that failed, in the order of the rules
     ]
 )
 
-# Which comparison of a value with a bound keeps the value.
+# Per kind of bound, the comparison of value and bound that keeps the value.
 HOLDS: dict[str, Callable[[Any, float], Any]] = {
     "minimum": operator.ge,
     "above": operator.gt,
@@ -37,9 +37,9 @@ HOLDS: dict[str, Callable[[Any, float], Any]] = {
 class Rule:
     """Bounds on one measured number.
 
-    `minimum` and `maximum` keep a value that lies on the bound; `above` and `below` drop it. (Swallow's code and paper
-    differ in exactly this for three rules.) A NaN fails every bound: what could not be measured is not kept silently.
-    `source` says where the number comes from: a paper and its section, or a public file.
+    `minimum` and `maximum` keep a value equal to the bound; `above` and `below` drop it. (Swallow's code and paper differ in
+    exactly this for three rules.) A NaN fails every bound, so that a document that could not be measured is not kept silently.
+    `source` names the origin of the number: a paper and its section, or a public file.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Rule:
 
     @property
     def measured(self) -> str:
-        """The column that the rule judges; by default the one of its own name."""
+        """The column that the rule judges; by default, the column with the name of the rule."""
         return self.column or self.name
 
     def bounds(self) -> list[tuple[str, float]]:
@@ -61,9 +61,9 @@ class Rule:
         return [(kind, float(threshold)) for kind, threshold in named if threshold is not None]
 
     def failures(self, values: npt.NDArray[Any]) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]:
-        """Which of `values` (any numeric dtype, shape (N,)) break the rule, and the threshold each one broke.
+        """Which of `values` (any numeric dtype, shape (N,)) break the rule, and the first threshold that each breaks.
 
-        Returns (failed: bool (N,), threshold: float64 (N,), NaN where the rule holds).
+        Returns (failed: bool (N,), threshold: float64 (N,), NaN if the rule holds).
         """
         values = np.asarray(values, dtype=np.float64)
         threshold = np.full(len(values), np.nan)
@@ -76,17 +76,17 @@ class Rule:
         return failed, threshold
 
     def broken_bound(self, value: float) -> float | None:
-        """The threshold that one value breaks, None where the rule holds: `failures` of a single value, without arrays."""
+        """The threshold that one value breaks, None if the rule holds: `failures` for a single value, without arrays."""
         return next((bound for kind, bound in self.bounds() if not HOLDS[kind](value, bound)), None)
 
 
 def judge(
     rules: Sequence[Rule], doc_ids: Sequence[str] | pa.Array | pa.ChunkedArray, columns: Mapping[str, npt.NDArray[Any]]
 ) -> pa.Table:
-    """One verdict a document: kept when every rule holds.
+    """One verdict per document, which is kept if every rule holds.
 
-    `columns` maps the names of measured numbers to arrays of one length; the result has `VERDICT_SCHEMA`, in the order of
-    `doc_ids`. Raises KeyError when a rule judges a column that was not measured.
+    `columns` maps the names of measured numbers to arrays of shape (N,), one value per document. The result has `VERDICT_SCHEMA`
+    and the order of `doc_ids`. Raises KeyError if a rule judges a column that was not measured.
     """
     count = len(doc_ids)
     first = np.full(count, -1, dtype=np.int64)
@@ -104,7 +104,7 @@ def judge(
 
     kept = first < 0
     names = pa.array([rule.name for rule in rules], pa.string())
-    # Column by column of `failed_by_rule`, so that each document's list keeps the order of the table.
+    # Transposed, so that the failed rules come document by document, in the order of the rules.
     _, rule_index = np.nonzero(failed_by_rule.T)
     offsets = np.concatenate([[0], np.cumsum(failed_by_rule.sum(axis=0))]).astype(np.int32)
     failed_names = names.take(pa.array(rule_index))

@@ -1,4 +1,4 @@
-"""Text from the Web on a terminal."""
+"""Text for a terminal: without control characters, and in aligned tables."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -6,12 +6,12 @@ from typing import Any
 
 
 def printable(text: str) -> str:
-    """`text` without what would steer a terminal: each control character, such as an escape, becomes a space."""
+    """`text` with a space for each unprintable character, such as an escape, because those could control the terminal."""
     return "".join(character if character.isprintable() else " " for character in text)
 
 
 def aligned_text(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """A table in plain text; numbers to the right, full-width characters as two columns."""
+    """A table in plain text: columns of numbers aligned right, full-width characters counted as two. None is an empty cell."""
     cells = [["" if value is None else str(value) for value in row] for row in rows]
     widths = [max(_width(cell) for cell in column) for column in zip(columns, *cells, strict=True)]
     numeric = [all(_is_number(row[index]) for row in cells) and bool(cells) for index in range(len(columns))]

@@ -1,6 +1,6 @@
-"""A corpus as a whole: build it from a manifest, open it, ask it, compare two.
+"""A corpus as a whole: build it from a manifest, open it, query it, compare it with another.
 
-An open corpus holds its ledger open to read: close it before a run writes to the same folder.
+An open corpus keeps its ledger open for reading: close it before a run writes to the same folder.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,9 +25,9 @@ from pipeline.operations.run import Report, run
 
 
 class Corpus:
-    """An open corpus, to read. Use it as a context manager, or `close` it. Tables are Arrow's; `.to_pandas()` converts them.
+    """An open corpus, for reading. Use it in a `with`, or `close` it. Tables are PyArrow's; `.to_pandas()` converts them.
 
-    Every method raises UserError once the corpus is closed.
+    After `close`, every method but `close` raises UserError.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -42,37 +42,37 @@ class Corpus:
         self.close()
 
     def close(self) -> None:
-        """Let go of the ledger; a second time does nothing."""
+        """Close the ledger; a second call does nothing."""
         self._ledger = None
         self._stack.close()
 
     @property
     def ledger(self) -> Ledger:
-        """The open ledger, for what has no method here."""
+        """The open ledger, for queries that have no method here. Raises UserError if the corpus is closed."""
         if self._ledger is None:
             raise UserError(f"the corpus in {self.folder} is closed; open it again")
         return self._ledger
 
     def yields(self) -> pa.Table:
-        """A row per stage: documents, characters, bytes and tokens in and out, shares in [0, 1], seconds, and what each rule
-        dropped (`rules`). Empty before a run has come to its end."""
+        """A row per counted stage: documents, characters, bytes and tokens in and out, shares in [0, 1], seconds, and what each
+        rule dropped (`rules`). Empty until a run has reached its end."""
         return pa.Table.from_pylist(yield_rows(self.ledger))
 
     def pages(self) -> pa.Table:
-        """A row per extracted page, without its text: URL, title, charset, language, the stage that it ended at (`stage`,
-        `kept`, `rule`, `value`, `threshold`), tokens as extracted (`n_tokens`) and in the shards (`final_tokens`)."""
+        """A row per extracted page, without its text: URL, title, charset, language, its fate (`stage`, `kept`, `rule`, `value`,
+        `threshold`), tokens as extracted (`n_tokens`) and in the shards (`final_tokens`)."""
         return self.sql("FROM pages")
 
     def documents(self) -> Iterator[pa.Table]:
         """The final texts, cleaned and masked, as `export` writes them: doc_id, url, host, date, title, text, warc_file,
-        warc_offset. Some thousand rows at a time, so that a corpus of any size fits into memory."""
+        warc_offset. Tables have a few thousand rows, so that a corpus of any size can be read."""
         for _, tables in final_texts(self.ledger):
             yield from tables
 
     def sql(self, query: str, *parameters: object) -> pa.Table:
-        """The answer of the ledger to a query, with a `?` for each of `parameters`; `docs/cookbook.md` has queries.
+        """The result of a SQL query on the ledger, with a `?` for each of `parameters`; `docs/cookbook.md` has examples.
 
-        Raises UserError for a query that DuckDB refuses, and for one without an answer.
+        Raises UserError if DuckDB rejects the query, or if the query returns no table.
         """
         try:
             relation = self.ledger.connection.sql(query, params=list(parameters))
@@ -85,9 +85,9 @@ class Corpus:
 
 
 def open_corpus(folder: str | Path) -> Corpus:
-    """The corpus in `folder`, opened to read.
+    """Open the corpus in `folder` for reading.
 
-    Raises UserError where there is none, and RunStopped where a run holds it or where it is damaged.
+    Raises UserError if there is no corpus, and RunStopped if a run holds it or if its ledger is damaged or too old.
 
     >>> with open_corpus("data") as corpus:
     ...     corpus.sql("SELECT count(*) AS pages FROM pages WHERE kept").to_pylist()
@@ -105,14 +105,14 @@ def build_corpus(
     workers: int | None = None,
     forget: bool = False,
 ) -> Report:
-    """Build the corpus that the YAML file `manifest` describes, doing only what is not done yet; `python -m pipeline run`.
+    """Build the corpus that the YAML file `manifest` describes, doing only what is not done yet; as `python -m pipeline run`.
 
-    changes: settings over it, such as `quality.num_letters.min=300`. inputs, output, workers: instead of the manifest's. forget:
-    delete the pages of inputs that the corpus holds and this run does not name. Work is done in new processes, so a script
-    makes the call under `if __name__ == "__main__":`; a notebook needs nothing.
+    changes: settings that override it, such as `quality.num_letters.min=300`. inputs, output, workers: replace those of the
+    manifest. forget: delete pages of inputs that the corpus holds and this run does not name. The work is done in new processes,
+    so a script must call this under `if __name__ == "__main__":`; a notebook need not.
 
-    Units that failed are in the report. Raises UserError for a wrong manifest, setting or input, and RunStopped where the run
-    cannot go on; finished work is kept, and the same call resumes.
+    Failed units are in the report. Raises UserError for a wrong manifest, setting or input, and RunStopped if the run cannot
+    continue; finished work is kept, and the same call resumes.
 
     >>> build_corpus("manifests/ja_web.yaml", inputs=["data/sample/sample-00004.warc.gz"], output="small", workers=1).failed
     []
@@ -126,7 +126,7 @@ def build_corpus(
 def difference(a: Corpus, b: Corpus, examples: int = 0) -> Difference:
     """What differs between two open corpora: figures, settings, pages, texts, hosts; `docs/audit.md` explains them.
 
-    examples: pages of each group to name. Raises RunStopped where a corpus was never built to its end.
+    examples: pages to name per group. Raises UserError if a corpus is closed, RunStopped if one was not built to its end.
 
     >>> with open_corpus("data") as a, open_corpus("data") as b:
     ...     difference(a, b).groups

@@ -1,7 +1,7 @@
-"""What the stages do, for one text at a time: the same code and the same results as in a run, without files.
+"""The stages for one text at a time: the same code and the same results as in a run, without files.
 
-Every function refuses what it cannot answer for: TypeError for bytes where a text belongs, UserError for an empty text, a text
-that UTF-8 cannot hold, or an unknown name. Positions and lengths count code points, as Python does.
+Every function checks its arguments: TypeError for the wrong type, such as bytes instead of a text; UserError for an empty text, a
+text that UTF-8 cannot encode, or an unknown name. Positions and lengths are in code points, as in Python.
 """
 
 import functools
@@ -38,16 +38,16 @@ Signature = npt.NDArray[np.uint8]
 Bounds = Mapping[str, Mapping[str, float | None] | None]
 _Section = TypeVar("_Section", bound=Config)
 
-# Records handed out at a time: enough to spread the cost of a table, few enough that the first page comes at once.
+# Records per table: enough that the cost of a table does not matter, few enough that the first page comes at once.
 _BATCH_RECORDS = 16
 
 
 @dataclass(frozen=True)
 class ExtractedRecord:
-    """What became of one WARC record.
+    """The fate of one WARC record.
 
-    rule, value, threshold, detail: why it was dropped, as in the corpus's verdicts; None, None, None and "" when it was kept.
-    title, text, charset, language: of the page; "" when it was dropped. offset: byte of the WARC at which the record begins.
+    rule, value, threshold, detail: why it was dropped, as in the verdicts of a corpus; None, None, None and "" if it was kept.
+    title, text, charset, language: of the page; "" if it was dropped. offset: byte of the WARC file at which the record begins.
     """
 
     doc_id: str
@@ -70,8 +70,8 @@ class ExtractedRecord:
 class Language:
     """The language of a text.
 
-    language: ISO 639 code, `und` for a text without letters. score: how likely the text is Japanese, in [0, 1]. kana_share:
-    kana among all letters; japanese_share: kana and kanji among all letters, both in [0, 1].
+    language: ISO 639 code, `und` for a text without letters. score: probability that the text is Japanese, in [0, 1].
+    kana_share: kana among all letters; japanese_share: kana and kanji among all letters; both in [0, 1].
     """
 
     is_japanese: bool
@@ -83,7 +83,7 @@ class Language:
 
 @dataclass(frozen=True)
 class Failure:
-    """A rule that a text breaks: what was measured, and the bound."""
+    """A rule that a text breaks: the measured number, and the bound that it breaks."""
 
     rule: str
     value: float
@@ -92,14 +92,14 @@ class Failure:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a profile says of a text. failures: every broken rule, in the order of the profile; the first one names the drop."""
+    """The verdict of a profile on a text. failures: every broken rule, in the order of the profile; a run reports the first."""
 
     kept: bool
     failures: tuple[Failure, ...]
 
 
 def decode_bytes(content: bytes, http_charset: str | None = None) -> Decoded:
-    """The text of a page's bytes, with its charset, who named the charset, and the share of characters that could not be read.
+    """Decode the bytes of a page: text, charset, the origin of the charset, and the share of U+FFFD in the text, in [0, 1].
 
     http_charset: the `charset` of the Content-Type header, if there was one. Raises TypeError, UserError.
 
@@ -112,8 +112,8 @@ def decode_bytes(content: bytes, http_charset: str | None = None) -> Decoded:
 def extract_html(page: str) -> MainText:
     """The title and the main text of an HTML page in any language, without menus, advertisements and footers.
 
-    Of bytes: `extract_html(decode_bytes(content).text)`. The text has one line per paragraph and no blank line; it is "" where
-    the page has none. Raises TypeError, UserError.
+    For bytes: `extract_html(decode_bytes(content).text)`. The text has one line per paragraph and no blank line; it is "" if the
+    page has no main text. Raises TypeError, UserError.
 
     >>> extract_html("<title>猫</title><p>吾輩は猫である。名前はまだ無い。どこで生れたかとんと見当がつかぬ。</p>").title
     '猫'
@@ -123,9 +123,9 @@ def extract_html(page: str) -> MainText:
 
 
 def extract_warc(content: bytes) -> Iterator[ExtractedRecord]:
-    """Every record of a WARC file, packed or not, with its page or the rule that dropped it, in the order of the file.
+    """Every record of a WARC file, compressed or not, with its page or the rule that dropped it, in the order of the file.
 
-    Raises TypeError, UserError (also for bytes that hold no WARC record).
+    Raises TypeError, UserError (also if the bytes hold no WARC record).
 
     >>> from pathlib import Path
     >>> records = extract_warc(Path("data/sample/sample-00000.warc.gz").read_bytes())
@@ -154,9 +154,9 @@ def _extracted(content: bytes) -> Iterator[ExtractedRecord]:
 
 
 def identify_language(text: str, title: str = "") -> Language:
-    """Whether a text is Japanese, and which language it is otherwise; the check that `extract` makes of main texts.
+    """Whether a text is Japanese, and its language if not; the check that `extract` applies to main texts.
 
-    title: of the page, read with the text. Raises TypeError, UserError.
+    title: of the page, judged together with the text. Raises TypeError, UserError.
 
     >>> identify_language("吾輩は猫である。名前はまだ無い。").is_japanese
     True
@@ -169,10 +169,10 @@ def identify_language(text: str, title: str = "") -> Language:
 
 
 def measure_text(text: str) -> dict[str, float | bool]:
-    """Every number that a quality rule may judge, by name; `docs/quality.md` says what each one means.
+    """Every number that a quality rule may judge, by name; `docs/quality.md` explains each one.
 
-    Counts are in code points or lines, fractions in [0, 1], lengths of sentences and lines in code points. Raises TypeError,
-    UserError.
+    Counts are of code points or lines, fractions are in [0, 1], lengths of sentences and lines are in code points. Raises
+    TypeError, UserError.
 
     >>> measure_text("猫です。")["hiragana_fraction"]
     0.5
@@ -187,7 +187,7 @@ def _expressions() -> ExpressionLists:
 
 
 def judge_text(text: str, profile: str = "swallow_code", bounds: Bounds | None = None) -> Verdict:
-    """Whether a profile keeps a text: `judge_measures` of `measure_text`. Raises TypeError, UserError.
+    """Whether a profile keeps a text: `judge_measures` applied to `measure_text`. Raises TypeError, UserError.
 
     >>> judge_text("短い。").failures[0]
     Failure(rule='num_letters', value=3.0, threshold=400.0)
@@ -198,8 +198,8 @@ def judge_text(text: str, profile: str = "swallow_code", bounds: Bounds | None =
 def judge_measures(measures: Mapping[str, float | bool], profile: str = "swallow_code", bounds: Bounds | None = None) -> Verdict:
     """Whether a profile keeps a text with these numbers; measure once, judge many times.
 
-    profile: `swallow_code` or `swallow_paper`. bounds: changes to it, as in the manifest's section `quality`. Raises UserError
-    for an unknown profile, measure or bound, and for a rule whose number was not measured.
+    profile: `swallow_code` or `swallow_paper`. bounds: changes to the profile, as in the manifest's section `quality`. Raises
+    UserError for an unknown profile, measure or bound, and for a rule whose number is missing from `measures`.
 
     >>> measures = measure_text("猫" * 300)
     >>> judge_measures(measures).failures[0].rule
@@ -223,8 +223,8 @@ def judge_measures(measures: Mapping[str, float | bool], profile: str = "swallow
 def find_personal_data(text: str, kinds: Sequence[str] | None = None, *, personal_only: bool = False) -> list[Edit]:
     """The personal data in a text: spans with their kind and mask, ordered, without overlaps.
 
-    kinds: what is looked for, all kinds by default. personal_only: whether public contact data of firms and offices is left
-    out. Raises TypeError, UserError.
+    kinds: the kinds to look for, by default all. personal_only: whether to leave out public contact data of firms and offices.
+    Raises TypeError, UserError.
 
     >>> find_personal_data("連絡先は taro@mail.example.jp です。")
     [Edit(start=5, end=25, kind='email', replacement='［メールアドレス］')]
@@ -244,9 +244,9 @@ def mask_personal_data(text: str, kinds: Sequence[str] | None = None, *, persona
 
 
 def cleaning_edits(text: str, steps: Sequence[str] | None = None) -> list[Edit]:
-    r"""What cleaning changes in a text: spans with the step and the replacement, ordered, without overlaps.
+    r"""The edits that cleaning makes in a text: spans with step and replacement, ordered, without overlaps.
 
-    steps: those that are done, all by default; `docs/quality.md` describes them. Raises TypeError, UserError.
+    steps: the steps to apply, by default all; `docs/quality.md` describes them. Raises TypeError, UserError.
 
     >>> cleaning_edits("猫\u200bです。")
     [Edit(start=1, end=2, kind='invisible', replacement='')]
@@ -256,7 +256,7 @@ def cleaning_edits(text: str, steps: Sequence[str] | None = None) -> list[Edit]:
 
 
 def clean_text(text: str, steps: Sequence[str] | None = None) -> str:
-    """The text after `cleaning_edits`; "" where nothing is left. Raises TypeError, UserError.
+    """The text after `cleaning_edits`; "" if nothing is left. Raises TypeError, UserError.
 
     >>> clean_text("今日は晴れ．明日は雨．")
     '今日は晴れ。明日は雨。'
@@ -280,9 +280,9 @@ def sign_text(text: str) -> Signature:
 
 
 def compare_signatures(a: Signature, b: Signature) -> float:
-    """The estimated Jaccard similarity, in [0, 1], of the 5-grams of two signed texts; a run takes 0.77 for a duplicate.
+    """The estimated Jaccard similarity, in [0, 1], of the shingles of two signed texts; duplicates have at least 0.77.
 
-    Its standard error is at most 0.025, that of a share among 400. Raises UserError for signatures of different lengths.
+    Its standard error is at most 0.025, that of a share of 400 values. Raises UserError for signatures of different lengths.
 
     >>> signature = sign_text("吾輩は猫である。")
     >>> compare_signatures(signature, signature)
@@ -294,7 +294,7 @@ def compare_signatures(a: Signature, b: Signature) -> float:
 
 
 def compare_texts(a: str, b: str) -> float:
-    """`compare_signatures` of two texts. Raises TypeError, UserError.
+    """`compare_signatures` for the signatures of two texts. Raises TypeError, UserError.
 
     >>> compare_texts("吾輩は猫である。", "吾輩は　猫である。")
     1.0
@@ -303,7 +303,7 @@ def compare_texts(a: str, b: str) -> float:
 
 
 def _text(text: object, name: str = "text") -> str:
-    """`text` itself. Raises TypeError or UserError where it is none that the stages can take."""
+    """Return `text`. Raises TypeError if it is no str, UserError if it is empty or UTF-8 cannot encode it."""
     if not isinstance(text, str):
         remedy = "; decode_bytes(...).text makes one of bytes" if isinstance(text, bytes | bytearray | memoryview) else ""
         raise TypeError(f"{name} must be a str, not {type(text).__name__}{remedy}")
@@ -327,12 +327,12 @@ def _bytes(content: object, name: str) -> bytes:
 
 
 def _names(names: Sequence[str]) -> Sequence[str]:
-    """A string is one name, not a sequence of letters."""
+    """Wrap a single string: it is one name, not a sequence of letters."""
     return [names] if isinstance(names, str) else names
 
 
 def _section(kind: type[_Section], **content: Any) -> _Section:
-    """A section of the manifest. Raises UserError with the nearest right name."""
+    """A section of the manifest. Raises UserError, which names the nearest valid key or value."""
     try:
         return kind.model_validate(content)
     except ValidationError as error:

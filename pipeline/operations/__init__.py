@@ -1,1 +1,1 @@
-"""What the commands do: run, status, export, counts and take-down."""
+"""The work of the commands: run, status, export, counts and take-down."""

@@ -1,8 +1,8 @@
-"""What each stage took in and let out: counted from the verdicts and sizes that stand on disk, never summed on the way.
+"""What goes into and out of each stage, counted from the verdicts and sizes on disk and never summed during a run.
 
-Every run that did something counts anew, so the tables hold the state of the corpus and not a sum over runs, and `check`
-fails loudly when a document is neither kept nor dropped. Counting goes part by part, since rows that belong together are in one
-part: so it takes time in proportion to the corpus, and the memory of one part.
+Every run that did something counts again, so the tables describe the corpus and not a sum over runs, and `check` raises an error
+if a document is neither kept nor dropped. Counting goes part by part, because all rows of a document are in one part: it takes
+time in proportion to the corpus, and the memory of one part.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ from pipeline.corpus.views import create_views
 from pipeline.editing import SIZES
 from pipeline.flow import COUNTED, EDITING, JUDGING, SECONDS_OF
 
-# What is read of the files, and as what.
+# The columns that are read, and their types.
 _TYPES = pa.schema(
     [
         ("doc_id", pa.string()),
@@ -32,14 +32,14 @@ _TYPES = pa.schema(
         *((name, pa.int64()) for name in SIZES),
     ]
 )
-# The row of the counts after all judging stages: what is in the shards.
+# The counted stage after all judging stages: what is in the shards.
 _LAST = COUNTED[-1]
 _VERDICT = ("doc_id", "kept", "rule", "threshold")
 
 
 @dataclass
 class _Sums:
-    """What went through a stage, in the order of the ledger's columns; a sum is None where nothing was added, as in SQL."""
+    """What went into and out of a stage, in the order of the ledger's columns; a sum of nothing is None, as in SQL."""
 
     docs_in: int = 0
     docs_out: int = 0
@@ -51,7 +51,7 @@ class _Sums:
     tokens_out: int | None = None
 
     def add(self, side: Literal["in", "out"], docs: int, sizes: pa.Table) -> None:
-        """Add `docs` documents that came in or went out, and those of their sizes that are known."""
+        """Add `docs` documents on one side, and their known sizes: a column per unit (n_chars, n_bytes, n_tokens)."""
         setattr(self, f"docs_{side}", getattr(self, f"docs_{side}") + docs)
         for column in sizes.column_names:
             name = f"{column.removeprefix('n_')}_{side}"
@@ -60,7 +60,7 @@ class _Sums:
 
 @dataclass
 class _Drops:
-    """Documents that a rule was the first to drop, and what they were before."""
+    """Documents that a rule was the first to drop, and their sizes before its stage."""
 
     docs: int = 0
     chars: int | None = None
@@ -69,13 +69,13 @@ class _Drops:
 
 @dataclass
 class _Stage:
-    """The counts of a stage; its drops by rule and threshold."""
+    """The counts of a stage, with its drops per rule and threshold."""
 
     sums: _Sums = field(default_factory=_Sums)
     drops: dict[tuple[str, float | None], _Drops] = field(default_factory=dict)
 
     def add_drops(self, verdicts: pa.Table, sizes: pa.Table) -> None:
-        """Add the rows of `verdicts` that are not kept; `sizes` are those of the same documents, in the same order."""
+        """Add the rows of `verdicts` that are not kept; `sizes` has the same documents in the same order."""
         columns = {"rule": verdicts["rule"], "threshold": verdicts["threshold"]}
         columns |= {"chars": sizes["n_chars"], "tokens": sizes["n_tokens"]}
         dropped = pa.table(columns).filter(pc.invert(verdicts["kept"]))
@@ -88,14 +88,14 @@ class _Stage:
 
 
 def refresh(ledger: Ledger, run_id: str, changed: bool) -> None:
-    """Count the corpus anew, when something `changed` or was never counted."""
+    """Count the corpus again if something `changed`, or if it was never counted, and replace the tables of counts."""
     if not changed and ledger.rows("SELECT 1 FROM stage_counts LIMIT 1"):
         return
     create_views(ledger)
     stages = {stage: _Stage() for stage in COUNTED}
     for part in layout.parts(ledger.root):
         _add_part(ledger.root, part, stages)
-    # An empty corpus has no characters, but how many tokens it has is not known before a tokenizer is.
+    # An empty corpus has 0 characters and bytes, but its number of tokens is unknown until there is a tokenizer.
     extracted = stages[JUDGING[0]].sums
     extracted.chars_out, extracted.bytes_in, extracted.bytes_out = (
         number or 0 for number in (extracted.chars_out, extracted.bytes_in, extracted.bytes_out)
@@ -114,7 +114,7 @@ def refresh(ledger: Ledger, run_id: str, changed: bool) -> None:
 
 
 def _add_part(root: Path, part: str, stages: Mapping[str, _Stage]) -> None:
-    """Add what the files of a part hold; one that is not there holds nothing."""
+    """Add what the files of a part hold; a missing file counts as empty."""
     first, *later = JUDGING
     sizes = _extracted_sizes(root, part)
     _add_records(root, part, sizes, stages[first])
@@ -134,7 +134,7 @@ def _add_part(root: Path, part: str, stages: Mapping[str, _Stage]) -> None:
 
 
 def _add_records(root: Path, part: str, sizes: pa.Table, extract: _Stage) -> None:
-    """What comes into extract is records, which have bytes and no other size."""
+    """Add the records of a part, which go into extract; of their sizes only bytes are known."""
     records = _rows(root, layout.verdicts(JUDGING[0], part), ("kept", "rule", "threshold", "record_bytes"))
     extract.sums.add("in", records.num_rows, pa.table({"n_bytes": records["record_bytes"]}))
     extract.sums.add("out", pc.sum(records["kept"]).as_py() or 0, sizes.select(SIZES))
@@ -143,7 +143,7 @@ def _add_records(root: Path, part: str, sizes: pa.Table, extract: _Stage) -> Non
 
 
 def _add_shards(ledger: Ledger, tokenize: _Sums) -> None:
-    """What stands in the shards is the whole of what came in, with the tokens that were written."""
+    """Add the output of tokenize: documents and tokens as written to the shards, characters and bytes as they came in."""
     tokenize.docs_out, tokenize.tokens_out = ledger.rows(
         "SELECT coalesce(sum(documents), 0)::BIGINT, coalesce(sum(tokens), 0)::BIGINT FROM token_shards"
     )[0]
@@ -151,7 +151,7 @@ def _add_shards(ledger: Ledger, tokenize: _Sums) -> None:
 
 
 def _extracted_sizes(root: Path, part: str) -> pa.Table:
-    """doc_id and sizes of the texts of a part as extracted; tokens are null where they are not counted yet."""
+    """doc_id and sizes of the texts of a part as extracted; tokens are null if they are not counted yet."""
     measured = _rows(root, layout.features(part), ("doc_id", "num_letters", "n_bytes"))
     counted = _rows(root, layout.token_counts(part), ("doc_id", "n_tokens"))
     tokens = _of(counted, measured["doc_id"])["n_tokens"]
@@ -159,13 +159,13 @@ def _extracted_sizes(root: Path, part: str) -> pa.Table:
 
 
 def _of(sizes: pa.Table, doc_ids: pa.ChunkedArray) -> pa.Table:
-    """The sizes of documents, in the order of `doc_ids`; null for one that has none."""
+    """The sizes of documents, in the order of `doc_ids`; null if a document has none."""
     index = pc.index_in(doc_ids, value_set=sizes["doc_id"].combine_chunks())
     return sizes.drop_columns("doc_id").take(index)
 
 
 def _rows(root: Path, name: str, columns: Sequence[str]) -> pa.Table:
-    """The columns of a file of a part, or no rows of them where there is no such file."""
+    """The columns of a file of a part; no rows if the file is missing."""
     schema = pa.schema([_TYPES.field(column) for column in columns])
     return read(root, name, columns).cast(schema) if (root / name).exists() else schema.empty_table()
 
@@ -175,9 +175,10 @@ def _plus(total: int | None, more: int | None) -> int | None:
 
 
 def check(ledger: Ledger, whole: bool) -> None:
-    """Nothing disappears: what goes into a stage is kept or dropped, and what it keeps goes into the next.
+    """Check that no document is lost: a stage keeps or drops each one, and what it keeps goes into the next stage.
 
-    whole: the run had no failed unit; only then does everything that one stage kept reach the next. Raises LedgerError.
+    whole: the run reached the end without a failed unit; otherwise nothing is checked, because documents may be missing.
+    Raises LedgerError if a document or a token is lost.
     """
     dropped = dict(ledger.rows("SELECT stage, sum(docs)::BIGINT FROM rule_counts GROUP BY stage"))
     before: tuple[str, int, int] | None = None

@@ -1,4 +1,4 @@
-"""The final texts: what was encoded, with where it came from, as Parquet or JSON lines."""
+"""Exports the final texts, those that were encoded, with their origin, as Parquet or JSON lines."""
 
 import json
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ _SCHEMA = pa.schema([pa.field(name, pa.int64() if name == "warc_offset" else pa.
 
 
 def final_texts(ledger: Ledger) -> Iterator[tuple[str, Iterator[pa.Table]]]:
-    """Each part with its final texts, a batch at a time: the texts after all edits, of the documents that every stage kept."""
+    """Each part with its final texts, in batches: the texts after all edits, of the documents that every stage kept."""
     query = "SELECT part FROM units WHERE stage = ? AND status = 'done' ORDER BY part"
     for (part,) in ledger.rows(query, JUDGING[-1]):
         kept = survivors(ledger.root, JUDGING[-1], part)
@@ -30,9 +30,9 @@ def final_texts(ledger: Ledger) -> Iterator[tuple[str, Iterator[pa.Table]]]:
 
 
 def export_texts(ledger: Ledger, target: Path, form: str) -> tuple[int, int]:
-    """Write each part's final texts to `target`; returns the numbers of documents and files.
+    """Write the final texts to `target`, one file per part; returns the numbers of documents and of files.
 
-    form: `parquet`, or `jsonl` (zstd-compressed, `part-00000.jsonl.zst`).
+    form: `parquet`, or `jsonl` (zstd-compressed, `part-00000.jsonl.zst`). Raises OSError if `target` cannot be written.
     """
     count, files = 0, 0
     target.mkdir(parents=True, exist_ok=True)

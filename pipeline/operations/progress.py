@@ -1,4 +1,4 @@
-"""What a run shows while it works: bars on a terminal, plain lines elsewhere, JSON where a program reads."""
+"""Progress of a run: bars on a terminal, plain lines elsewhere, JSON lines for programs."""
 
 import json
 import sys
@@ -23,7 +23,7 @@ from pipeline.engine.runner import Listener
 
 @contextmanager
 def listener_for(as_json: bool) -> Iterator[Listener]:
-    """The listener that suits where the output goes."""
+    """The listener for the kind of output: JSON lines if `as_json`, bars if stderr is a terminal, otherwise plain lines."""
     if as_json:
         yield JsonLines()
     elif sys.stderr.isatty():
@@ -35,28 +35,28 @@ def listener_for(as_json: bool) -> Iterator[Listener]:
 
 
 class Bars(Listener):
-    """A bar a stage that has something to do."""
+    """One bar per stage, on stderr."""
 
     def __init__(self, progress: Progress) -> None:
         self.progress = progress
         self.bar: TaskID | None = None
 
     def stage(self, name: str, total: int, todo: int) -> None:
-        """A new bar; what is done already is its beginning."""
+        """Add a bar; units that are done already count as progress."""
         self.bar = self.progress.add_task(name, total=total, completed=total - todo)
 
     def unit(self, name: str, part: str, rows: int, seconds: float) -> None:
-        """One further."""
+        """Advance by one unit."""
         if self.bar is not None:
             self.progress.advance(self.bar)
 
     def problem(self, message: str) -> None:
-        """A line above the bars."""
+        """Print a line above the bars."""
         self.progress.console.print(message, style="yellow", highlight=False)
 
 
 class PlainLines(Listener):
-    """A line a stage with something to do, and at most one a few seconds within it."""
+    """One line per stage with something to do, and during it at most one per SECONDS_BETWEEN; on stderr."""
 
     SECONDS_BETWEEN = 10.0
 
@@ -65,25 +65,25 @@ class PlainLines(Listener):
         self.last = time.monotonic()
 
     def stage(self, name: str, total: int, todo: int) -> None:
-        """Say what is to be done."""
+        """Print how many units are to do."""
         self.done, self.todo, self.last = 0, todo, time.monotonic()
         if todo:
             click.echo(f"{name}: {todo} of {total} units to do", err=True)
 
     def unit(self, name: str, part: str, rows: int, seconds: float) -> None:
-        """Say how far it is, now and then."""
+        """Print how many units are done, unless the last line is too recent."""
         self.done += 1
         if time.monotonic() - self.last >= self.SECONDS_BETWEEN:
             self.last = time.monotonic()
             click.echo(f"{name}: {self.done} of {self.todo}", err=True)
 
     def problem(self, message: str) -> None:
-        """Say it."""
+        """Print the message."""
         click.echo(message, err=True)
 
 
 class JsonLines(Listener):
-    """An event a line."""
+    """One JSON object per event and line, on stdout."""
 
     def stage(self, name: str, total: int, todo: int) -> None:
         """{"event": "stage", …}"""

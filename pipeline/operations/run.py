@@ -1,6 +1,6 @@
-"""`run`: build the corpus that a manifest describes, doing only what is not done; also what a take-down runs again.
+"""`run`: build the corpus that a manifest describes, doing only what is not done; also the re-run after a take-down.
 
-Here is the composition: the lock, the record of the run, the executor, the walk, the token dataset, the counts and their check.
+This module puts the parts together: lock, record of the run, executor, walk, token dataset, counts and their check.
 """
 
 import datetime
@@ -34,7 +34,7 @@ from pipeline.operations import counts
 from pipeline.removals.unit import STAGE as REMOVALS
 from pipeline.tokenize import publish
 
-# Inputs named in a message.
+# Inputs named in a message; more would hide the remedy at its end.
 MISSING_SHOWN = 5
 
 
@@ -44,7 +44,7 @@ class RunError(RunStopped):
 
 @dataclass(frozen=True)
 class Report:
-    """What a run did: units done now, those that failed as (stage, part, error), and the fingerprint of the tokens."""
+    """What a run did: units done by it, failed units as (stage, part, error), and the tokens' fingerprint (None: no tokens)."""
 
     done: int
     failed: list[tuple[str, str, str]]
@@ -53,7 +53,7 @@ class Report:
 
 @contextmanager
 def locked(root: Path) -> Iterator[None]:
-    """Hold the corpus folder for this process alone. Raises RunError when it cannot be made, or another run holds it."""
+    """Lock the corpus folder for this process. Raises RunError if it cannot be written, or if another run holds it."""
     try:
         with exclusive_lock(root / ".lock"):
             yield
@@ -68,8 +68,8 @@ def locked(root: Path) -> Iterator[None]:
 def run(manifest: Manifest, listener: Listener, executor: Executor | None = None, *, forget: bool = False) -> Report:
     """Build the corpus that `manifest` describes, doing only what is not done.
 
-    forget: whether the pages of inputs that the corpus holds and the manifest does not name may be deleted. Raises RunError,
-    InputError (also when they may not), LedgerError.
+    forget: whether pages of inputs that the manifest does not name may be deleted from the corpus. Raises RunError, LedgerError,
+    and InputError for a wrong input, or if such pages exist and `forget` is False.
     """
     sources = resolve_inputs(manifest.input, manifest.paths_prefix, manifest.paths_limit)
     with locked(Path(manifest.output)), Ledger(Path(manifest.output)) as ledger:
@@ -79,7 +79,7 @@ def run(manifest: Manifest, listener: Listener, executor: Executor | None = None
 
 
 def _refuse_to_forget(ledger: Ledger, sources: Sequence[Source]) -> None:
-    """Raises InputError when the corpus holds pages of an input that is not among `sources`."""
+    """Raise InputError if the corpus holds pages of an input that is not among `sources`."""
     query = "SELECT DISTINCT uri FROM inputs JOIN units USING (part) WHERE stage = ? AND status = 'done' ORDER BY uri"
     named = {source.uri for source in sources}
     missing = [uri for (uri,) in ledger.rows(query, FLOW[0].name) if uri not in named]
@@ -94,10 +94,10 @@ def _refuse_to_forget(ledger: Ledger, sources: Sequence[Source]) -> None:
 
 
 def rerun_removals(manifest: Manifest, ledger: Ledger, listener: Listener) -> Report:
-    """Do what is not done of `removals` and the stages after it; those before it are taken as they are, stale or not.
+    """Do what is not done of `removals` and the stages after it; earlier stages are used as they are, stale or not.
 
-    Inputs are not looked at: a take-down must neither need the crawl nor wait for it to be read again. `ledger` is open to
-    write, under `locked`. Raises RunError, LedgerError.
+    Inputs are not opened: a take-down must neither need the crawl nor wait until it is read again. `ledger` must be open for
+    writing, under `locked`. Raises RunError, LedgerError.
     """
     position = FLOW.index(REMOVALS)
     query = "SELECT uri, start_byte, end_byte FROM inputs JOIN units USING (part) WHERE stage = ? AND units.status = 'done'"
@@ -141,7 +141,7 @@ def _run(
 
 
 def _begin(ledger: Ledger, manifest: Manifest, fixed: dict[str, Fixed], executor: Executor) -> str:
-    """Record that a run began, the files that its stages make, and the resolved manifest with the versions it runs under."""
+    """Record the start of a run, the tables that its stages make, and the resolved manifest with the versions of the code."""
     run_id = f"{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
     content = manifest.model_dump(mode="json")
     versions = {**_recorded_versions(ledger.root), **{name: of_stage.code for name, of_stage in fixed.items()}}
@@ -158,7 +158,7 @@ def _begin(ledger: Ledger, manifest: Manifest, fixed: dict[str, Fixed], executor
 
 
 def _recorded_versions(root: Path) -> dict[str, str]:
-    """The code of the stages that are not walked now, under which they were built."""
+    """The code versions that `manifest.yaml` records for each stage; they remain valid for stages that this run skips."""
     path = root / layout.MANIFEST
     recorded = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else None
     versions = recorded.get("versions", {}) if isinstance(recorded, dict) else {}

@@ -1,4 +1,4 @@
-"""What is done, what is stale and why, without doing anything."""
+"""Which units are done, which are stale and why; nothing is run."""
 
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,10 @@ REASONS_SHOWN = 5
 
 
 def status_of(manifest: Manifest) -> list[dict[str, Any]]:
-    """A mapping a stage: units, how many are done, and for the others a reason each.
+    """One mapping per stage: number of units, how many are done, and the reason for each that is not (`stale`: part -> reason).
 
-    What a stale unit will leave is not known before it is done, so a stage behind a stale one is judged by what lies there
-    now, and its `waits_for` names the stale stages before it.
+    The output of a stale unit is unknown until it is done. So a stage downstream of a stale one is compared with the files that
+    are there today, and its `waits_for` names the stale stages before it. Raises InputError, LedgerError, NoCorpusError.
     """
     sources = resolve_inputs(manifest.input, manifest.paths_prefix, manifest.paths_limit)
     root = Path(manifest.output)
@@ -41,7 +41,7 @@ def status_of(manifest: Manifest) -> list[dict[str, Any]]:
 
 
 def status_text(states: list[dict[str, Any]]) -> str:
-    """The same for people; of many units that are stale for one reason, the first few."""
+    """The same as text; per stage, at most REASONS_SHOWN stale units are named."""
     lines = []
     for state in states:
         waiting = f"  (to be looked at again after {', '.join(state['waits_for'])})" if state["waits_for"] else ""

@@ -1,8 +1,8 @@
-"""What `remove` does: finds the pages that a request names, tells who has seen them, logs the request and has it applied.
+"""`remove`: finds the pages that a request names, reports where they are, logs the request and applies it.
 
-It changes the log of `removals` and then runs the stages from there on, so a kill between the two leaves a request that the
-next `run` or `remove` honours. Training runs are asked before anything changes; afterwards `trainer.where` still tells what they
-read, from the index of documents that is kept of replaced shards (`token_index`).
+It first changes the log of `removals` and then runs that stage and the later ones. If the process is killed in between, the next
+`run` or `remove` applies the request. Training runs are asked before anything changes; afterwards `trainer.where` still knows
+what they read, from the index of documents that is kept for replaced shards (`token_index`).
 """
 
 from collections.abc import Sequence
@@ -25,16 +25,16 @@ _PAGES_SHOWN = 20
 
 
 class RemovalError(UserError):
-    """A request that cannot be understood; the message names the file and the remedy."""
+    """A request that cannot be read; the message names the file and the remedy."""
 
 
 @dataclass(frozen=True)
 class Affected:
-    """What a request touches.
+    """What a request affects.
 
-    pages: the documents that it names as (doc_id, url, stage, rule), the last two telling what dropped a page that is in no
-    shard anyway. shards: the files that hold any of them. without_page: the entries that name no record of the crawl, each with
-    the nearest that is there (None where nothing is near).
+    pages: the pages that it names, as (doc_id, url, stage, rule): stage `tokenize` for a page in the shards, otherwise the stage
+    and rule that dropped it. shards: files that hold any of them. without_page: entries that name no record of the crawl,
+    each with the nearest name in the crawl (None if nothing is near).
     """
 
     pages: list[tuple[str, str, str, str | None]]
@@ -49,15 +49,18 @@ class Affected:
 
 @dataclass(frozen=True)
 class Applied:
-    """`changed`: how many entries were new to the log. `fingerprint`: of the tokens then; None while the corpus has none, or is
-    only half built, so that the request waits for the next run."""
+    """changed: number of entries that were new to the log. fingerprint: of the tokens afterwards; None if the corpus is not built
+    to the end, so that the request waits for the next run."""
 
     changed: int
     fingerprint: str | None
 
 
 def read_request(urls: Path | None, hosts: Path | None) -> list[Entry]:
-    """The entries of both files. Raises RemovalError for a file that cannot be read, or that names nothing."""
+    """The entries of both files.
+
+    Raises RemovalError if a file cannot be read, names nothing or has a wrong host, or if neither file is given.
+    """
     entries: list[Entry] = []
     for path, kind in ((urls, "url"), (hosts, "host")):
         if path is None:
@@ -78,7 +81,7 @@ def read_request(urls: Path | None, hosts: Path | None) -> list[Entry]:
 
 
 def affected(ledger: Ledger, entries: Sequence[Entry]) -> Affected:
-    """What of the corpus a request names, by the ledger."""
+    """What a request names in the corpus, according to the ledger."""
     urls = [entry.name for entry in entries if entry.kind == "url"]
     asked = removals.of_entries(entries)
     hosts = [host for (host,) in ledger.rows("SELECT DISTINCT host FROM documents WHERE host IS NOT NULL")]
@@ -104,7 +107,7 @@ def affected(ledger: Ledger, entries: Sequence[Entry]) -> Affected:
 
 
 def affected_text(touched: Affected) -> str:
-    """The same for people."""
+    """The same as text; at most _PAGES_SHOWN pages are named."""
     lines = [f"{len(touched.pages):,} pages named, {len(touched.in_shards):,} of them in {len(touched.shards):,} shards"]
     for _, url, stage, rule in touched.pages[:_PAGES_SHOWN]:
         lines.append(f"  {url}  {'in the shards' if stage == 'tokenize' else f'in none: {stage} dropped it by {rule}'}")
@@ -123,7 +126,7 @@ def _nearest(ledger: Ledger, entry: Entry, hosts: Sequence[str]) -> str | None:
 
 
 def apply(root: Path, entries: Sequence[Entry], action: Action, reason: str, who: str, listener: Listener) -> Applied:
-    """Log the request and make the shards follow it. Raises RunError, LedgerError, ManifestError."""
+    """Log the request and rewrite the shards that it affects. Raises RunError, LedgerError, ManifestError."""
     manifest = read_manifest(str(root / "manifest.yaml"), output=str(root))
     with locked(root), Ledger(root) as ledger:
         changed = removals.add_to_log(root, entries, action, reason, who)
@@ -133,7 +136,7 @@ def apply(root: Path, entries: Sequence[Entry], action: Action, reason: str, who
 
 
 def applied_text(applied: Applied, undone: bool) -> str:
-    """What was done, and where the text of a removed page still lies."""
+    """What was done, and where texts of removed pages are still stored (not if `undone`)."""
     said = f"{applied.changed} new entries in removals.parquet; tokens: {applied.fingerprint}"
     if applied.fingerprint is None:
         said = f"{applied.changed} new entries in removals.parquet; the corpus is not whole, and the next `run` applies them"
@@ -142,6 +145,6 @@ def applied_text(applied: Applied, undone: bool) -> str:
 
 
 def _is_built(ledger: Ledger) -> bool:
-    """Whether the last run came to its end, so that what lies there is one corpus and not halves of two."""
+    """Whether the last run came to its end, so that the files are of one corpus and not a mixture of two."""
     last: list[tuple[Any, ...]] = ledger.rows("SELECT status FROM runs ORDER BY started DESC LIMIT 1")
     return dataset.published(ledger.root) is not None and last[0][0] in ("done", "failed") if last else False

@@ -1,7 +1,7 @@
-"""`--version`: what decides results, besides the manifest and the inputs.
+"""`--version`: everything that decides results, besides the manifest and the inputs.
 
-The libraries are those that the stages run and whose versions are in the keys of their units, so a new version of one of them
-makes a stage stale; the code version of a stage is the hash that `manifest.yaml` of a corpus records under `versions`.
+The libraries are those that the stages use. Their versions are in the keys of the units, so a new version of one makes a stage
+stale. The code version of a stage is the hash that the `manifest.yaml` of a corpus records under `versions`.
 """
 
 import importlib.metadata
@@ -16,7 +16,7 @@ from pipeline.terminal import aligned_text
 
 
 class Versions(NamedTuple):
-    """libraries: version by the name that it is installed under. stages: 16 hex digits by stage, in the order of the flow."""
+    """libraries: name of the installed distribution -> version. stages: name -> 16 hex digits, in the order of the flow."""
 
     kotokura: str
     python: str
@@ -25,7 +25,7 @@ class Versions(NamedTuple):
 
 
 def versions() -> Versions:
-    """Those of this installation."""
+    """The versions of this installation."""
     names = {name for stage in FLOW for name in (*closure_of_function(stage.perform).libraries, *stage.libraries)}
     libraries = {name: importlib.metadata.version(name) for name in sorted(names, key=str.lower)}
     stages = {stage.name: code_version(stage) for stage in FLOW}

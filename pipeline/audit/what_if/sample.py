@@ -24,7 +24,7 @@ from pipeline.quality import config as quality
 from pipeline.rules import Rule
 from pipeline.terminal import printable
 
-# Enough to recognize a page, and few enough that many pages fit on a screen.
+# Enough to recognise a page, and few enough that many pages fit on a screen.
 _LINES, _LINE_CHARACTERS = 3, 80
 
 
