@@ -114,7 +114,7 @@ def discounts(counts: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
 
 
 def probabilities(model: Model, ngrams: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """p(last symbol | the symbols before it) of each n-gram, float64. The n-grams must be at least as long as the model's order."""
+    """p(last symbol | the symbols before it) of each n-gram, float64. The n-grams are at least as long as the model's order."""
     result = np.full(len(ngrams), 1 / SYMBOLS)
     for order, level in enumerate(model, start=1):
         keys = ngrams % SYMBOLS**order

@@ -29,10 +29,10 @@ class Cost(NamedTuple):
 
 
 def cost_of(command: list[str]) -> Cost:
-    """Run a command and follow its process and all descendants until it ends; its output is discarded.
+    """Run a command and follow its process and all descendants until it ends; its standard output is discarded.
 
     Peaks are the kernel's own (VmHWM). Processor time of a process in its last `SAMPLING_SECONDS` is missed. If the command
-    fails, the benchmark exits with the last line that the command printed.
+    fails, the benchmark exits and shows the end of the command's standard error.
     """
     began = time.monotonic()
     computed: dict[int, float] = {}
