@@ -78,7 +78,7 @@ def read_pairs(corpus: Path) -> Pairs:
 
 
 def datasketch_signature(text: str) -> object:
-    """datasketch's signature of a folded text, in one call."""
+    """The signature by datasketch of a folded text, in one call."""
     signature = importlib.import_module("datasketch").MinHash(num_perm=CONFIG.values)
     signature.update_batch([shingle.encode() for shingle in shingles(text)])
     return signature

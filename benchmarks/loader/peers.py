@@ -162,7 +162,7 @@ def _mds_batch(items: list[dict[str, npt.NDArray[np.integer[Any]]]], delimiter: 
 
 
 def litdata_loader(data: Data, batch: int, workers: int) -> Batches:
-    """litdata's dataset of token blocks and its own data loader, epoch after epoch."""
+    """The dataset of token blocks and the data loader of litdata, epoch after epoch."""
     import litdata
 
     loader = litdata.TokensLoader(block_size=data.length + 1)
