@@ -1,1 +1,1 @@
-"""What the project costs and how right it is, beside its peers."""
+"""How fast and how accurate the project is, compared with its peers."""

@@ -1,11 +1,11 @@
-"""How fast the project is beside its peers: one subject after the other, each a program of its own on the same data.
+"""How fast the project is, compared with its peers: one program per subject, run one after the other on the same data.
 
     python -m benchmarks --shared ../shared [--only whole_pipeline]
 
-The folder `shared` holds `corpus/` and `extraction_gold/`. Every subject runs in a new process, so that none finds another's
-memory or threads, and prints its own table; what it compares is told at the top of its file. Peers live in environments of
-their own (`benchmarks/requirements/`); one that is not installed is a row
-that says so. How right the results are is `benchmarks/accuracy`.
+The folder `shared` holds `corpus/` and `extraction_gold/`. Every subject runs in a new process, so that none inherits another's
+memory or threads, and prints its own table. The top of its file says what it compares. Peers are installed in environments of
+their own (`benchmarks/requirements/`); a peer that is not installed gets a row that says so. Accuracy is measured by
+`benchmarks/accuracy`.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from benchmarks.runs import cost_of, pipeline_command
 from benchmarks.turns import console
 
 SHARED = ("--shared", "{shared}")
-# What each subject runs: a module and its arguments. {tokens} is a dataset that is made of the corpus for it.
+# What each subject runs: a module and its arguments. {tokens} is a token dataset made from the corpus for the subject.
 SUBJECTS: dict[str, tuple[tuple[str, ...], ...]] = {
     "whole_pipeline": tuple(("benchmarks.whole_pipeline", *SHARED, "--files", files) for files in ("*", "ja_web-*")),
     "other_languages": (("benchmarks.other_languages", *SHARED),),
@@ -39,7 +39,7 @@ SUBJECTS: dict[str, tuple[tuple[str, ...], ...]] = {
     "training_step": (("benchmarks.training_step",),),
     "generation": (("benchmarks.generation",),),
 }
-# Whose versions a figure depends on, beside Python's.
+# Packages whose versions a figure depends on, besides Python's.
 PACKAGES = (
     *("numpy", "numba", "pyarrow", "fastwarc", "sentencepiece", "tiktoken", "torch", "trafilatura", "resiliparse"),
     *("phonenumbers", "datatrove", "datasketch", "rensa", "litdata", "mosaicml-streaming", "transformers"),
@@ -47,7 +47,7 @@ PACKAGES = (
 
 
 def describe() -> str:
-    """Date, machine and versions: what figures are printed with."""
+    """Date, machine and versions, printed with the figures."""
     cpu_lines = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
     model = cpu_lines[0].partition(":")[2].strip() if cpu_lines else platform.machine()
     revision = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout
@@ -59,7 +59,7 @@ def describe() -> str:
 
 
 def version_of(package: str) -> str:
-    """The installed version of a package, `-` where there is none."""
+    """The installed version of a package, `-` if it is not installed."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
@@ -67,13 +67,13 @@ def version_of(package: str) -> str:
 
 
 def make_tokens(shared: Path, scratch: Path) -> Path:
-    """A dataset of tokens made of the corpus."""
+    """Make a token dataset from the corpus."""
     cost_of(pipeline_command(str(shared / "corpus" / "*.warc.gz"), scratch, 2))
     return scratch / "tokens"
 
 
 def main() -> None:
-    """Run the subjects that the command line names."""
+    """Run the subjects named on the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shared", type=Path, required=True, help="the folder that holds corpus/ and extraction_gold/")
     parser.add_argument("--only", choices=SUBJECTS, action="append", help="one subject; may be given more than once")

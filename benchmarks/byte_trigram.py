@@ -1,17 +1,17 @@
-"""What a model must beat: a trigram model of bytes with back-off, trained and scored on the text of a token dataset.
+"""The baseline that a model must beat: a byte trigram model with back-off, trained and scored on the text of a token dataset.
 
     python -m benchmarks.byte_trigram --shards data/tokens [--orders 1 2 3 4 5]
 
-It is trained on the text of the split `train` and scored on that of `val`, in bits per byte, so that the number stands
-beside the trainer's. Documents are independent. Like the trainer, which predicts the delimiter behind a document's last
-token, the model predicts each document's end too, and the bits are divided by the bytes of the text alone. (Only the end of
-the very last document, behind which no token comes, is scored here and not there.)
+It is trained on the text of the split `train` and scored on that of `val`, in bits per byte, so that the number can be
+compared with the trainer's. Documents are independent. The trainer predicts the delimiter after a document's last token;
+likewise, this model predicts each document's end, and the bits are divided by the bytes of the text alone. (Only the end of
+the very last document is scored here and not by the trainer, since no token follows it.)
 
-Two standard models are made of the same counts, both interpolated down to a uniform distribution, and the better one is
+Two standard models are built from the same counts, both interpolated down to a uniform distribution, and the better one is
 the baseline: modified Kneser-Ney, whose discounts are estimated for each order from the counts of counts, and
 Witten-Bell. Formulas: S. F. Chen and J. Goodman, "An empirical study of smoothing techniques for language modeling",
 Harvard TR-10-98, 1998, sections 2.6 (Witten-Bell), 2.8 (Kneser-Ney) and 3 (the modified form). All n-grams are sorted in
-memory: some 30 bytes for each byte of text (11 MB of Japanese pages took 0.37 GB, and 8 seconds for the orders 1 to 5).
+memory: about 30 bytes per byte of text (11 MB of Japanese pages took 0.37 GB, and 8 seconds for orders 1 to 5).
 """
 
 import argparse
@@ -29,12 +29,12 @@ from pipeline.tokens.dataset import TokenDataset, TokenSplit
 from pipeline.tokens.opening import load_tokenizer
 from pipeline.tokens.tokenizer import Tokenizer
 
-BOUNDARY = 256  # the symbol before and behind each document; 0 to 255 are bytes
+BOUNDARY = 256  # the symbol before and after each document; 0 to 255 are bytes
 SYMBOLS = 257
-LONGEST_ORDER = 7  # 257 ** 7 is the last power below 2 ** 63
+LONGEST_ORDER = 7  # 257 ** 7 is the highest power below 2 ** 63
 BASELINE_ORDER = 3
-# Where an order has too few kinds of n-grams to estimate a discount (the first has 257), half an occurrence is taken:
-# the middle of what can be taken from a count of one.
+# Used if an order has too few kinds of n-grams to estimate a discount (the first has 257): half an occurrence, the middle
+# of what can be taken from a count of one.
 UNESTIMATED_DISCOUNT = 0.5
 console = Console()
 
@@ -43,8 +43,8 @@ console = Console()
 class Level:
     """One order of an interpolated model: p(symbol | context) = share + weight * p(symbol | context but its first symbol).
 
-    ngrams: rising keys of the n-grams seen, and shares, what they keep of the probability. contexts: rising keys of
-    the contexts seen, and weights, what is left of it. An unseen n-gram has the share 0, an unseen context the weight 1.
+    ngrams: keys of the n-grams seen, ascending; shares: the probability that each keeps. contexts: keys of the contexts
+    seen, ascending; weights: the probability left over. An unseen n-gram has the share 0, an unseen context the weight 1.
     """
 
     ngrams: npt.NDArray[np.int64]
@@ -57,10 +57,10 @@ Model = Sequence[Level]  # order 1 first
 
 
 def ngrams_of(documents: Iterable[bytes], order: int) -> npt.NDArray[np.int64]:
-    """The n-grams that end at the symbols to predict, each byte and each end of a document, as int64 keys.
+    """The n-grams that end at the symbols to predict (each byte and each end of a document), as int64 keys.
 
-    The symbols are the digits of the key to the base 257, the last one the lowest. As many boundaries as the context is
-    long stand before each document.
+    The symbols are the base-257 digits of the key, the last symbol the lowest digit. Each document is preceded by as many
+    boundaries as the context is long.
     """
     keys = [np.empty(0, np.int64)]
     for document in documents:
@@ -72,7 +72,7 @@ def ngrams_of(documents: Iterable[bytes], order: int) -> npt.NDArray[np.int64]:
 
 
 def witten_bell(ngrams: npt.NDArray[np.int64], order: int) -> Model:
-    """The model of `order` over `ngrams`: a context's weight is its kinds of symbols over its symbols and kinds."""
+    """The model of `order` over `ngrams`. A context's weight is its kinds of symbols / (its symbols + its kinds)."""
     tables: list[tuple[npt.NDArray[np.int64], npt.NDArray[Any]]] = [np.unique(ngrams, return_counts=True)]
     while len(tables) < order:
         tables.append(_shortened(*tables[-1], order - len(tables)))
@@ -86,7 +86,7 @@ def witten_bell(ngrams: npt.NDArray[np.int64], order: int) -> Model:
 
 
 def kneser_ney(ngrams: npt.NDArray[np.int64], order: int) -> Model:
-    """The model of `order` over `ngrams`: an n-gram below it counts by the kinds of symbols that stand before it."""
+    """The model of `order` over `ngrams`. A lower-order n-gram counts once per kind of symbol that precedes it."""
     tables: list[tuple[npt.NDArray[np.int64], npt.NDArray[Any]]] = [np.unique(ngrams, return_counts=True)]
     while len(tables) < order:
         longer = tables[-1][0]
@@ -101,7 +101,7 @@ def kneser_ney(ngrams: npt.NDArray[np.int64], order: int) -> Model:
 
 
 def discounts(counts: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    """What modified Kneser-Ney takes from counts of 1, of 2, and of 3 and more: i - (i + 1) Y n[i + 1] / n[i] with
+    """The discounts of modified Kneser-Ney for counts of 1, of 2, and of 3 or more: i - (i + 1) Y n[i + 1] / n[i] with
     Y = n[1] / (n[1] + 2 n[2]), where n[i] n-grams occur i times (Chen and Goodman, section 3, equation 26)."""
     occurring = np.array([np.count_nonzero(counts == count) for count in range(1, 5)])
     taken = np.full(3, UNESTIMATED_DISCOUNT)
@@ -114,7 +114,7 @@ def discounts(counts: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
 
 
 def probabilities(model: Model, ngrams: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """p(last symbol | the symbols before it) of each n-gram, float64. The n-grams have at least the order of the model."""
+    """p(last symbol | the symbols before it) of each n-gram, float64. The n-grams are at least as long as the model's order."""
     result = np.full(len(ngrams), 1 / SYMBOLS)
     for order, level in enumerate(model, start=1):
         keys = ngrams % SYMBOLS**order
@@ -123,13 +123,13 @@ def probabilities(model: Model, ngrams: npt.NDArray[np.int64]) -> npt.NDArray[np
 
 
 def bits_per_byte(model: Model, documents: Sequence[bytes]) -> float:
-    """Bits that the model needs for the documents and their ends, over the bytes of the documents."""
+    """Bits that the model needs for the documents and their ends, divided by the bytes of the documents."""
     ngrams = ngrams_of(documents, len(model))
     return float(-np.log2(probabilities(model, ngrams)).sum() / sum(map(len, documents)))
 
 
 def texts_of(split: TokenSplit, tokenizer: Tokenizer) -> tuple[list[bytes], float]:
-    """The documents of `split` in UTF-8, and the share of them that have the number of bytes that the shards say."""
+    """The documents of `split` in UTF-8, and the share of them whose number of bytes is the one in the shards."""
     texts: list[bytes] = []
     equal = 0
     for shard in split.shards:
@@ -142,7 +142,7 @@ def texts_of(split: TokenSplit, tokenizer: Tokenizer) -> tuple[list[bytes], floa
 def _shortened(
     keys: npt.NDArray[np.int64], counts: npt.NDArray[Any], order: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:
-    """The n-grams of `order` that `keys` end in, rising, and the sum of the counts of each."""
+    """The n-grams of `order` that `keys` end in, ascending, and the summed counts of each."""
     shorter, inverse = np.unique(keys % SYMBOLS**order, return_inverse=True)
     return shorter, np.bincount(inverse, counts)
 
@@ -150,13 +150,13 @@ def _shortened(
 def _at(
     keys: npt.NDArray[np.int64], known: npt.NDArray[np.int64], values: npt.NDArray[np.float64], missing: float
 ) -> npt.NDArray[np.float64]:
-    """The value of each of `keys` among the rising keys `known`, or `missing`."""
+    """The value of each of `keys` among the ascending keys `known`, or `missing`."""
     index = np.minimum(np.searchsorted(known, keys), len(known) - 1)
     return np.where(known[index] == keys, values[index], missing)
 
 
 def main() -> None:
-    """Read the dataset, train a model of each kind and order, print the table."""
+    """Read the dataset, train a model of each kind and order, and print the table."""
     parser = argparse.ArgumentParser(description="Bits per byte of byte n-gram models with back-off on a token dataset.")
     parser.add_argument("--shards", type=Path, required=True, help="folder of the token dataset, with its tokenizer")
     parser.add_argument("--orders", type=int, nargs="+", default=[1, 2, 3, 4, 5], choices=range(1, LONGEST_ORDER + 1))

@@ -1,10 +1,10 @@
-"""The peer of `benchmarks/whole_pipeline.py`: datatrove's own blocks for the steps of the pipeline, by its own example.
+"""The peer of `benchmarks/whole_pipeline.py`: the pipeline's steps made of datatrove's own blocks, following its own examples.
 
     python -m benchmarks.datatrove_pipeline INPUT OUTPUT TOKENIZER
 
 INPUT is a folder of WARC files, TOKENIZER a `tokenizer.json`. The blocks and their order are those of datatrove's example
-`minhash_deduplication.py` behind the reader, extractor and repetition filter of its `fineweb.py`. Words are Sudachi's, as
-datatrove has it for Japanese; signatures have as many hashes as the project's. One process a file, two at a time.
+`minhash_deduplication.py`, after the reader, extractor and repetition filter of its `fineweb.py`. Words are split by Sudachi,
+datatrove's default for Japanese; signatures have as many hashes as the project's. One process per file, two at a time.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from datatrove.utils.typeshelper import Languages
 from pipeline.dedup.config import DedupConfig
 
 WORKERS = 2
-EXTRACT_SECONDS = 20.0  # the project's own limit; with datatrove's 1 s a busy machine would drop pages that ours reads
+EXTRACT_SECONDS = 20.0  # the project's own limit; with datatrove's 1 s a busy machine would drop pages that the project reads
 
 
 def run(warc: Path, output: Path, tokenizer: Path) -> None:
@@ -61,7 +61,7 @@ def run(warc: Path, output: Path, tokenizer: Path) -> None:
 
 
 def main() -> None:
-    """Run the steps over the files that the command line names."""
+    """Run the steps over the files named on the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("input", type=Path)
     parser.add_argument("output", type=Path)

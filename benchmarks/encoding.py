@@ -1,9 +1,9 @@
-"""Encoding into tokens: the pipeline's `encode_batch` beside the tokenizer library called directly on the same list.
+"""Encoding into tokens: the pipeline's `encode_batch` compared with direct calls of the tokenizer library on the same list.
 
     python -m benchmarks.encoding --shared ../shared
 
-Both kinds of tokenizer are trained on a part of the texts. The library gives lists of ids; the pipeline one array of the
-type that shards have, with offsets, after it has cut long texts and spelled U+2581. One thread on both sides.
+Both kinds of tokenizer are trained on some of the texts. The library returns lists of ids; the pipeline returns one array of
+the shards' type, with offsets, after cutting long texts and spelling U+2581. One thread on both sides.
 """
 
 import argparse
@@ -20,12 +20,12 @@ from pipeline.tokens.config import TokenizerConfig
 from pipeline.tokens.tokenizer import PATTERN_FILE, RANKS_FILE, SENTENCEPIECE_FILE, Tokenizer
 from pipeline.tokens.training import train_tokenizer
 
-TEXTS = 1000  # a second's work
-SAMPLE = 500_000  # characters: enough for the vocabulary, and trained on in half a minute
+TEXTS = 1000  # about a second of work
+SAMPLE = 500_000  # characters: enough for the vocabulary, and training takes half a minute
 
 
 def tiktoken_of(tokenizer: Tokenizer) -> tiktoken.Encoding:
-    """The library's own object of the same byte pairs."""
+    """The library's own object with the same byte pairs."""
     lines = (line.split() for line in tokenizer.files[RANKS_FILE].splitlines())
     ranks = {base64.b64decode(token): int(rank) for token, rank in lines}
     pattern = json.loads(tokenizer.files[PATTERN_FILE])["pattern"]
@@ -33,7 +33,7 @@ def tiktoken_of(tokenizer: Tokenizer) -> tiktoken.Encoding:
 
 
 def main() -> None:
-    """Print a table for each kind of tokenizer."""
+    """Print a table per kind of tokenizer."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shared", type=Path, required=True, help="the folder that holds corpus/")
     stored = pq.read_table(parser.parse_args().shared / "corpus" / "JACCARD_TEXTS.parquet", columns=["text"])["text"]

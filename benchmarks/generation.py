@@ -1,13 +1,13 @@
-"""The speed of generation, one text at a time, beside transformers' `generate` with the same weights in fp32 and in bf16.
+"""The speed of generation, one text at a time, compared with transformers' `generate` with the same weights in fp32 and bf16.
 
     python -m benchmarks.generation [--tokens N] [--threads N] [--compiled]
 
-The GPT-2 of `benchmarks/training_step.py` goes on from the same prompt in all, on one thread unless told otherwise; greedy choice
-must give the ids that transformers gives in fp32. Its weights are initial ones, but for the gain of the last norm, which makes
-the next token as certain as a trained model is of it: of that depends how many tokens a nucleus has. All its guesses in 8
-bits are right, of trained models 99 of 100. `--compiled` adds transformers with a static cache and
-torch.compile, which compiles for minutes. The last line is the floor of one token at a time: each reads all weights once,
-and this is how long one pass over as much memory takes.
+All programs continue the same prompt with the GPT-2 of `benchmarks/training_step.py`, on one thread by default. Greedy choice
+must give the ids that transformers gives in fp32. The weights are initial ones, except for the gain of the last norm, which
+makes the next token as certain as it is for a trained model; the number of tokens in a nucleus depends on that. All guesses
+of the 8-bit copy are right, as are 99 of 100 for trained models. `--compiled` adds transformers with a static cache and
+torch.compile, which compiles for minutes. The last line is the lower bound for one token at a time: each token reads all
+weights once, and the line gives the time of one pass over as much memory.
 """
 
 import argparse
@@ -30,9 +30,9 @@ from model.hugging_face.folder import read_hugging_face, write_hugging_face
 from model.initialization import initialize
 
 PROMPT = list(range(100, 132))
-# Logits of initial weights deviate by 0.45; by 4.5, nine tenths of the probability lie on some tens of 32,000 tokens.
+# Logits of initial weights deviate by 0.45; at 4.5, nine tenths of the probability is on a few dozen of 32,000 tokens.
 CERTAINTY = 10.0
-# Of each, the settings here and as transformers calls them; 0 is its word for no top-k.
+# Per way to choose: the settings here and those of transformers, where 0 means no top-k.
 WAYS: dict[str, tuple[Sampling, dict[str, Any]]] = {
     "greedy": (Sampling(temperature=0), {"do_sample": False}),
     "temperature 0.8": (Sampling(temperature=0.8), {"do_sample": True, "temperature": 0.8, "top_k": 0}),
@@ -42,7 +42,7 @@ WAYS: dict[str, tuple[Sampling, dict[str, Any]]] = {
 
 
 def write_model(folder: Path) -> None:
-    """Write the model of both into `folder`."""
+    """Write the model that both programs use into `folder`."""
     model = GPT(small_gpt2())
     initialize(model, 0)
     with torch.no_grad():
@@ -51,7 +51,7 @@ def write_model(folder: Path) -> None:
 
 
 def own_generation(folder: Path, sampling: Sampling, tokens: int) -> Program:
-    """What gives the ids that this project generates, as `trainer.generate` does."""
+    """A program that returns the ids that this project generates, as `trainer.generate` does."""
     model = read_hugging_face(folder)
     return lambda: [token for (token,) in generate(model, [PROMPT], tokens, sampling, None)]
 
@@ -59,7 +59,7 @@ def own_generation(folder: Path, sampling: Sampling, tokens: int) -> Program:
 def peers_generation(
     folder: Path, settings: dict[str, Any], tokens: int, precision: torch.dtype = torch.float32, *, compiled: bool = False
 ) -> Program | None:
-    """What gives the ids that transformers generates, None where it is not installed. A text never ends early."""
+    """A program that returns the ids that transformers generates, None if it is not installed. A text never ends early."""
     if importlib.util.find_spec("transformers") is None:
         return None
     from transformers import AutoModelForCausalLM
@@ -80,7 +80,7 @@ def peers_generation(
 
 
 def seconds_of_a_pass(n_bytes: int, passes: int = 9) -> float:
-    """How long it takes one thread to read as much memory as `n_bytes`, the median."""
+    """The median time in which one thread reads `n_bytes` of memory."""
     numbers = torch.ones(n_bytes // 4)
     seconds = []
     for _ in range(passes):
@@ -91,7 +91,7 @@ def seconds_of_a_pass(n_bytes: int, passes: int = 9) -> float:
 
 
 def seconds_of_all_threads(programs: dict[str, Program], rounds: int = 5) -> dict[str, float]:
-    """The least seconds by the clock of each program, called in turn: of several threads, processor time counts the waiting."""
+    """The shortest wall-clock time of each program, called in turn. With several threads, processor time includes waiting."""
     least = dict.fromkeys(programs, float("inf"))
     for _ in range(rounds):
         for name, program in programs.items():
@@ -102,9 +102,9 @@ def seconds_of_all_threads(programs: dict[str, Program], rounds: int = 5) -> dic
 
 
 def main() -> None:
-    """Print a table for each way to choose, and the floor."""
+    """Print a table per way to choose, and the lower bound."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    # As many as `python -m trainer.generate` makes unless told otherwise.
+    # The default of `python -m trainer.generate`.
     parser.add_argument("--tokens", type=int, default=200, help="generated at each call")
     parser.add_argument("--threads", type=int, default=1, help="with more than one, time is the least by the clock")
     parser.add_argument("--compiled", action="store_true", help="transformers compiled as well, for greedy choice")

@@ -1,10 +1,10 @@
-"""The speed of near-duplicate search: signatures of real pages beside two peers, and the clustering of made-up ones.
+"""The speed of near-duplicate search: signatures of real pages compared with two peers, and clustering of synthetic signatures.
 
     python -m benchmarks.near_duplicates --shared ../shared [--clustering 10000000]
 
-Signatures of 20 x 20 are made from strings, shingling included. With `--clustering` that many made-up signatures are clustered
-instead, three quarters of them random and a quarter near-duplicates; `python -m benchmarks` asks for a tenth of them and for
-all, each in a process of its own. How many pairs are found is a row of `benchmarks/accuracy/__main__.py`.
+Signatures of 20 x 20 are made from strings, shingling included. With `--clustering`, that many synthetic signatures are
+clustered instead, three quarters of them random and a quarter near-duplicates; `python -m benchmarks` runs a tenth of them
+and all of them, each in its own process. `benchmarks/accuracy/__main__.py` has a row for the share of pairs that is found.
 """
 
 import argparse
@@ -23,16 +23,16 @@ from benchmarks.accuracy.duplicates import CONFIG, clusters_of, datasketch_signa
 from benchmarks.turns import compare, console, peer
 from pipeline.dedup.minhash import signatures
 
-TEXTS = 200  # datasketch needs some seconds for as many
+TEXTS = 200  # datasketch needs some seconds for that many
 
 
 def rensa(method: str, texts: Sequence[str]) -> Any:
-    """Signatures by one of rensa's functions for a whole list; the texts are folded by neither it nor datasketch."""
+    """Signatures by one of rensa's functions for a whole list. Neither rensa nor datasketch folds the texts."""
     return getattr(importlib.import_module("rensa").RMinHash, method)(map(shingles, texts), CONFIG.values, 1)
 
 
 def show_speed(texts: Sequence[str]) -> None:
-    """Print the signatures a second of each maker."""
+    """Print the signatures per second of each program."""
     timed = texts[:: max(1, len(texts) // TEXTS)]
     compare(
         f"signatures of {CONFIG.bands} x {CONFIG.rows}",
@@ -63,7 +63,7 @@ def made_up(count: int) -> npt.NDArray[np.uint8]:
 
 
 def show_clustering(count: int) -> None:
-    """Print the time that `count` signatures take, and the peak of this process, which holds them."""
+    """Print the time to cluster `count` signatures, and the peak memory of this process, which holds them."""
     rows = made_up(count)
     clusters_of(rows[:1000])  # loads the compiled code
     started, computed = time.monotonic(), time.process_time()
@@ -78,7 +78,7 @@ def show_clustering(count: int) -> None:
 
 
 def main() -> None:
-    """Print the table, or the line on clustering."""
+    """Print the table, or the line about clustering."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shared", type=Path, required=True, help="the folder that holds corpus/")
     parser.add_argument("--clustering", type=int, metavar="N", help="cluster N made-up signatures instead")

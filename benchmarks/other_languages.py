@@ -1,11 +1,12 @@
-"""A crawl with five pages in a hundred in Japanese: the rapid check before parsing beside extraction before language detection.
+"""A crawl in which five pages in a hundred are Japanese: the rapid check before parsing, compared with extraction before language
+detection.
 
     python -m benchmarks.other_languages --shared ../shared
 
-The crawl mixes pages of `ja_web` and `multi_web`, each as a WARC record; the time goes from the file to documents and
-verdicts in memory, in one process. The peer is the same program without the check in front: every page is decoded and its
-main text found, and then the precise check asks what language it is in, as pipelines do that detect languages on text.
-Then the cost of a page in another language beside that of a Japanese one, each from a file with such pages alone.
+The crawl mixes pages of `ja_web` and `multi_web`, each as a WARC record. The time is that from the file to documents and
+verdicts in memory, in one process. The peer is the same program without the rapid check: every page is decoded and its
+main text found, and then the precise check decides the language, as in pipelines that detect languages on text.
+Last comes the cost per page in another language and per Japanese page, each from a file with only such pages.
 """
 
 import argparse
@@ -31,12 +32,12 @@ ROUNDS = 3
 
 
 def unchecked(_body: bytes, _http_charset: str | None) -> RapidEvidence:
-    """What stands in for the rapid check where there is none: every page passes."""
+    """Replaces the rapid check in the peer: every page passes."""
     return RapidEvidence(float("inf"), "", None)
 
 
 def read(source: Source) -> int:
-    """All records of a file through the stage `extract`; how many become documents."""
+    """Run all records of a file through the stage `extract`; returns how many become documents."""
     config = ExtractConfig()
     records = read_records(source, config.max_page_bytes)
     return sum(part.documents.num_rows for part in extract(records, source.uri, config, {}, lambda position: None, 256))
@@ -49,7 +50,7 @@ def read_unchecked(source: Source) -> int:
 
 
 def pages_of(corpus: Path, kind: str, target: Path, count: int) -> Source:
-    """A file of `count` pages of one kind, as many from each file of the corpus, and what the pipeline calls it."""
+    """A file of `count` pages of one kind, equally many from each file of the corpus, as a source of the pipeline."""
     sources = sorted(corpus.glob(f"{kind}-*.warc.gz"))
     pieces = []
     for number, source in enumerate(sources):
@@ -62,7 +63,7 @@ def pages_of(corpus: Path, kind: str, target: Path, count: int) -> Source:
 
 
 def main() -> None:
-    """Print the table and the cost of a page."""
+    """Print the table and the cost per page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shared", type=Path, required=True, help="the folder that holds corpus/")
     corpus = parser.parse_args().shared / "corpus"

@@ -1,9 +1,9 @@
-"""Cleaning and personal data: both stages beside the telephone matcher of phonenumbers alone.
+"""Cleaning and personal data: the stages `clean` and `pii` together, compared with the telephone matcher of phonenumbers alone.
 
     python -m benchmarks.personal_data --shared ../shared
 
-The project looks for all that its stages `clean` and `pii` look for, the matcher for Japanese telephone numbers. How right
-both are is a row of `benchmarks/accuracy/__main__.py`.
+The project looks for everything that the two stages look for, the matcher only for Japanese telephone numbers.
+`benchmarks/accuracy/__main__.py` has a row for the accuracy of both.
 """
 
 import argparse
@@ -18,18 +18,18 @@ from pipeline.clean.stage import find_edits_batch
 from pipeline.pii.config import PiiConfig
 from pipeline.pii.stage import find_personal_data_batch
 
-TEXTS = 300  # the matcher needs some seconds for as many
+TEXTS = 300  # the matcher needs some seconds for that many
 CLEAN, PII = CleanConfig(), PiiConfig()
 
 
 def look_through(texts: list[str]) -> None:
-    """Both stages as the pipeline calls them."""
+    """Run both stages as the pipeline calls them."""
     find_edits_batch(texts, CLEAN)
     find_personal_data_batch(texts, PII)
 
 
 def match_numbers(texts: list[str]) -> None:
-    """The matcher, text by text."""
+    """Run the matcher on one text after the other."""
     for text in texts:
         for _ in phonenumbers.PhoneNumberMatcher(text, "JP"):
             pass

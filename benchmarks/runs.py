@@ -1,6 +1,6 @@
-"""What the benchmarks of whole programs share: WARC files to run over, and what a run of a command costs.
+"""Shared by the benchmarks of whole programs: WARC files to run over, and the cost of running a command.
 
-Commands run in the process group of the benchmark, one after the other, each over the same files.
+Commands run in the benchmark's process group, one after the other, each over the same files.
 """
 
 import contextlib
@@ -16,11 +16,11 @@ from fastwarc.stream_io import GzipWriter
 from fastwarc.warc import ArchiveIterator
 
 SAMPLING_SECONDS = 0.2
-TICKS = os.sysconf("SC_CLK_TCK")  # of processor time in a second, as /proc counts it
+TICKS = os.sysconf("SC_CLK_TCK")  # clock ticks per second of processor time, as /proc counts it
 
 
 class Cost(NamedTuple):
-    """Of one run with all its processes: seconds by the clock, seconds of computing, peaks of memory in bytes."""
+    """Cost of one run with all its processes: wall-clock seconds, processor seconds, and peaks of memory in bytes."""
 
     seconds: float
     processor_seconds: float
@@ -29,10 +29,10 @@ class Cost(NamedTuple):
 
 
 def cost_of(command: list[str]) -> Cost:
-    """Run a command and follow its processes, and theirs, until it ends; its output goes nowhere.
+    """Run a command and follow its process and all descendants until it ends; its standard output is discarded.
 
-    Peaks are the kernel's own (VmHWM). Computing of a process in its last `SAMPLING_SECONDS` is not seen. Ends the
-    benchmark when the command fails, with what it said last.
+    Peaks are the kernel's own (VmHWM). Processor time of a process in its last `SAMPLING_SECONDS` is missed. If the command
+    fails, the benchmark exits and shows the end of the command's standard error.
     """
     began = time.monotonic()
     computed: dict[int, float] = {}
@@ -59,7 +59,7 @@ def cost_of(command: list[str]) -> Cost:
 
 
 def family_of(process_id: int) -> list[int]:
-    """A process and its children, their children and so on, as the kernel lists them."""
+    """A process and all its descendants, as the kernel lists them."""
     family = [process_id]
     for member in family:
         with contextlib.suppress(OSError):
@@ -68,15 +68,15 @@ def family_of(process_id: int) -> list[int]:
 
 
 def pipeline_command(inputs: str, output: Path, workers: int, *settings: str) -> list[str]:
-    """A run of the default manifest over `inputs`, with settings such as `extract.extractor=blocks`."""
+    """The command that runs the default manifest over `inputs`, with settings such as `extract.extractor=blocks`."""
     command = [sys.executable, "-m", "pipeline", "run", "manifests/ja_web.yaml", "--input", inputs, "--output", str(output)]
     return [*command, "--workers", str(workers), "--json", *(part for setting in settings for part in ("--set", setting))]
 
 
 def copy_records(source: Path, target: Path, first: int = 0, count: int | None = None, mark: str = "") -> int:
-    """Write `count` pages of the WARC `source`, from the one numbered `first`, to `target`; returns how many there were.
+    """Write `count` pages of the WARC `source`, starting with page number `first`, to `target`; returns how many were written.
 
-    `mark` becomes part of ids and hosts, so that a copy of a page is another record of another site and is not recognised.
+    `mark` becomes part of ids and hosts, so that a copied page counts as another record on another site.
     """
     pages = 0
     with target.open("wb") as stream, source.open("rb") as original:

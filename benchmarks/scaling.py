@@ -1,9 +1,9 @@
-"""How a run grows with its workers and its input: one worker beside two, the corpus once beside many times; and the start.
+"""How the cost of a run grows: one worker and two, the corpus once and several times; and how long the command takes to start.
 
     python -m benchmarks.scaling --shared ../shared [--times 8]
 
-The copies are no duplicates of each other as records: each has ids and URLs of its own, so that all of them go through
-extraction, quality and dedup. All runs share one tokenizer, which is trained before on a sample that does not grow.
+As records, the copies are not duplicates of each other: each has its own ids and URLs, so that all of them go through
+extraction, quality and dedup. All runs share one tokenizer, trained beforehand on a sample that does not grow.
 """
 
 import argparse
@@ -22,11 +22,11 @@ from benchmarks.runs import copy_records, cost_of, pipeline_command
 from benchmarks.turns import ROUNDS, console
 
 WORKERS = 2
-HEAVY = ("torch", "pandas", "numba", "pyarrow")  # modules that take a tenth of a second or more to import
+HEAVY = ("torch", "pandas", "numba", "pyarrow")  # modules that take at least a tenth of a second to import
 
 
 def show_runs(sources: list[Path], times: int, scratch: Path) -> None:
-    """Run over the corpus with one worker and with two, and over its copies; print a row a run."""
+    """Run over the corpus with one worker and with two, and over its copies; print a row per run."""
     copies = scratch / "copies"
     copies.mkdir()
     pages = 0
@@ -54,7 +54,7 @@ def show_runs(sources: list[Path], times: int, scratch: Path) -> None:
 
 
 def show_start() -> None:
-    """Print how long the command line takes to answer, and what it imports on the way that it should not."""
+    """Print how long the command line takes to answer, and which heavy modules it imports needlessly."""
     arguments = ["-m", "pipeline", "--help"]
     seconds, processor = [], []
     for _ in range(ROUNDS):
@@ -73,7 +73,7 @@ def show_start() -> None:
 
 
 def main() -> None:
-    """Print the table of runs and the line on the start."""
+    """Print the table of runs and the line about the start."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shared", type=Path, required=True, help="the folder that holds corpus/")
     parser.add_argument("--times", type=int, default=8, help="how many copies the larger run has")

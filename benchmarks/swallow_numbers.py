@@ -1,10 +1,10 @@
-"""Swallow's numbers: this project beside the plain restatement of the same definitions in Python.
+"""Swallow's numbers: the speed of this project, compared with a plain restatement of the same definitions in Python.
 
     python -m benchmarks.swallow_numbers --shared ../shared
 
-The restatement is the one that the tests compare with, and the numbers are compared here once more. Two tables: Swallow's 22
-numbers on both sides, and all numbers that `pipeline.measure` gives on both sides but the compression ratio, for which there
-is no plain restatement; the project computes it all the same.
+The restatement is the one that the tests use; this program checks once more that the numbers agree. There are two tables:
+Swallow's 22 numbers, and all numbers of `pipeline.measure` except the compression ratio, which has no plain restatement but
+which the project computes all the same.
 """
 
 import argparse
@@ -23,14 +23,14 @@ from pipeline.measure.stage import measure
 from pipeline.text.character_classes import count_letters
 from tests.pipeline.measure.restatement import gopher_numbers, line_numbers, other_numbers, swallow_numbers
 
-TEXTS = 200  # the restatement of all numbers needs four seconds for as many
+TEXTS = 200  # the restatement of all numbers takes four seconds for that many
 ROUNDS = 3
-# Restated from Unicode's own properties, from which the project's table of ranges differs for the rarest characters.
+# Restated from Unicode's own properties; the project's table of ranges differs from them for the rarest characters.
 BY_UNICODE = ("symbol_fraction", "latin_fraction")
 
 
 def count(texts: Sequence[str]) -> None:
-    """What all of Swallow's 22 numbers, and Gopher's beside them, are quotients of."""
+    """Count what Swallow's 22 numbers, and Gopher's, are quotients of."""
     codes = np.frombuffer("".join(texts).encode("utf-32-le"), dtype=np.uint32)
     bounds = np.cumsum([0, *map(len, texts)])
     count_letters(codes, bounds)
@@ -39,7 +39,7 @@ def count(texts: Sequence[str]) -> None:
 
 
 def restate(text: str) -> dict[str, float]:
-    """All numbers but the compression ratio and those of expressions, whose plain form tries every expression everywhere."""
+    """All numbers except the compression ratio and those of expressions, whose plain form tries every expression everywhere."""
     return {**swallow_numbers(text), **gopher_numbers(text), **line_numbers(text), **other_numbers(text)}
 
 

@@ -1,14 +1,14 @@
-"""The speed of a training step beside transformers' GPT-2 with the same weights, data and optimizer, and the share of the peak.
+"""The speed of a training step, compared with transformers' GPT-2 with the same weights, data and optimizer; and the peak share.
 
     python -m benchmarks.training_step [--threads N] [--rounds N] [--steps N]
 
 The model is a GPT-2 of 35 M parameters: 6 layers, width 512, 32,000 ids, context 512, batch 8. A step is forward pass, loss,
-backward pass, clipping and AdamW, torch's fused kernel for all. Every turn is a process of its own that takes one step unseen,
-in which what is compiled is compiled, and then `--steps` steps. The losses of all steps must agree, or the program ends.
+backward pass, clipping and AdamW (torch's fused kernel for all programs). Each turn runs in its own process: one unmeasured
+step, which triggers compilation, and then `--steps` measured ones. If the losses of any step disagree, the program exits.
 
-The peak is measured between the steps, as it drifts: products of 2048^3 and of the model's own shapes, in fp32 and in bf16;
-the fastest of all is the machine's. The share is what a step's arithmetic would take at that speed, over what it took. On a busy
-machine look at processor time on one thread: the time that other programs took is not in it. Shares are of processor time.
+The peak is measured between the steps, because it drifts: products of 2048^3 and of the model's own shapes, in fp32 and bf16;
+the fastest is the machine's peak. The peak share is the time of a step's arithmetic at that speed / the time that the step took,
+both as processor time. On a busy machine look at processor time on one thread, which leaves out the time of other programs.
 """
 
 import argparse
@@ -47,14 +47,14 @@ from trainer.optimization.step import train_step
 
 CONTEXT, BATCH = 512, 8
 LEARNING_RATE, CLIP_NORM = 3e-4, 1.0
-# Losses of about 10 nats after some steps: fp32 in another order of sums, and 8 bits of bf16.
+# Losses are about 10 nats after some steps. fp32 differs by the order of sums, bf16 by its 8 bits.
 AGREEMENT = {torch.float32: 1e-4, torch.bfloat16: 2e-2}
 CPU = torch.device("cpu")
 Step = Callable[[], float]
 
 
 def small_gpt2() -> ModelConfig:
-    """GPT-2's form with 35 M parameters, biases and tied embeddings as transformers has them."""
+    """A GPT-2 with 35 M parameters, biases and tied embeddings as in transformers."""
     return ModelConfig(
         vocabulary_size=32_000,
         context_length=CONTEXT,
@@ -91,8 +91,8 @@ CONTESTANTS = {
 
 @dataclass(frozen=True)
 class Turn:
-    """What the steps of a turn measured: seconds and processor seconds of each, the loss of each and of the unseen one,
-    operations a processor second of the fastest product, and bytes of memory at the peak."""
+    """The measurements of one turn: seconds, processor seconds and loss of each step, the loss of the unmeasured step,
+    operations per processor second of the fastest product, and peak memory in bytes."""
 
     seconds: list[float]
     cpu_seconds: list[float]
@@ -102,7 +102,7 @@ class Turn:
 
 
 def window_tokens() -> torch.Tensor:
-    """The ids of the batch, (B, T): each row is one document."""
+    """The ids of the batch, (B, T): each sequence is one document."""
     return torch.randint(0, small_gpt2().vocabulary_size, (BATCH, CONTEXT), generator=torch.Generator().manual_seed(1))
 
 
@@ -112,7 +112,7 @@ def own_step(folder: Path, contestant: Contestant) -> Step:
     optimizer = adamw(model, LEARNING_RATE)
     computation, parallel = Computation("loop", contestant.precision, dropout_seed=None), Parallel("ddp", "cpu")
     tokens_BT = window_tokens()
-    # What transformers makes of labels: a row's last token has nothing to predict.
+    # As transformers treats labels: a sequence's last token has nothing to predict.
     targets_BT = torch.nn.functional.pad(tokens_BT[:, 1:], (0, 1), value=IGNORE)
     zeros_B = np.zeros(BATCH, np.int64)
     batch = Batch(tokens_BT, targets_BT, torch.zeros(BATCH, CONTEXT, dtype=torch.int32), zeros_B, zeros_B)
@@ -142,8 +142,8 @@ def peers_step(folder: Path, contestant: Contestant) -> Step:
 
 
 def fastest_product() -> float:
-    """Operations a processor second of the fastest product, each shape and precision once after a call unseen: 2048^3,
-    and what the model multiplies by its feed-forward and output matrices."""
+    """Operations per processor second of the fastest product. Each shape and precision is timed once after an unmeasured call:
+    2048^3, and the model's products with its feed-forward and output matrices."""
     config = small_gpt2()
     tokens = BATCH * CONTEXT
     shapes = [(2048, 2048, 2048), (tokens, config.width, config.feed_forward_width), (CONTEXT, config.width, 32_000)]
@@ -159,7 +159,7 @@ def fastest_product() -> float:
 
 
 def turn(folder: Path, name: str, steps: int) -> Turn:
-    """Take a step unseen and `steps` that are measured, in this process."""
+    """Take one unmeasured step and `steps` measured ones in this process."""
     contestant = CONTESTANTS[name]
     if not contestant.is_peer:
         keep_freed_memory()  # as `trainer.pretrain` does
@@ -176,7 +176,7 @@ def turn(folder: Path, name: str, steps: int) -> Turn:
 
 
 def turn_in_a_process(folder: Path, name: str, steps: int, threads: int) -> Turn:
-    """`turn` in a new process."""
+    """Run `turn` in a new process."""
     command = [sys.executable, "-m", "benchmarks.training_step", "--turn", name, "--folder", str(folder), "--steps", str(steps)]
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "HF_HUB_OFFLINE": "1"}
     run = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
@@ -186,7 +186,7 @@ def turn_in_a_process(folder: Path, name: str, steps: int, threads: int) -> Turn
 
 
 def check_losses(turns: dict[str, list[Turn]]) -> None:
-    """End the program when somebody trains another model than transformers in fp32 does."""
+    """Exit if the losses of any program differ from those of transformers in fp32."""
     reference = next(iter(turns.get("transformers, fp32") or turns["this project"])).losses
     for name, measured in turns.items():
         tolerance = AGREEMENT[CONTESTANTS[name].precision]
@@ -196,10 +196,10 @@ def check_losses(turns: dict[str, list[Turn]]) -> None:
 
 
 def show(turns: dict[str, list[Turn]], threads: int) -> None:
-    """Print a row a contestant: medians over all steps of all turns."""
+    """Print a row per contestant: medians over all steps of all turns."""
     with torch.device("meta"):
         model = GPT(small_gpt2())
-    # A causal row of T tokens is attended to by (T + 1) / 2 on average.
+    # In a causal sequence of T tokens, a token attends to (T + 1) / 2 tokens on average.
     operations = BATCH * CONTEXT * operations_per_token(model, (CONTEXT + 1) / 2)
     columns = ("s a step", "CPU s a step", "dearer", "share of the peak", "peak GFLOP/s a core", "memory MiB")
     table = Table(f"{threads} thread{'s' * (threads > 1)}", *columns, title=f"{operations / 1e9:,.0f} GFLOP a step")

@@ -1,8 +1,8 @@
-"""What the benchmarks of speed share: programs that do the same work, timed in turn, and the table of what was seen.
+"""Shared by the benchmarks of speed: programs that do the same work are timed in turn, and a table shows the result.
 
-Ratios count, absolute figures do not travel. The programs of a table run one after the other, several times over, so that a
-machine that slows down slows them all; the median of the turns counts. Time is processor time of all threads together,
-which is what a core can do in an hour and does not grow when other processes take the processor away.
+Compare ratios; absolute figures hold for one machine only. The programs of a table run one after the other, several times, so
+that a machine that slows down slows them all. The figure is the median of the turns. Time is processor time of all threads
+together: it says how much work a core does per hour, and does not grow when other processes take the processor.
 """
 
 import importlib.util
@@ -17,18 +17,18 @@ from rich.console import Console
 from rich.table import Table
 
 Program = Callable[[], object]
-ROUNDS = 5  # the median of five stands where two of them were disturbed
+ROUNDS = 5  # the median of five survives two disturbed turns
 MISSING = "not installed; see benchmarks/requirements/peers.txt"
 console = Console(width=130)
 
 
 def peer(package: str, program: Program) -> Program | None:
-    """`program`, or None where the package that it needs is not installed: peers are no dependencies of the project."""
+    """`program`, or None if the package that it needs is not installed: peers are not dependencies of the project."""
     return program if importlib.util.find_spec(package) is not None else None
 
 
 def seconds_in_turn(programs: Mapping[str, Program], rounds: int = ROUNDS) -> dict[str, list[float]]:
-    """Processor seconds of each program in each round, the programs being called one after the other in every round."""
+    """Processor seconds of each program in each round. Every round calls the programs one after the other."""
     seconds: dict[str, list[float]] = {name: [] for name in programs}
     for _ in range(rounds):
         for name, program in programs.items():
@@ -39,7 +39,7 @@ def seconds_in_turn(programs: Mapping[str, Program], rounds: int = ROUNDS) -> di
 
 
 def peak_bytes(program: Program) -> int:
-    """How many bytes `program` adds to the memory of a process at its peak, seen in a copy of this process."""
+    """How many bytes `program` adds to the peak memory of a process, measured in a fork of this process."""
     context = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe()
     process = context.Process(target=_report_peak, args=(program, theirs))
@@ -56,10 +56,10 @@ def _report_peak(program: Program, pipe: Connection) -> None:
 
 
 def compare(title: str, unit: str, amount: float, programs: Mapping[str, Program | None], rounds: int = ROUNDS) -> None:
-    """Time `programs`, the project's own first, and print a table; None stands for a peer that is not installed.
+    """Time `programs`, the project's own first, and print a table; None means a peer that is not installed.
 
-    `amount` is how many `unit` each program works through. Each is called once before it is timed, so that what is loaded
-    and compiled at the first call is not counted, and once more in a process of its own for its memory.
+    `amount` is how many `unit` each program works through. Each is called once before it is timed, so that loading and
+    compiling at the first call is not counted, and once more in its own process to measure its memory.
     """
     present = {name: program for name, program in programs.items() if program is not None}
     for program in present.values():

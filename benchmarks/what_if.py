@@ -1,12 +1,12 @@
-"""How long `what-if` takes, and how much memory, on made-up columns of many documents.
+"""How long `what-if` takes, and how much memory, on synthetic columns of many documents.
 
     python -m benchmarks.what_if FOLDER --documents 10000000
 
-Makes a corpus in FOLDER (where there is none yet) in the layout of a real one: the same files, schemas and row groups, in parts
-of a WARC file's size, with numbers drawn so that about a quarter of the pages pass quality and a tenth of these are repeats.
-Verdicts are those of the pipeline's own units, but for clean and pii, which take a little off some texts. The texts are empty,
-as `what-if` never reads one. Then the command runs as a user runs it, once a case; seconds are those of the clock and of the
-processors, since other programs may hold the cores.
+Makes a corpus in FOLDER (unless there is one) in the layout of a real one: the same files, schemas and row groups, in parts
+the size of a WARC file. Numbers are drawn so that about a quarter of the pages pass quality and a tenth of these are repeats.
+Verdicts come from the pipeline's own units, except those of clean and pii, which shorten some texts a little. The texts are
+empty, since `what-if` never reads one. Then the command runs as a user would run it, once per case. Both wall-clock and
+processor seconds are shown, since other programs may use the cores.
 """
 
 import argparse
@@ -47,10 +47,10 @@ from pipeline.removals.unit import judge_removals
 from pipeline.rules import judge
 from pipeline.tokenize.count import TOKEN_COUNT_SCHEMA
 
-PART_DOCUMENTS = 40_000  # a WARC file of Common Crawl holds some 40,000 pages
-HOST_PAGES = 50  # pages of a host on average
-REPEATED_SHARE = 0.1  # of the pages with a signature, as dedup drops of a crawl
-# Each of the rules drops this share alone, so that a quarter of the pages passes all of them.
+PART_DOCUMENTS = 40_000  # a WARC file of Common Crawl holds about 40,000 pages
+HOST_PAGES = 50  # mean pages per host
+REPEATED_SHARE = 0.1  # of the pages with a signature; dedup drops about that share of a crawl
+# Each rule drops this share independently, so that a quarter of the pages passes all of them.
 DROPPED_SHARE = 0.06
 TOKENS_A_CHARACTER = 0.46  # of the bundled tokenizer's kind on Japanese Web text
 CASES: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -64,7 +64,7 @@ console = Console()
 
 
 def features_of(random: np.random.Generator, count: int) -> dict[str, npt.NDArray[Any]]:
-    """Made-up numbers of `count` documents: each rule of the default profile drops its share, the other columns are noise."""
+    """Synthetic numbers of `count` documents: each rule of the default profile drops its share, other columns are noise."""
     columns: dict[str, npt.NDArray[Any]] = {}
     for rule in rules_of(Manifest(input=("none",)).quality):
         low, high = rule.minimum, rule.maximum if rule.maximum is not None else rule.below
@@ -85,7 +85,7 @@ def features_of(random: np.random.Generator, count: int) -> dict[str, npt.NDArra
 
 
 def write(root: Path, name: str, schema: pa.Schema, columns: Mapping[str, Any]) -> None:
-    """A Parquet file of the corpus, in row groups of a batch as the pipeline writes them."""
+    """Write a Parquet file of the corpus, with row groups of one batch as in the pipeline."""
     arrays = [pa.array(columns[field.name]).cast(field.type, safe=False) for field in schema]
     table = pa.table(arrays, schema=schema)
     with TableWriter(root, name, schema) as writer:
@@ -95,7 +95,7 @@ def write(root: Path, name: str, schema: pa.Schema, columns: Mapping[str, Any]) 
 
 
 def write_part(root: Path, part: str, documents: int, hosts: int, random: np.random.Generator, manifest: Manifest) -> None:
-    """What extract, measure, quality, count and signatures leave of one part."""
+    """Write the files of one part that extract, measure, quality, count and signatures leave."""
     doc_ids = [random.bytes(16).hex() for _ in range(documents)]
     numbers = (hosts * random.random(documents) ** 3).astype(np.int64)  # few hosts have most pages
     names = [f"www{number}.example.jp" for number in numbers]
@@ -137,7 +137,7 @@ def write_part(root: Path, part: str, documents: int, hosts: int, random: np.ran
 
 
 def write_sizes(root: Path, stage: str, previous: str, part: str, random: np.random.Generator) -> None:
-    """Verdicts of a stage that changes texts: all stay, every third loses a few characters."""
+    """Write verdicts of a stage that changes texts: all documents are kept, every third loses a few characters."""
     doc_id = pa.chunked_array([survivors(root, previous, part)])
     if previous == "hosts":
         counted = aligned(read(root, f"token_counts/{part}.parquet", ["doc_id", "n_tokens"]), doc_id)
@@ -155,12 +155,12 @@ def write_sizes(root: Path, stage: str, previous: str, part: str, random: np.ran
 
 
 def accept(root: Path, result: Result) -> None:
-    """Give the files of a unit their names."""
+    """Rename the files of a unit to their final names."""
     commit(root, list(result.outputs))
 
 
 def make_corpus(root: Path, documents: int) -> None:
-    """A whole corpus with its ledger, the run that made it recorded as done."""
+    """Make a whole corpus with its ledger, which records the run as done."""
     random = np.random.default_rng(0)
     manifest = Manifest(input=("none",), output=str(root))
     sizes = [min(PART_DOCUMENTS, documents - start) for start in range(0, documents, PART_DOCUMENTS)]
@@ -189,13 +189,13 @@ def make_corpus(root: Path, documents: int) -> None:
 
 
 def task_of(root: Path, name: str, part: str, parts: tuple[str, ...], manifest: Manifest) -> Task[Any]:
-    """A unit of the stage `name`."""
+    """A task of the stage `name`."""
     stage = next(stage for stage in FLOW if stage.name == name)
     return Task(str(root), name, part, parts, obeyed(stage, manifest), upstream_of(stage, FLOW))
 
 
 def units_of(parts: tuple[str, ...], sizes: list[int], manifest: Manifest) -> Iterator[UnitRow]:
-    """What the ledger would know of the units that made the corpus, had they been run: done, by the present code."""
+    """Ledger rows of the units, as if they had made the corpus: done, by the present code."""
     fixed = fixed_ingredients(manifest, Path(manifest.output), FLOW)
     for stage in FLOW:
         made_of = {**fixed[stage.name]._asdict(), "reads": {}}
@@ -205,7 +205,7 @@ def units_of(parts: tuple[str, ...], sizes: list[int], manifest: Manifest) -> It
 
 
 def timed(arguments: list[str]) -> tuple[float, float, float]:
-    """(seconds by the clock, seconds of the processors, peak memory in GB) of a command of the pipeline."""
+    """(wall-clock seconds, processor seconds, peak memory in GB) of a command of the pipeline."""
     began = time.perf_counter()
     process = subprocess.Popen([sys.executable, "-m", "pipeline", *arguments], stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
@@ -215,7 +215,7 @@ def timed(arguments: list[str]) -> tuple[float, float, float]:
 
 
 def main() -> None:
-    """Make the corpus where it is not there, then print a row for each case."""
+    """Make the corpus unless it exists, then print a row per case."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--documents", type=int, default=100_000)

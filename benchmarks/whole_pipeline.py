@@ -1,11 +1,12 @@
-"""The whole pipeline beside datatrove's: the same WARC files in, texts without repetition and duplicates counted in tokens out.
+"""The whole pipeline compared with datatrove's: from the same WARC files to texts without repetition or duplicates, with token
+counts.
 
     python -m benchmarks.whole_pipeline --shared ../shared [--files 'ja_web-*'] [--pages 300] [--rounds 3]
 
-Both get the same pages of the corpus, the same tokenizer, two workers, and run in turn: WARC, main text, repetition, MinHash of
-20 x 20, token counts. The project judges by forty more rules, looks for personal data and writes shards;
-datatrove has its own steps only, which are all that it is asked for (`benchmarks/datatrove_pipeline.py`). It reads every page
-with trafilatura, as it has no language check before it; of the Japanese files alone, both read nearly all pages.
+Both get the same pages of the corpus, the same tokenizer and two workers, and run in turn: WARC, main text, repetition, MinHash
+of 20 x 20, token counts. The project also judges by forty more rules, looks for personal data and writes shards; datatrove has
+only the steps of this comparison (`benchmarks/datatrove_pipeline.py`). datatrove reads every page with trafilatura, because it
+has no language check before it; of the Japanese files, both read nearly all pages.
 """
 
 import argparse
@@ -25,7 +26,7 @@ WORKERS = 2
 
 
 def compare(title: str, warc: Path, scratch: Path, pages: int, rounds: int) -> None:
-    """Run both programs over the WARC files in `warc`, in turn, and print what they took."""
+    """Run both programs over the WARC files in `warc`, in turn, and print their costs."""
     inputs = str(warc / "*.warc.gz")
     made = scratch / "made"
     cost_of(pipeline_command(inputs, made, WORKERS))  # compiles what is not compiled yet, and trains the tokenizer
@@ -48,7 +49,7 @@ def compare(title: str, warc: Path, scratch: Path, pages: int, rounds: int) -> N
 
 
 def show(title: str, pages: int, costs: dict[str, list[Cost]]) -> None:
-    """A row a program, the project's first; medians."""
+    """Print a row per program, the project's first; medians."""
     table = Table("program", "pages/s", "s", "processor s", "faster by", "in processor time", "largest process MiB", title=title)
     own = costs["this project"]
     for name in ("this project", "datatrove"):
@@ -69,11 +70,11 @@ def show(title: str, pages: int, costs: dict[str, list[Cost]]) -> None:
 
 
 def main() -> None:
-    """Print a table for the files that the command line names."""
+    """Print a table for the files named on the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shared", type=Path, required=True, help="the folder that holds corpus/")
     parser.add_argument("--files", default="*", help="which files of the corpus, a glob")
-    # datatrove takes seven minutes for all pages, on two cores without anything else to do.
+    # datatrove takes seven minutes for all pages on two otherwise idle cores.
     parser.add_argument("--pages", type=int, help="pages of each file, from its beginning; all without it")
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()

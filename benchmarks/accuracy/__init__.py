@@ -1,1 +1,1 @@
-"""How right the pipeline's decisions are, a module per subject."""
+"""How accurate the pipeline's decisions are, one module per subject."""

@@ -1,10 +1,10 @@
-"""How right the pipeline's decisions are, in one table: a row a subject and program, all on the same data in the same run.
+"""How accurate the pipeline's decisions are, in one table: a row per subject and program, all on the same data in the same run.
 
     python -m benchmarks.accuracy --shared ../shared [--only language]
 
-The folder `shared` holds `corpus/` (real pages with labels and exact similarities). Each subject is a module of its own,
-which says how it measures. Peers live in an environment of their own (`benchmarks/requirements/peers.txt`); one that is not
-installed is a row that says so. Main text against human ground truth is `benchmarks/main_text/__main__.py`.
+The folder `shared` holds `corpus/` (real pages with labels and exact similarities). Each subject is a module, which says how
+it measures. Peers are installed in an environment of their own (`benchmarks/requirements/peers.txt`); a peer that is not
+installed gets a row that says so. `benchmarks/main_text/__main__.py` compares main text with human ground truth.
 """
 
 import argparse
@@ -30,7 +30,7 @@ SUBJECTS: dict[str, Callable[[Path], Iterator[Row]]] = {
 
 
 def main() -> None:
-    """Measure the subjects that the command line names and print one table."""
+    """Measure the subjects named on the command line and print one table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shared", type=Path, required=True, help="the folder that holds corpus/")
     parser.add_argument("--only", choices=SUBJECTS, action="append", help="one subject; may be given more than once")

@@ -1,9 +1,9 @@
-"""Near-duplicates: which pairs of real pages are found, by their exact similarity, beside the theory and two peers.
+"""Near-duplicates: which pairs of real pages are found, by exact similarity, compared with the theory and two peers.
 
-`JACCARD.parquet` names all pairs of Japanese texts with a similarity of 0.5 or more. Similarities are computed anew,
+`JACCARD.parquet` names all pairs of Japanese texts with a similarity of 0.5 or more. Similarities are recomputed here,
 exactly, under the project's own folding. The peers get the same texts, folded, and the same 20 bands of 20 rows; their
-answer, like the project's own bands, is who shares a band. The stage then keeps what its estimate puts below the threshold,
-so that it merges fewer of the pairs under 0.8 than its bands find.
+answer, like that of the project's own bands, is which texts share a band. The stage then drops candidates whose estimated
+similarity is below the threshold, so that it merges fewer of the pairs under 0.8 than its bands find.
 """
 
 import importlib
@@ -22,13 +22,13 @@ from pipeline.dedup.config import DedupConfig
 from pipeline.dedup.minhash import folding_table, has_signature, signatures
 
 SUBJECT = "5 near-duplicates"
-EDGES = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.01)  # of the classes of similarity; 1 lies in the last
-LOWEST_MERGED = 0.7  # exact similarity to the survivor below which a merger is an error (issue 4)
+EDGES = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.01)  # class boundaries of similarity; 1 is in the last class
+LOWEST_MERGED = 0.7  # a merger with a lower exact similarity to the survivor is an error (issue 4)
 CONFIG = DedupConfig()
 
 
 class Pairs(NamedTuple):
-    """The pairs of the corpus: texts as stored, by index the two of each pair, and their exact similarity."""
+    """The pairs of the corpus: the texts as stored, the two indices of each pair, and their exact similarity."""
 
     texts: list[str]
     one: npt.NDArray[np.int64]
@@ -37,7 +37,7 @@ class Pairs(NamedTuple):
 
 
 def fold(text: str) -> str:
-    """The text as signatures see it."""
+    """The text as it is signed."""
     table = folding_table()
     folded = (int(table[ord(character)]) if ord(character) < len(table) else ord(character) for character in text)
     return "".join(map(chr, filter(None, folded)))
@@ -78,7 +78,7 @@ def read_pairs(corpus: Path) -> Pairs:
 
 
 def datasketch_signature(text: str) -> object:
-    """datasketch's, of a folded text, in one call."""
+    """The signature by datasketch of a folded text, in one call."""
     signature = importlib.import_module("datasketch").MinHash(num_perm=CONFIG.values)
     signature.update_batch([shingle.encode() for shingle in shingles(text)])
     return signature
@@ -94,7 +94,7 @@ def datasketch_candidates(texts: Sequence[str]) -> list[set[int]]:
 
 
 def rensa_candidates(texts: Sequence[str]) -> list[set[int]]:
-    """The same in rensa's."""
+    """The same in rensa's index."""
     rensa = importlib.import_module("rensa")
     index = rensa.RMinHashLSH(CONFIG.minimum_similarity, CONFIG.values, CONFIG.bands)
     made = rensa.RMinHash.from_token_sets([shingles(text) for text in texts], CONFIG.values, 1)
@@ -104,7 +104,7 @@ def rensa_candidates(texts: Sequence[str]) -> list[set[int]]:
 
 
 def found_by(candidates: Callable[[Sequence[str]], list[set[int]]], pairs: Pairs) -> npt.NDArray[np.bool_]:
-    """Which pairs a peer finds: bool, one a pair."""
+    """Which pairs a peer finds: bool, one per pair."""
     involved = sorted({*pairs.one.tolist(), *pairs.other.tolist()})
     place = {index: rank for rank, index in enumerate(involved)}
     sets = candidates([fold(pairs.texts[index]) for index in involved])
@@ -123,7 +123,7 @@ def by_similarity(found: npt.NDArray[Any], similarity: npt.NDArray[np.float64]) 
 
 
 def against_equals_one_go(rows: npt.NDArray[np.uint8], together: Clusters) -> bool:
-    """Whether the second half, judged behind the survivors of the first alone, fares as in one run over both."""
+    """Whether the second half, judged against the survivors of the first, gets the same verdicts as in one run over both."""
     half = len(rows) // 2
     first = clusters_of(rows[:half])
     earlier = np.flatnonzero(first.survivor == np.arange(half))
@@ -137,7 +137,7 @@ def against_equals_one_go(rows: npt.NDArray[np.uint8], together: Clusters) -> bo
 
 
 def rows(shared: Path) -> Iterator[Row]:
-    """Recall by similarity of each program, the wrong mergers, and the comparison of an increment with one run."""
+    """Recall by similarity of each program, the wrong mergers, and the comparison of two successive runs with one run."""
     pairs = read_pairs(shared / "corpus")
     theory = 1 - (1 - pairs.similarity**CONFIG.rows) ** CONFIG.bands
     yield Row(SUBJECT, "theory, 1 - (1 - s^20)^20", by_similarity(theory, pairs.similarity))

@@ -1,10 +1,10 @@
-"""Encodings: real pages written anew in each charset of the Japanese Web, and the share that each program reads exactly.
+"""Encodings: real pages re-encoded in each charset of the Japanese Web, and the share that each program reads exactly.
 
-The corpus has few legacy pages, so pages in UTF-8 are encoded here as authors' tools did: what a charset lacks becomes a
-character reference, and the page's own label is replaced. Each page gets a line of what company sites use and strict
-codecs lack (NEC's row 13, IBM's extensions, the wave dash, half-width kana), but for the conditions that are called plain.
-The encoders stand on Python's CP932 alone and share nothing with the project's decoders. A reading is right when it equals
-the text to the last character. Programs that take bytes alone get no header, which in these cases never helps: it is absent
+The corpus has few legacy pages, so pages in UTF-8 are encoded here as authoring tools did: a character that a charset lacks
+becomes a character reference, and the page's own label is replaced. Except under the conditions called plain, each page gets a
+line of characters that company sites use and strict codecs lack (NEC's row 13, IBM's extensions, the wave dash, half-width kana).
+The encoders rely on Python's CP932 alone and share nothing with the project's decoders. A reading is right if it equals
+the text to the last character. Programs that take only bytes get no header. In these cases a header never helps: it is absent
 or wrong.
 """
 
@@ -27,11 +27,11 @@ PAGES = 200
 MAX_CHARACTERS = 40_000  # the slowest detectors take seconds for larger pages
 EXTENSIONS = "<p>①②Ⅲ㈱㌔№℡髙﨑纊～－∥ｶﾅﾊﾝｶｸ</p>"
 META = re.compile(r"<meta[^>]*charset[^>]*>", re.IGNORECASE)
-ROWS = 94  # rows of a JIS set, and cells of a row
+ROWS = 94  # rows of a JIS set, and cells per row
 
 
 class Case(NamedTuple):
-    """A text, the bytes it was written as, and the charset that a header claims."""
+    """A text, the bytes that encode it, and the charset that a header claims."""
 
     text: str
     body: bytes
@@ -40,9 +40,9 @@ class Case(NamedTuple):
 
 @cache
 def jis_codes() -> Mapping[str, tuple[int, int]]:
-    """Row and cell, from 0, of each character that CP932 has in the 94 x 94 set, NEC's and IBM's rows among them.
+    """Row and cell, from 0, of each character that CP932 has in the 94 x 94 set, including NEC's and IBM's rows.
 
-    Of characters that stand there twice the first place counts, as in the WHATWG Encoding Standard.
+    For characters that occur there twice the first place counts, as in the WHATWG Encoding Standard.
     """
     codes: dict[str, tuple[int, int]] = {}
     for row, cell in itertools.product(range(ROWS), range(ROWS)):
@@ -56,7 +56,7 @@ def jis_codes() -> Mapping[str, tuple[int, int]]:
 
 
 def with_references(text: str) -> str:
-    """`text` with a reference for each character that the Japanese charsets lack."""
+    """`text`, with a character reference for each character that the Japanese charsets lack."""
     codes = jis_codes()
     return "".join(
         character if character.isascii() or character in codes or "｡" <= character <= "ﾟ" else f"&#{ord(character)};"
@@ -70,7 +70,7 @@ def shift_jis(text: str) -> bytes:
 
 
 def euc_jp(text: str) -> bytes:
-    """Half-width kana behind 0x8E, all else in two bytes over 0xA0."""
+    """`text` in EUC-JP: half-width kana after 0x8E, everything else in two bytes above 0xA0."""
     return b"".join(
         character.encode()
         if character.isascii()
@@ -82,7 +82,7 @@ def euc_jp(text: str) -> bytes:
 
 
 def iso_2022_jp(text: str) -> bytes:
-    """With the escapes for ASCII, for JIS X 0208 and its extensions, and for half-width kana."""
+    """`text` in ISO-2022-JP, with the escapes for ASCII, JIS X 0208 and its extensions, and half-width kana."""
     pieces = []
     for escape, run in itertools.groupby(text, _escape_of):
         pieces.append(escape)
@@ -103,16 +103,16 @@ def _escape_of(character: str) -> bytes:
 
 
 def utf_16(text: str) -> bytes:
-    """`text` in UTF-16, little endian, after its mark."""
+    """`text` in little-endian UTF-16, after a byte order mark."""
     return b"\xff\xfe" + text.encode("utf-16-le")
 
 
 def utf_8(text: str) -> bytes:
-    """`text` in UTF-8, without a mark."""
+    """`text` in UTF-8, without a byte order mark."""
     return text.encode()
 
 
-# Condition: how the text is written, the label in the page (None: no label), the charset of the header.
+# Condition: how the text is encoded, the label in the page (None: no label), the charset of the header.
 CONDITIONS: dict[str, tuple[Callable[[str], bytes], str | None, str | None]] = {
     "plain Shift_JIS": (shift_jis, "Shift_JIS", None),
     "plain EUC-JP": (euc_jp, "EUC-JP", None),
@@ -134,7 +134,7 @@ CONDITIONS: dict[str, tuple[Callable[[str], bytes], str | None, str | None]] = {
 
 
 def sources(corpus: Path) -> list[str]:
-    """The texts of `PAGES` Japanese pages in UTF-8, spread over the shards, with the line of extensions and one label."""
+    """`PAGES` Japanese pages in UTF-8, spread over the shards, as texts with the line of extensions and one label."""
     chosen = [page for page in pages_of(corpus, "ja_web-*.warc.gz") if _is_usable(page)]
     texts = []
     for page in chosen[:: max(1, len(chosen) // PAGES)][:PAGES]:
@@ -146,7 +146,7 @@ def sources(corpus: Path) -> list[str]:
 
 
 def _is_usable(page: Page) -> bool:
-    """In UTF-8 without damage, neither long nor XML, whose declaration is a label of its own, and certainly Japanese."""
+    """In UTF-8 without damage, certainly Japanese, not long, and not XML, whose declaration is a label of its own."""
     if not (page.label["lang"] == "ja" and page.label["lang_certain"] and page.label["charset"] == "utf-8"):
         return False
     if len(page.body) > MAX_CHARACTERS or b"\0" in page.body or b"\x1b" in page.body or b"<?xml" in page.body:
@@ -156,7 +156,7 @@ def _is_usable(page: Page) -> bool:
 
 
 def cases(texts: list[str], condition: str) -> list[Case]:
-    """The pages of a condition."""
+    """The pages under a condition."""
     encode, label, http_charset = CONDITIONS[condition]
     meta = f'<meta charset="{label}">' if label else ""
     line = "" if condition.startswith("plain") else EXTENSIONS
@@ -168,12 +168,12 @@ def cases(texts: list[str], condition: str) -> list[Case]:
 
 
 def kotokura(case: Case) -> bool:
-    """As the pipeline reads it."""
+    """Reads as the pipeline does."""
     return decode(case.body, case.http_charset).text == case.text
 
 
 def label_alone(case: Case) -> bool:
-    """As a browser that detects nothing: header, mark and label, through the WHATWG table."""
+    """Reads as a browser that detects nothing: by header, byte order mark and label, through the WHATWG table."""
     named = re.search(rb"charset=\"?([\w-]+)", case.body[:1024])
     label = case.http_charset or (named.group(1).decode() if named else "windows-1252")
     encoding = webencodings.lookup(label) or webencodings.lookup("windows-1252")
@@ -182,7 +182,7 @@ def label_alone(case: Case) -> bool:
 
 
 def by_codec(body: bytes, name: str | None, text: str) -> bool:
-    """Whether Python's codec of a detected name reads the text."""
+    """Whether Python's codec for a detected name reads the text."""
     try:
         return body.decode(name or "utf-8").removeprefix("\ufeff") == text
     except (UnicodeDecodeError, LookupError):
@@ -190,42 +190,42 @@ def by_codec(body: bytes, name: str | None, text: str) -> bool:
 
 
 def charset_normalizer(case: Case) -> bool:
-    """By the likeliest of its guesses."""
+    """Reads by the most likely of its guesses."""
     best = importlib.import_module("charset_normalizer").from_bytes(case.body).best()
     return best is not None and str(best).removeprefix("\ufeff") == case.text
 
 
 def chardet(case: Case) -> bool:
-    """By Python's codec of the name that it detects."""
+    """Reads by Python's codec for the name that it detects."""
     return by_codec(case.body, importlib.import_module("chardet").detect(case.body)["encoding"], case.text)
 
 
 def cchardet(case: Case) -> bool:
-    """By Python's codec of the name that it detects."""
+    """Reads by Python's codec for the name that it detects."""
     return by_codec(case.body, importlib.import_module("cchardet").detect(case.body)["encoding"], case.text)
 
 
 def resiliparse(case: Case) -> bool:
-    """By its own decoder, which is given the label in the page."""
+    """Reads by its own decoder, which is given the label in the page."""
     encoding = importlib.import_module("resiliparse.parse.encoding")
     text: str = encoding.bytes_to_str(case.body, encoding.detect_encoding(case.body, from_html_meta=True))
     return text == case.text
 
 
 def trafilatura(case: Case) -> bool:
-    """As its downloads are read."""
+    """Reads as it reads its downloads."""
     text: str = importlib.import_module("trafilatura.utils").decode_file(case.body)
     return text.removeprefix("\ufeff") == case.text
 
 
 def unicode_dammit(case: Case) -> bool:
-    """As Beautiful Soup reads a page."""
+    """Reads as Beautiful Soup reads a page."""
     text: str | None = importlib.import_module("bs4.dammit").UnicodeDammit(case.body, is_html=True).unicode_markup
     return text == case.text
 
 
 def lxml(case: Case) -> bool:
-    """Compared by the text of the two trees: lxml never shows what it has decoded."""
+    """Compares the text of two trees, because lxml never shows what it has decoded."""
     from lxml import etree, html
 
     try:
@@ -234,7 +234,7 @@ def lxml(case: Case) -> bool:
         return False
 
 
-# Program: what it is called, the package it needs, how it reads.
+# Program: its name, the package that it needs, how it reads.
 PROGRAMS: tuple[tuple[str, str, Callable[[Case], bool]], ...] = (
     ("kotokura", "pipeline", kotokura),
     ("header and label alone (webencodings)", "webencodings", label_alone),
@@ -249,8 +249,8 @@ PROGRAMS: tuple[tuple[str, str, Callable[[Case], bool]], ...] = (
 
 
 def rows(shared: Path) -> Iterator[Row]:
-    """The share of pages read exactly, by program and condition."""
-    logging.getLogger("bs4.dammit").setLevel(logging.CRITICAL)  # says of every page that it could not be read
+    """The share of pages read exactly, per program and condition."""
+    logging.getLogger("bs4.dammit").setLevel(logging.CRITICAL)  # it logs every page that it cannot read
     texts = sources(shared / "corpus")
     figures: dict[str, list[str]] = {program: [] for program, package, _ in PROGRAMS if is_installed(package)}
     for condition in CONDITIONS:

@@ -1,10 +1,10 @@
-"""Language: which pages of the corpus each program takes for Japanese, against the labels that are certain.
+"""Language: which pages of the corpus each program takes for Japanese, compared with the labels that are certain.
 
-Recall is of Japanese pages, precision of the pages taken; of a test before extraction the share of pages in other languages
-that it lets through says what it costs. The final decision is the pipeline's, that on a page that passes the rapid check
-and has a main text or only a title; pages without a main text are dropped by another rule, and counted beside it.
+Recall is over Japanese pages, precision over the pages taken. The cost of a test before extraction is the share of pages in
+other languages that it lets through. The final decision is the pipeline's, on a page that passes the rapid check and has a
+main text or only a title. Pages without a main text are dropped by another rule and counted separately.
 
-The labels owe something to lid.176 themselves (the corpus's README says how), which favours the rows that ask it.
+The labels partly come from lid.176 (the corpus's README says how), which favours the rows that use it.
 """
 
 import re
@@ -28,7 +28,7 @@ TITLE = re.compile(rb"<title[^>]*>([^<]*)</title>", re.IGNORECASE)
 
 
 class Decisions(NamedTuple):
-    """What each test says of one page; None where there is no such test."""
+    """What each test says about one page; None if there is no such test."""
 
     is_japanese: bool
     rapid: bool
@@ -44,7 +44,7 @@ def passes(rule: Rule, value: float) -> bool:
 
 
 def fasttext_says_japanese(text: str) -> bool:
-    """Whether lid.176 finds Japanese likeliest."""
+    """Whether Japanese is lid.176's most likely language."""
     find_language_model()
     from ftlangdetect import detect  # reads FTLANG_CACHE, which is set by now
 
@@ -54,7 +54,7 @@ def fasttext_says_japanese(text: str) -> bool:
 
 def swallow_test(body: bytes) -> bool:
     """The rapid check of Swallow (NLP2024 A6-1, section 3): `lang="ja"`, or a title in Japanese, read as UTF-8, else as
-    Shift_JIS, else as EUC-JP. Its own model for titles is replaced by lid.176."""
+    Shift_JIS, else as EUC-JP. lid.176 replaces Swallow's own model for titles."""
     if DECLARED.search(body):
         return True
     title = TITLE.search(body)
@@ -69,7 +69,7 @@ def swallow_test(body: bytes) -> bool:
 
 
 def decide(body: bytes, http_charset: str | None, is_japanese: bool, asks_fasttext: bool) -> Decisions:
-    """All tests on one page."""
+    """Run all tests on one page."""
     evidence = rapid_check(body, http_charset)
     rapid = passes(RAPID_RULE, evidence.score)
     final = kept = False
@@ -87,7 +87,7 @@ def decide(body: bytes, http_charset: str | None, is_japanese: bool, asks_fastte
 
 
 def figures(taken: list[bool], wanted: list[bool]) -> str:
-    """Recall, precision, and the share of other pages that is let through."""
+    """Recall, precision, and the share of other pages that are let through."""
     right = sum(a and b for a, b in zip(taken, wanted, strict=True))
     wrong = sum(taken) - right
     others = len(wanted) - sum(wanted)

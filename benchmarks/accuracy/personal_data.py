@@ -1,7 +1,7 @@
 """Personal data: precision and recall of each kind on the labelled strings of `tests/pipeline/pii/cases.tsv`.
 
-A match is right when it has the kind of a label and its text to the character. The peer is the matcher of `phonenumbers`,
-which most programs use for Japanese telephone numbers, and which knows one kind.
+A match is right if its kind and its exact text are those of a label. The peer is the matcher of `phonenumbers`, which
+most programs use for Japanese telephone numbers, and which finds one kind only.
 """
 
 from collections import Counter
@@ -21,12 +21,12 @@ CONFIG = PiiConfig()
 
 
 def kotokura(text: str) -> list[Match]:
-    """What the stage finds."""
+    """What the stage `pii` finds."""
     return [(edit.kind, text[edit.start : edit.end]) for edit in find_personal_data(text, CONFIG)]
 
 
 def phonenumbers_alone(text: str) -> list[Match]:
-    """The telephone numbers that the library finds by itself."""
+    """The telephone numbers that the library finds on its own."""
     return [("phone", match.raw_string) for match in phonenumbers.PhoneNumberMatcher(text, "JP")]
 
 
@@ -43,7 +43,7 @@ def figures(find: Callable[[str], list[Match]], kind: str) -> str:
 
 
 def rows(_shared: Path) -> Iterator[Row]:
-    """Precision and recall of each kind; the cases are the project's own, so that `_shared` is not read."""
+    """Precision and recall of each kind. The cases are the project's own, so `_shared` is not read."""
     head = f"{len(CASES)} strings, precision / recall of labels\n"
     yield Row(SUBJECT, "kotokura", head + "\n".join(figures(kotokura, kind) for kind in KIND_NAMES))
     yield Row(SUBJECT, "phonenumbers' matcher alone", figures(phonenumbers_alone, "phone"))

@@ -1,6 +1,6 @@
-"""Swallow's rules: the measured numbers and the decisions against the plain restatement in `tests/`, on every text.
+"""Swallow's rules: the measured numbers and the decisions, compared with the plain restatement in `tests/`, on every text.
 
-All numbers of Swallow's `quality.py` are restated for every text. Its expressions, whose plain search takes a second for a
+All numbers of Swallow's `quality.py` are restated for every text. Swallow's expressions, whose plain search takes a second per
 text, and Gopher's counts are restated for a sample.
 """
 
@@ -20,12 +20,12 @@ from tests.pipeline.measure.restatement import expression_numbers, gopher_number
 
 SUBJECT = "4 Swallow's rules"
 BATCH = 256
-EVERY = 100  # texts, of which one is in the sample
+EVERY = 100  # one text in this many is in the sample
 TOLERANCE = 1e-12
 
 
 def rows(shared: Path) -> Iterator[Row]:
-    """The greatest difference of any number, and the decisions that agree."""
+    """The greatest difference of any number, and how many decisions agree."""
     texts = pq.read_table(shared / "corpus" / "JACCARD_TEXTS.parquet")["text"].to_pylist()
     lists = read_lists(MeasureConfig())
     batches = [measure(texts[start : start + BATCH], lists) for start in range(0, len(texts), BATCH)]

@@ -1,4 +1,4 @@
-"""What all parts of `benchmarks/accuracy/__main__.py` share: the table with its rows, and the labelled pages that they read."""
+"""Shared by all modules of `benchmarks/accuracy`: the table with its rows, and the labelled pages that the modules read."""
 
 import importlib.util
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ MAX_PAGE_BYTES = 10_000_000  # the pipeline's own default; no page of the corpus
 
 
 class Row(NamedTuple):
-    """One program on one subject; `figures` as they are printed."""
+    """One program on one subject; `figures` as printed."""
 
     subject: str
     program: str
@@ -23,7 +23,7 @@ class Row(NamedTuple):
 
 
 class Page(NamedTuple):
-    """A page of the corpus: its unpacked bytes, what the server said of their charset, and its row of `LABELS.parquet`."""
+    """A page of the corpus: its unpacked bytes, the charset that the server named, and its row of `LABELS.parquet`."""
 
     body: bytes
     http_charset: str | None
@@ -31,12 +31,12 @@ class Page(NamedTuple):
 
 
 def is_installed(package: str) -> bool:
-    """Whether a peer can be imported; peers are no dependencies of the project (`benchmarks/requirements/peers.txt`)."""
+    """Whether a peer can be imported; peers are not dependencies of the project (`benchmarks/requirements/peers.txt`)."""
     return importlib.util.find_spec(package) is not None
 
 
 def not_installed(subject: str, program: str) -> Row:
-    """The row of a peer that is missing."""
+    """The row of a peer that is not installed."""
     return Row(subject, program, "not installed; see benchmarks/requirements/peers.txt")
 
 
@@ -52,7 +52,7 @@ def pages_of(corpus: Path, pattern: str = "*.warc.gz") -> Iterator[Page]:
 
 
 def table_of(rows: list[Row]) -> Table:
-    """The rows as they are printed, a line between subjects."""
+    """The rows as printed, with a line between subjects."""
     table = Table("subject", "program", "figures")
     for row, following in zip(rows, [*rows[1:], rows[-1]], strict=True):
         table.add_row(*row, end_section=row.subject != following.subject)

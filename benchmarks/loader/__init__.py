@@ -1,1 +1,1 @@
-"""The training loader beside its peers."""
+"""The training loader compared with its peers."""

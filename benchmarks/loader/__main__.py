@@ -1,12 +1,12 @@
-"""The speed of the training loader beside its peers, and how long it takes to go on from anywhere.
+"""The speed of the training loader compared with its peers, and how long it takes to resume from any place.
 
     python -m benchmarks.loader TOKENS [--scratch FOLDER]
 
-TOKENS is a folder of token shards. Its training split, repeated until there are 2^27 tokens, is written to FOLDER in each
-loader's format, once. Every turn is a process of its own: it checks a batch against the stream, then counts tokens for some
-seconds; the loaders take turns, and the table has medians. Pages come from memory, as the stream fits there. Memory is what the
-turn added to the process and its workers (proportional set size, so that shared pages count once). On a busy machine look at
-CPU time, which sums all threads and workers; for its column the smallest of the turns is taken.
+TOKENS is a folder of token shards. Its training split, repeated until there are 2^27 tokens, is written to FOLDER once in each
+loader's format. Every turn is a process of its own: it checks a batch against the stream, then counts tokens for some seconds.
+The loaders take turns, and the table shows medians. Pages come from memory, since the stream fits there. Memory is the
+proportional set size that the turn added to the process and its workers, so that shared pages count once. On a busy machine
+look at CPU time, which sums all threads and workers; its column shows the minimum of the turns.
 
 `benchmarks/loader/memory.py` shows that memory does not grow with the shards.
 """
@@ -25,7 +25,7 @@ from pipeline.tokens.dataset import TokenDataset
 
 
 def main() -> None:
-    """Write what is missing, time, and print."""
+    """Write the formats that are missing, time the loaders, and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("tokens", type=Path, nargs="?", help="folder of token shards")
     parser.add_argument("--scratch", type=Path, help="where the formats are written, and kept; by default nowhere")

@@ -2,10 +2,10 @@
 
     python -m benchmarks.loader.memory --tokens out/tokens --times 20
 
-The copies are shards of one new dataset, each with doc_ids of its own. Each epoch runs in a process of its own, which reads the
-kernel's figures after each step: RssAnon, what the process has allocated; RssFile, pages of files that are mapped, the
-shards and the program's libraries; VmHWM, the peak of both together. `before` is what the process has before it opens the
-dataset, torch above all.
+The copies are shards of one new dataset, each with its own doc_ids. Each epoch runs in its own process, which reads the
+kernel's figures after each step: RssAnon, the memory that the process has allocated; RssFile, pages of mapped files (the
+shards and the program's libraries); VmHWM, the peak of both together. `before` is the memory of the process before it opens
+the dataset, mostly torch.
 """
 
 import argparse
@@ -26,7 +26,7 @@ FIGURES = ("RssAnon", "RssFile", "VmHWM")
 
 
 def write_copies(tokens: Path, target: Path, times: int) -> None:
-    """Write a dataset to `target` whose training split is that of `tokens`, `times` times."""
+    """Write a dataset to `target` whose training split is that of `tokens`, repeated `times` times."""
     dataset = TokenDataset.open(tokens)
     shards = dataset.split("train").shards
     infos = [write_copy(shard, target / f"train-{copy:05d}-{shard.path.name}", copy) for copy in range(times) for shard in shards]
@@ -34,19 +34,19 @@ def write_copies(tokens: Path, target: Path, times: int) -> None:
 
 
 def write_copy(shard: TokenShard, path: Path, copy: int) -> ShardInfo:
-    """Write `shard` to `path`, the number of the copy in front of its doc_ids."""
+    """Write `shard` to `path`, with the number of the copy in front of its doc_ids."""
     doc_ids = [f"{copy:08x}{doc_id[8:]}" for doc_id in shard.doc_ids.to_pylist()]
     return write_shard(path, doc_ids, shard.tokens, shard.offsets, shard.n_bytes, shard.n_chars, shard.meta)
 
 
 def kernel_figures() -> dict[str, int]:
-    """`FIGURES` of this process in bytes."""
+    """The `FIGURES` of this process, in bytes."""
     lines = (line.split() for line in Path("/proc/self/status").read_text().splitlines())
     return {words[0][:-1]: int(words[1]) * 1024 for words in lines if words[0][:-1] in FIGURES}
 
 
 def read_an_epoch(tokens: Path, length: int, batch: int) -> dict[str, float]:
-    """Read each window of the training split once; the highest of each figure, in bytes, and what was read."""
+    """Read each window of the training split once; returns the maximum of each figure, in bytes, and how much was read."""
     before = kernel_figures()
     peak = dict.fromkeys(FIGURES, 0)
     windows = Windows(TokenDataset.open(tokens).split("train"), length)
@@ -65,7 +65,7 @@ def read_an_epoch(tokens: Path, length: int, batch: int) -> dict[str, float]:
 
 
 def measured(tokens: Path, length: int, batch: int) -> dict[str, float]:
-    """`read_an_epoch` in a new process."""
+    """Run `read_an_epoch` in a new process."""
     command = [sys.executable, "-m", "benchmarks.loader_memory", "--tokens", str(tokens), "--times", "0"]
     command += ["--length", str(length), "--batch", str(batch)]
     figures: dict[str, float] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
@@ -73,7 +73,7 @@ def measured(tokens: Path, length: int, batch: int) -> dict[str, float]:
 
 
 def main() -> None:
-    """Print a row for the dataset as it is and one for it so many times."""
+    """Print a row for the dataset as it is and one for its copies."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tokens", required=True, type=Path, help="folder of token shards")
     parser.add_argument("--times", type=int, default=20, help="copies in the larger dataset; 0 reads --tokens alone, in JSON")

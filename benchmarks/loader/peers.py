@@ -1,12 +1,13 @@
-"""The loaders that `benchmarks/loader/__main__.py` times, each giving inputs, targets and document borders of shuffled windows.
+"""The loaders that `benchmarks/loader/__main__.py` times. Each gives inputs, targets and document borders of shuffled windows.
 
-All read the same stream of tokens, each in its own format, and give the same: inputs and targets, int64 (B, T), and starts, int32
-(B, T), for each input the index in the window of its document's first token. What a loader's users write themselves is
-written here as they would: the peers give tokens, and the three arrays are made of them by numpy.
+All read the same stream of tokens, each in its own format, and give the same arrays: inputs and targets, int64 (B, T), and
+starts, int32 (B, T): for each input the index in the window of its document's first token. Code that a loader's users would
+write themselves is here, written as they would: the peers give tokens, and numpy makes the three arrays from them.
 
-A peer is imported where it is used: mosaicml-streaming alone takes seconds, and a turn of another is not to carry its memory.
+A peer is imported where it is used. mosaicml-streaming alone takes seconds to import, and another's turn must not include its
+memory.
 
-Shapes: B windows of a batch, T window length, T1 = T + 1.
+Shapes: B windows per batch, T window length, T1 = T + 1.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,7 +26,7 @@ from trainer.data.loader import Loader
 from trainer.data.order import Dataset, Order
 from trainer.data.windows import Windows
 
-SHAPES = ((8, 512), (64, 1024))  # windows of a batch, tokens of a window
+SHAPES = ((8, 512), (64, 1024))  # windows per batch, tokens per window
 
 Batches = Iterator[tuple[Tensor, Tensor, Tensor]]
 SEED = 1
@@ -35,8 +36,8 @@ ENDLESS = 10**9
 
 @dataclass(frozen=True)
 class Data:
-    """Where the stream lies in each format. length: T, for which the windows of MDS were cut. delimiter: the id that begins
-    a document."""
+    """Where the stream is in each format. length: T, the window length for which the MDS samples were cut. delimiter: the id
+    that begins a document."""
 
     folder: Path
     length: int
@@ -49,7 +50,7 @@ class Data:
 
     @property
     def raw(self) -> Path:
-        """The tokens alone, as nanoGPT's `train.bin`."""
+        """The tokens alone, like nanoGPT's `train.bin`."""
         return self.folder / "train.bin"
 
     @property
@@ -59,7 +60,7 @@ class Data:
 
     @property
     def mds(self) -> Path:
-        """Shards of mosaicml-streaming, a sample a window."""
+        """Shards of mosaicml-streaming, one sample per window."""
         return self.folder / f"mds-{self.length}"
 
     def split(self) -> TokenSplit:
@@ -79,7 +80,7 @@ def _stretch(split: TokenSplit, span: tuple[int, int]) -> Tensor:
 
 
 def write_litdata(data: Data) -> None:
-    """Write litdata's chunks, of 2^24 tokens. `TokensLoader` cuts them into windows when it reads."""
+    """Write litdata's chunks, each of 2^24 tokens. `TokensLoader` cuts them into windows when reading."""
     import litdata
 
     split = data.split()
@@ -112,7 +113,7 @@ def borders_of(inputs_BT: npt.NDArray[np.integer[Any]], delimiter: int) -> Tenso
 
 
 def this_project(data: Data, batch: int, _workers: int) -> Batches:
-    """The loader of the trainer, as it is used there: one thread."""
+    """The trainer's loader, used as in the trainer: one thread."""
     windows = Windows(data.split(), data.length)
     order = Order([Dataset("train", len(windows), 1.0)], SEED)
     loader = Loader(order, [windows], global_batch=batch, micro_batch=batch, rank=0, world_size=1)
@@ -121,8 +122,8 @@ def this_project(data: Data, batch: int, _workers: int) -> Batches:
 
 
 def nanogpt(data: Data, batch: int, _workers: int) -> Batches:
-    """As nanoGPT's `get_batch` (karpathy/nanoGPT, train.py) does: the file mapped anew for each batch, so that its pages do not
-    pile up, offsets drawn by torch, two slices a window."""
+    """As nanoGPT's `get_batch` (karpathy/nanoGPT, train.py) does: it maps the file again for each batch, so that its pages do not
+    pile up, draws offsets with torch, and takes two slices per window."""
     length = data.length
     while True:
         tokens = np.memmap(data.raw, dtype=np.uint16, mode="r")
@@ -133,7 +134,7 @@ def nanogpt(data: Data, batch: int, _workers: int) -> Batches:
 
 
 def memmap_gathered(data: Data, batch: int, _workers: int) -> Batches:
-    """The fastest that plain numpy gives, no program's code: one map for all batches, each window copied once."""
+    """The fastest loader in plain numpy, taken from no program: one map for all batches, each window copied once."""
     tokens = np.asarray(np.memmap(data.raw, dtype=np.uint16, mode="r"))
     random = np.random.default_rng(SEED)
     while True:
@@ -161,7 +162,7 @@ def _mds_batch(items: list[dict[str, npt.NDArray[np.integer[Any]]]], delimiter: 
 
 
 def litdata_loader(data: Data, batch: int, workers: int) -> Batches:
-    """The dataset of token blocks of litdata and its own data loader, epoch after epoch."""
+    """The dataset of token blocks and the data loader of litdata, epoch after epoch."""
     import litdata
 
     loader = litdata.TokensLoader(block_size=data.length + 1)
@@ -184,8 +185,8 @@ def mosaicml_streaming(data: Data, batch: int, workers: int) -> Batches:
 
 
 class Timed(NamedTuple):
-    """A loader as it is timed. module: what is imported before memory is looked at. workers: with how many processes; those
-    that have some are timed with none and with as many as this project has threads."""
+    """How a loader is timed. module: imported before memory is measured. workers: whether it can use worker processes; loaders
+    that can are timed with none and with as many as this project has threads."""
 
     name: str
     make: Callable[[Data, int, int], Batches]

@@ -1,4 +1,4 @@
-"""How long the trainer's loader takes to go on from anywhere."""
+"""How long the trainer's loader takes to resume from any place."""
 
 import statistics
 import time
@@ -18,7 +18,7 @@ console = Console()
 
 
 def show_restoring(data: Data) -> None:
-    """Time how long it takes from mapped shards to the first batch, at places anywhere in ten epochs of 10^10 tokens."""
+    """Time the way from mapped shards to the first batch, at places anywhere in ten epochs of 10^10 tokens."""
     split = data.split()
     large = TokenSplit("train", split.shards * -(-RESTORED_TOKENS // split.tokens), split.dtype)
     random = np.random.default_rng(SEED)
@@ -34,8 +34,8 @@ def show_restoring(data: Data) -> None:
 
 
 def first_batch(split: TokenSplit, weights: tuple[float, ...], batch: int, length: int, consumed: int) -> tuple[float, float]:
-    """Seconds and CPU seconds to make windows, order and loader and to have the first batch after `consumed` sequences. No other
-    is asked for, as the thread would take processor time for it."""
+    """Seconds and CPU seconds to make windows, order and loader and to get the first batch after `consumed` sequences. Only one
+    batch is requested, since the loader's thread would spend processor time on more."""
     began, cpu_began = time.perf_counter(), time.process_time()
     windows = [Windows(split, length) for _ in weights]
     order = Order([Dataset("train", len(own), weight) for own, weight in zip(windows, weights, strict=True)], SEED)

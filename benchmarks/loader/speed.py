@@ -1,4 +1,4 @@
-"""How fast the loaders are and what memory they add: turns, each in a process of its own, and the table of their medians."""
+"""How fast the loaders are and how much memory they add: turns, each in its own process, and the table of their medians."""
 
 import importlib
 import json
@@ -19,13 +19,13 @@ from benchmarks.loader.stream import check
 
 TURNS = 3
 SECONDS = 2.0  # of each turn
-PARTS = 4  # memory is looked at between the parts of a turn
+PARTS = 4  # memory is measured between the parts of a turn
 console = Console()
 
 
 @dataclass(frozen=True)
 class Turn:
-    """What a turn measured: seconds and CPU seconds a million tokens, and bytes of memory added."""
+    """The measurements of one turn: seconds and CPU seconds per million tokens, and bytes of memory added."""
 
     seconds: float
     cpu_seconds: float
@@ -67,13 +67,13 @@ def memory_of_family() -> int:
 
 
 def cpu_of_family() -> float:
-    """CPU seconds so far. Fields 14 and 15 of `stat`, counted from behind the program's name (proc(5))."""
+    """CPU seconds so far. Fields 14 and 15 of `stat`, counted from the end of the program's name (proc(5))."""
     fields = (Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split() for process in family())
     return sum(int(of_process[11]) + int(of_process[12]) for of_process in fields) / os.sysconf("SC_CLK_TCK")
 
 
 def show_speed(data: Data) -> None:
-    """Let the loaders take turns, for each shape, and print a table."""
+    """Let the loaders take turns, per shape, and print a table."""
     for batch, length in SHAPES:
         turns: dict[tuple[str, int], list[Turn]] = {(each.name, count): [] for each in LOADERS for count in each.workers}
         for _ in range(TURNS):
@@ -95,9 +95,9 @@ def show_speed(data: Data) -> None:
 
 
 def turn_in_a_process(data: Data, name: str, workers: int, batch: int) -> Turn:
-    """`turn` in a new process."""
+    """Run `turn` in a new process."""
     described = json.dumps([str(data.folder), data.length, data.delimiter, name, workers, batch])
     command = [sys.executable, "-m", "benchmarks.loader", "--turn", described]
-    # What a peer has to say goes to the user; the last line is the figures'.
+    # A peer's own messages go to the user; the last line holds the figures.
     printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     return Turn(*json.loads(printed.splitlines()[-1]))

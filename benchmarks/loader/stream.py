@@ -1,4 +1,4 @@
-"""The stream of tokens that all loaders read, in the format of each, and the check that a batch is of it."""
+"""The stream of tokens that all loaders read, in each loader's format, and the check that a batch comes from it."""
 
 import sys
 from dataclasses import replace
@@ -17,7 +17,7 @@ SHARD_TOKENS = 2**26
 
 
 def write_stream(tokens: Path, data: Data) -> None:
-    """Write the training split of `tokens`, repeated, as shards with doc_ids of their own, and in the peers' formats."""
+    """Write the training split of `tokens`, repeated, as shards with their own doc_ids, and in the peers' formats."""
     dataset = TokenDataset.open(tokens)
     shards = dataset.split("train").shards
     stream, offsets, n_bytes, n_chars = (np.concatenate(columns) for columns in zip(*map(_columns, shards), strict=True))
@@ -52,7 +52,7 @@ def check(
     targets_BT: npt.NDArray[np.integer[Any]],
     starts_BT: npt.NDArray[np.integer[Any]],
 ) -> None:
-    """Hold a batch against the stream, window by window and token by token; ends the program when it is another."""
+    """Compare a batch with the stream, window by window and token by token; exits if they differ."""
     stream = np.asarray(np.memmap(data.raw, dtype=np.uint16, mode="r"))
     for inputs, targets, starts in zip(inputs_BT.tolist(), targets_BT.tolist(), starts_BT.tolist(), strict=True):
         window = np.array([*inputs, targets[-1]])

@@ -1,1 +1,1 @@
-"""Main text against human ground truth, and the training of the trees."""
+"""Main text compared with human ground truth, and the training of the trees."""

@@ -1,12 +1,13 @@
-"""Main text against human ground truth: precision, recall, F1 and time of each extractor.
+"""Main text compared with human ground truth: precision, recall, F1 and time of each extractor.
 
     python -m benchmarks.main_text GOLD
 
-GOLD is a folder with `gold.jsonl`: a page a line with `html` (the path of its gzipped bytes), `lang`, `text` (the expected
+GOLD is a folder with `gold.jsonl`: one page per line with `html` (the path of its gzipped bytes), `lang`, `text` (the expected
 main text or null), `with` and `without` (strings that must and must not be in the extracted text). Pages with a text are
 scored by the multiset of their tokens (a token is a word, or one character of Chinese, Japanese or Korean) and averaged
-over pages; pages without one by their strings, taken together, white space left out. The trees of `blocks` and `auto` were
-trained on these pages: their figures here are too good, those to compare are printed by `benchmarks/main_text/train.py`.
+over pages; pages without one are scored by their strings, all together, ignoring white space. The trees of `blocks` and `auto`
+were trained on these pages, so their figures here are too good; for a fair comparison use those of
+`benchmarks/main_text/train.py`.
 """
 
 import argparse
@@ -34,7 +35,7 @@ TOKEN = re.compile(rf"[{CJK}]|[^\W_{CJK}]+")
 
 
 class Score(NamedTuple):
-    """Of one page, or of all snippets."""
+    """Scores of one page, or of all strings."""
 
     precision: float
     recall: float
@@ -42,7 +43,7 @@ class Score(NamedTuple):
 
 
 class Page(NamedTuple):
-    """A row of the ground truth, decoded."""
+    """One page of the ground truth, decoded."""
 
     html: str
     host: str
@@ -63,18 +64,18 @@ def read_gold(folder: Path) -> list[Page]:
 
 
 def score(right: int, found: int, wanted: int) -> Score:
-    """Of `found` items `right` are among the `wanted`."""
+    """The score if `right` of the `found` items are among the `wanted` ones."""
     return Score(right / max(1, found), right / max(1, wanted), 2 * right / max(1, found + wanted))
 
 
 def score_tokens(text: str, expected: str) -> Score:
-    """Of the tokens of a text, each as often as it occurs."""
+    """The score of a text's tokens, each counted as often as it occurs."""
     found, wanted = Counter(TOKEN.findall(text.lower())), Counter(TOKEN.findall(expected.lower()))
     return score((found & wanted).total(), found.total(), wanted.total())
 
 
 def score_snippets(texts: list[str], pages: list[Page]) -> Score:
-    """Of the strings that must and must not be in the texts, all pages together."""
+    """The score of the strings that must and must not be in the texts, all pages together."""
     right = found = wanted = 0
     for text, page in zip(texts, pages, strict=True):
         flat = "".join(text.split())
@@ -86,7 +87,7 @@ def score_snippets(texts: list[str], pages: list[Page]) -> Score:
 
 
 def mean(scores: list[Score]) -> Score:
-    """The average of each number."""
+    """The mean of each number."""
     return Score(*(statistics.mean(column) for column in zip(*scores, strict=True)))
 
 
@@ -95,7 +96,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("gold", type=Path)
     pages = read_gold(parser.parse_args().gold)
-    logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # says of every empty page that it is empty
+    logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # it logs every empty page
     table = Table(title=f"Main text of {len(pages)} pages: precision / recall / F1")
     for heading in ("extractor", "all texts", "Japanese texts", "other texts", "snippets", "ms a page", "looked at again"):
         table.add_column(heading, justify="left" if heading == "extractor" else "right")
@@ -121,7 +122,7 @@ def main() -> None:
 
 
 def columns_of(pages: list[Page], texts: list[str]) -> list[str]:
-    """The four columns of scores: all texts, Japanese ones, others, snippets."""
+    """The four columns of scores: all texts, Japanese texts, other texts, strings."""
     scored = list(zip(pages, texts, strict=True))
     tokens = [(page.is_japanese, score_tokens(text, page.text)) for page, text in scored if page.text]
     snippets = [(page, text) for page, text in scored if not page.text]

@@ -1,4 +1,4 @@
-"""Extractors of main text that the project does not use, each as a function from HTML to text, in its own default settings.
+"""Extractors of main text that the project does not use, each as a function from HTML to text, with its default settings.
 
 They are installed in an environment of their own, since some pin older libraries: pip install -e . -r
 benchmarks/requirements/main_text.txt.
@@ -29,7 +29,7 @@ def _readability(html: str) -> str:
 def _justext(html: str) -> str:
     import justext
 
-    # It has no list of Japanese stop words; without any, and with these bounds, it is independent of the language (its README).
+    # It has no Japanese stop words; without any, and with these bounds, it is independent of the language (its README).
     paragraphs = justext.justext(html.encode(), frozenset(), stopwords_low=0, stopwords_high=0, encoding="utf-8")
     return "\n".join(paragraph.text for paragraph in paragraphs if not paragraph.is_boilerplate)
 
@@ -43,11 +43,11 @@ def _goose(html: str) -> str:
 def _newspaper(html: str) -> str:
     import newspaper
 
-    article = newspaper.Article("https://example.jp/", fetch_images=False)  # it would ask the network
+    article = newspaper.Article("https://example.jp/", fetch_images=False)  # otherwise it would use the network
     try:
         article.download(input_html=html)
         article.parse()
-    except ValueError:  # of one page of the ground truth; a crawl has such pages, too
+    except ValueError:  # raised for one page of the ground truth; a crawl has such pages, too
         return ""
     return str(article.text)
 
@@ -82,5 +82,5 @@ PEERS = (
 
 
 def installed(peer: Peer) -> bool:
-    """Whether the module that a peer needs is there."""
+    """Whether the module that a peer needs is installed."""
     return importlib.util.find_spec(peer.module) is not None

@@ -1,13 +1,13 @@
 """Train the trees of `pipeline/extract/main_text/trees.tsv` on pages whose main text people have marked, and test them.
 
-    python -m benchmarks.train_main_text GOLD [--output TABLE]
+    python -m benchmarks.main_text.train GOLD [--output TABLE]
 
-GOLD is the folder that `benchmarks/main_text` describes. First the figures: five times, trees are trained on the pages
-of four fifths of the hosts and tested on the rest, so that no page is judged by trees that have seen its site. Then, with
-`--output`, trees trained on all pages are written.
+GOLD is the folder that `benchmarks/main_text/__main__.py` describes. First come the figures: five times, trees are trained on
+the pages of four fifths of the hosts and tested on the rest, so that no page is judged by trees that have seen its site. Then,
+with `--output`, trees trained on all pages are written.
 
-A block of a page with a text is main text where its words occur there in the same order. Of a page with strings only the
-blocks that hold one are known; for the others stands what trafilatura takes, at a tenth of the weight.
+A block of a page with a text is main text if its words occur there in the same order. On a page with strings, only the
+blocks that hold one are known; the others are labelled by what trafilatura extracts, with a tenth of the weight.
 """
 
 import argparse
@@ -33,16 +33,16 @@ FOLDS = 5
 # Chosen on the figures of these folds; 60 to 150 trees and 4 to 6 questions differ by less than 0.003.
 TREES, QUESTIONS, RATE = 100, 5, 0.15
 BINS = 48  # a feature is compared with its 47 quantiles
-COLUMN_SHARE = 0.35  # of features that a tree may ask, drawn anew for each, so that trees differ
+COLUMN_SHARE = 0.35  # of the features, drawn anew for each tree, so that trees differ
 PENALTY = 5.0  # added to the weight of each leaf: XGBoost's lambda
-GRAM = 4  # tokens in a row that count as found in the text
-FOUND_SHARE = 0.6  # of a block's tokens that must lie in such rows: markup and links differ between page and text
-# A page with a text has about 1. With 0.2 for snippets their F1 is lower by 0.005, with 0.8 that of texts not in Japanese.
+GRAM = 4  # consecutive tokens that count as found in the text
+FOUND_SHARE = 0.6  # of a block's tokens that must be in such runs: markup and links differ between page and text
+# A page with a text weighs about 1. With 0.2 for strings their F1 is lower by 0.005, with 0.8 that of texts not in Japanese.
 SNIPPET_WEIGHT, GUESSED_WEIGHT = 0.4, 0.1
 
 
 class Example(NamedTuple):
-    """A page with the label of each block, 1 for main text, and how much it counts."""
+    """A page with the label of each block, 1 for main text, and the weight of each block."""
 
     gold: Page
     page: Blocks
@@ -57,7 +57,7 @@ def flat(text: str) -> str:
 
 
 def label_blocks(page: Blocks, text: str) -> npt.NDArray[np.float64]:
-    """Which blocks of a page stand in `text`, each of its passages being claimed once, by blocks that are no links first."""
+    """Which blocks of a page are in `text`. Each passage of it is claimed once, by blocks that are not links first."""
     tokens = TOKEN.findall(text.lower())
     grams = Counter(tuple(tokens[start : start + GRAM]) for start in range(len(tokens) - GRAM + 1))
     lines = Counter(flat(line).lower() for line in text.split("\n"))
@@ -84,12 +84,12 @@ def label_blocks(page: Blocks, text: str) -> npt.NDArray[np.float64]:
 
 
 def make_example(gold: Page) -> Example:
-    """A page read, measured and labelled. A block's weight is its share of the main text, as it is in the score."""
+    """A page parsed, measured and labelled. A block's weight is its share of the main text, as in the score."""
     page = read_page(gold.html)
     features_BC = measure_blocks(page)
     labels_B = label_blocks(page, gold.text or extract_main_text(gold.html, "trafilatura").text)
     tokens_B = features_BC[:, FEATURES.index("tokens")]
-    # The power lets short blocks count for more than their length, the 50 keeps pages with little text from counting much.
+    # The power lets short blocks weigh more than their length, the 50 keeps pages with little text from weighing much.
     size_B = tokens_B**0.8
     weights_B = np.minimum(1, (tokens_B + 2) ** 0.8 / (size_B @ labels_B + 50**0.8))
     if not gold.text:
@@ -103,13 +103,13 @@ def make_example(gold: Page) -> Example:
 
 
 def train(examples: list[Example]) -> Trees:
-    """Trees by gradient boosting on the logistic loss, each question chosen for the gain of all leaves of its level."""
+    """Trees by gradient boosting on the logistic loss. Each question is chosen for the summed gain of all leaves on its level."""
     features_BC = np.concatenate([example.features_BC for example in examples])
     labels_B = np.concatenate([example.labels_B for example in examples])
     weights_B = np.concatenate([example.weights_B for example in examples])
     weights_B /= weights_B.mean()
     shares = np.linspace(0, 1, BINS + 1)[1:-1]
-    # Rounded as the table rounds, so that the trees of the table answer as the ones in training.
+    # Rounded as in the table, so that the trees in the table answer like those in training.
     edges = [np.unique(np.quantile(column, shares, method="lower").round(4)).astype(np.float32) for column in features_BC.T]
     bins_CB = np.stack([np.searchsorted(edge, column) for edge, column in zip(edges, features_BC.T, strict=True)]).astype(
         np.uint8
@@ -162,7 +162,7 @@ def _histograms(
 
 
 def fold_of(gold: Page) -> int:
-    """Which fifth the page's host belongs to."""
+    """The fold of the page's host, one of five."""
     return int(hashlib.sha1(gold.host.encode()).hexdigest(), 16) % FOLDS
 
 
@@ -178,7 +178,7 @@ def main() -> None:
     parser.add_argument("gold", type=Path)
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()
-    logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # says of every empty page that it is empty
+    logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # it logs every empty page
     examples = [make_example(gold) for gold in read_gold(arguments.gold)]
     found = []
     for fold in range(FOLDS):

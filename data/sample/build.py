@@ -1,4 +1,4 @@
-"""Pack the sample: pages/*.yaml -> sample-*.warc.gz and expected.tsv, the same bytes each time.
+"""Pack the sample: pages/*.yaml -> sample-*.warc.gz and expected.tsv, always with the same bytes.
 
 python data/sample/build.py [--output FOLDER]
 """
@@ -34,8 +34,8 @@ COLUMNS = [
 def build(output: Path) -> None:
     """Write the WARC files and the table of expectations into the folder `output`, which must exist.
 
-    The captures stand in the order in which they were crawled, as in a real crawl, so that a site's pages and the
-    members of a cluster of duplicates lie in different files.
+    The captures are in the order in which they were crawled, as in a real crawl, so that the pages of a site and the
+    members of a cluster of duplicates are in different files.
     """
     captures = read_captures()
     rows = []
@@ -48,7 +48,7 @@ def build(output: Path) -> None:
 
 
 def _write_file(path: Path, captures: list[Capture]) -> list[dict[str, str]]:
-    """Write one WARC file, one gzip member a record; returns a row of the table for each record."""
+    """Write one WARC file, one gzip member per record; returns one row of the table per record."""
     rows = []
     with path.open("wb") as stream:
         info = warcinfo(path.name, captures[0].page.date)
@@ -91,7 +91,7 @@ def _row(file: str, record: WarcRecord, url: str, fate: Expectation) -> dict[str
 
 
 def main() -> None:
-    """Build into the folder of this script, or where `--output` says."""
+    """Build into the folder of this script, or into the folder that `--output` names."""
     parser = argparse.ArgumentParser(description="Pack the bundled sample.")
     parser.add_argument("--output", type=Path, default=Path(__file__).resolve().parent)
     build(parser.parse_args().output)

@@ -1,4 +1,4 @@
-"""WARC records of the sample: the bytes of a response, and the shapes of records that are no good pages."""
+"""WARC records of the sample: the bytes of a response, and the forms of records that are not good pages."""
 
 import struct
 import uuid
@@ -10,7 +10,7 @@ from fastwarc.warc import WarcRecord, WarcRecordType
 from sites import Capture, Page, SampleError
 from templates import render
 
-_CHUNK_BYTES = 700  # small, so that chunks end inside of characters
+_CHUNK_BYTES = 700  # small, so that some chunks end inside a character
 _TYPES = {
     "response": WarcRecordType.response,
     "request": WarcRecordType.request,
@@ -31,9 +31,9 @@ def warcinfo(file_name: str, date: datetime) -> WarcRecord:
 
 
 def record_of(capture: Capture) -> WarcRecord:
-    """The record of `capture`, its length and digests still to be set by writing it.
+    """The record of `capture`; writing it sets its length and digests.
 
-    Raises SampleError when the page's text does not exist in its encoding.
+    Raises SampleError if the page's encoding lacks a character of its text.
     """
     page = capture.page
     record = _record(_TYPES[page.record], capture.url, page.date)
@@ -60,11 +60,11 @@ def record_of(capture: Capture) -> WarcRecord:
 
 
 def page_bytes(capture: Capture) -> bytes:
-    """The body of the response as it goes over the wire: rendered, encoded, compressed, cut into chunks."""
+    """The body of the response as sent over the wire: rendered, encoded, compressed, cut into chunks."""
     page = capture.page
     text = page.body if page.template == "raw" else render(capture.site, page)
     try:
-        # The byte order is fixed, since the codec called utf-16 takes that of the machine.
+        # The byte order is fixed, since the codec called utf-16 uses the machine's.
         data = ("\ufeff" + text).encode("utf-16-le") if page.encoding == "utf-16" else text.encode(page.encoding)
     except UnicodeEncodeError as error:
         raise SampleError(f"{capture.url}: {error.object[error.start : error.end]!r} has no {page.encoding}") from error
@@ -83,7 +83,7 @@ def page_bytes(capture: Capture) -> bytes:
 def _record(kind: WarcRecordType, name: str, date: datetime) -> WarcRecord:
     record = WarcRecord()
     stamp = f"{date:%Y-%m-%dT%H:%M:%SZ}"
-    # From the address, so that a rebuilt sample has the same ids.
+    # Derived from the address, so that a rebuilt sample has the same ids.
     record.init_headers(kind, uuid.uuid5(uuid.NAMESPACE_URL, f"{kind!s} {stamp} {name}").urn.removeprefix("urn:").encode())
     record.headers["WARC-Date"] = stamp
     return record
@@ -105,7 +105,7 @@ def _http_head(page: Page, length: int) -> bytes:
 def _stored_gzip(data: bytes) -> bytes:
     """`data` (under 64 KiB) as a gzip member with one stored block (RFC 1951, 3.2.4; RFC 1952).
 
-    Not zlib's, whose builds pack the same data into different bytes.
+    zlib is not used, because its builds pack the same data into different bytes.
     """
     head = b"\x1f\x8b\x08\x00" + bytes(4) + b"\x00\xff"
     block = b"\x01" + struct.pack("<HH", len(data), len(data) ^ 0xFFFF) + data

@@ -1,4 +1,4 @@
-"""The sites of the sample as they stand in pages/*.yaml: what was written by hand, and what must become of it."""
+"""The sites of the sample as pages/*.yaml describes them: what was written by hand, and what must become of it."""
 
 from collections import Counter
 from datetime import UTC, datetime
@@ -12,37 +12,37 @@ PAGES = Path(__file__).resolve().parent / "pages"
 
 
 class SampleError(Exception):
-    """A page that cannot be built as it is written; the message names the file, the page and the fault."""
+    """A page that cannot be built as written; the message names the file, the page and the fault."""
 
 
 class Written(BaseModel):
-    """Something written by hand: an unknown key is an error."""
+    """Base class of everything written by hand: an unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Expectation(Written):
-    """What must become of a record: `kept`, or the stage and the first rule that drops it."""
+    """What must become of a record: `kept`, or the stage and the first rule that drop it."""
 
     stage: Literal["kept", "extract", "quality", "dedup", "hosts"] = "kept"
     rule: str = ""
-    also: list[str] = []  # rules of the same stage that fail as well
+    also: list[str] = []  # other rules of the same stage that fail
     survivor: str = ""  # the URL that is kept instead of a duplicate
 
 
 class Page(Written):
-    """One capture of one address; the README says what each key means."""
+    """One capture of one address. The README explains the keys."""
 
     path: str = Field(pattern="^/")
     date: Annotated[datetime, AfterValidator(lambda date: date.astimezone(UTC))]
     title: str = ""
     body: str = ""
     copy_of: str = ""  # the URL whose body this page repeats
-    changes: dict[str, str] = {}  # passages of the repeated body, each to be found there once, and what replaces them
+    changes: dict[str, str] = {}  # passages of the repeated body, each found there exactly once, and their replacements
     expect: Expectation = Expectation()
     personal_data: dict[str, int] = {}
     edits: list[str] = []
-    contains: list[str] = []  # passages that the final text must hold
+    contains: list[str] = []  # passages that the final text must contain
     template: str = ""
     encoding: str = "utf-8"
     meta_charset: str = "utf-8"
@@ -57,7 +57,7 @@ class Page(Written):
 
 
 class Site(Written):
-    """A host with its furniture. `defaults` holds keys of `Page` for all of its pages."""
+    """A host and what its pages share. `defaults` holds keys of `Page` for all of its pages."""
 
     host: str = Field(pattern=r"^([a-z0-9-]+\.)+example$")
     site: str
@@ -75,21 +75,21 @@ class Site(Written):
 
 
 class Capture(NamedTuple):
-    """A page, with the site that it belongs to."""
+    """A page and the site that it belongs to."""
 
     site: Site
     page: Page
 
     @property
     def url(self) -> str:
-        """The address of the page, always under https."""
+        """The address of the page, always with https."""
         return f"https://{self.site.host}{self.page.path}"
 
 
 def read_captures(folder: Path = PAGES) -> list[Capture]:
-    """All captures of all sites in `folder`, oldest first, repeated bodies filled in.
+    """All captures of all sites in `folder`, oldest first, with repeated bodies filled in.
 
-    Raises SampleError for an unknown key, a capture named twice, and a repetition of what does not exist.
+    Raises SampleError for an unknown key, a capture named twice, or a repetition of a page that does not exist.
     """
     captures = [capture for path in sorted(folder.glob("*.yaml")) for capture in _read_site(path)]
     identities = Counter((capture.url, capture.page.date, capture.page.record) for capture in captures)
@@ -112,7 +112,7 @@ def _read_site(path: Path) -> list[Capture]:
 
 
 def _with_defaults(read: dict[str, Any]) -> dict[str, Any]:
-    """`read` with the site's defaults written into each of its pages."""
+    """`read`, with the site's defaults filled into each of its pages."""
     defaults = {"template": read.get("template", ""), **read.get("defaults", {})}
     return {**read, "pages": [{**defaults, **page} for page in read.get("pages", [])]}
 

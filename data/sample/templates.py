@@ -1,7 +1,7 @@
-"""The HTML round the sample's texts: one function a kind of site, each with the furniture that such sites have.
+"""The HTML around the sample's texts: one function per kind of site, each with the surroundings that such sites have.
 
-Main text extraction is only tested by pages on which the text is not alone, so every template but `bare` and `print`
-has navigation, breadcrumbs, side lists, buttons for sharing, a cookie notice and a footer, in varying order and markup.
+Only pages that hold more than the text test main text extraction. So every template but `bare` and `print` has
+navigation, breadcrumbs, side lists, share buttons, a cookie notice and a footer, in varying order and markup.
 """
 
 import html
@@ -15,7 +15,7 @@ _STYLE = "body{font-family:sans-serif;line-height:1.8}nav ul{display:flex;list-s
 
 
 class Block(NamedTuple):
-    """A part of a body: kind `heading` and `paragraph` with one line, `list` with one line an item."""
+    """A part of a body: a `heading` or `paragraph` with one line, or a `list` with one line per item."""
 
     kind: str
     lines: list[str]
@@ -37,7 +37,7 @@ def blocks(body: str) -> list[Block]:
 
 
 def render(site: Site, page: Page) -> str:
-    """The HTML of `page` of `site`, by the template that the page names. Raises KeyError for an unknown template."""
+    """The HTML of `page` of `site`, in the template that the page names. Raises KeyError for an unknown template."""
     return _TEMPLATES[page.template](site, page)
 
 
@@ -132,7 +132,7 @@ def _blog(site: Site, page: Page) -> str:
 
 def _news(site: Site, page: Page) -> str:
     described = {"@context": "https://schema.org", "@type": "NewsArticle", "headline": page.title}
-    # JSON escapes what is not ASCII, so that this part is the same in every encoding.
+    # JSON escapes everything outside ASCII, so that this part is the same in every encoding.
     extra = f'<script type="application/ld+json">{json.dumps(described)}</script>\n'
     return f"""{_head(site, page, extra)}<body>
 {_cookie(site)}
@@ -198,7 +198,7 @@ def _shop(site: Site, page: Page) -> str:
 
 
 def _forum(site: Site, page: Page) -> str:
-    """Each heading of the body begins a post of its own."""
+    """A thread in which each heading of the body begins a post."""
     posts: list[list[Block]] = [[]]
     for part in blocks(page.body):
         if part.kind == "heading" and posts[-1]:
@@ -246,7 +246,7 @@ def _bare(site: Site, page: Page) -> str:
 
 
 def _index(site: Site, page: Page) -> str:
-    """A page that leads to others and has no text of its own."""
+    """A page that links to others and has no text of its own."""
     return f"""{_head(site, page)}<body class="index">
 {_navigation(site)}
 {_side(site)}

@@ -1,4 +1,4 @@
-"""The table of accuracy: its encoders against Python's codecs, its figures against counts by hand, its command line."""
+"""The table of accuracy: its encoders against Python's codecs, its figures against hand counts, and its command line."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ from benchmarks.accuracy.table import is_installed, not_installed
 from pipeline.dedup.minhash import signatures
 from tests.pipeline.pii.cases import CASES
 
-# Of JIS X 0208, on which Python's codecs and the Web's agree; the wave dash and its like are left out.
+# Characters of JIS X 0208 on which Python's codecs and the Web's agree; the wave dash and its like are left out.
 PLAIN = st.text(st.sampled_from("あのカナ漢字、。「」ー々〆亜腕弌熙Ωжabc \n<>&"))
 
 
@@ -34,7 +34,7 @@ def test_the_encoders_agree_with_pythons_codecs_on_plain_text(text: str) -> None
     [("①", b"\xad\xa1"), ("㈱", b"\xad\xea"), ("≡", b"\xa2\xe1"), ("髙", b"\xfc\xe2"), ("～", b"\xa1\xc1"), ("ｱ", b"\x8e\xb1")],
 )
 def test_extensions_have_their_places_in_the_set(character: str, code: bytes) -> None:
-    """Rows and cells of NEC and IBM as the WHATWG index jis0208 has them."""
+    """NEC's and IBM's characters have the rows and cells of the WHATWG index jis0208."""
     assert encodings.euc_jp(character) == code
 
 

@@ -47,7 +47,7 @@ def grams(texts: list[bytes], order: int) -> list[Gram]:
 
 
 def restated(train: object, table: Counter[Gram], gram: Gram) -> float:
-    """p(last | before), from the counts of the n-grams of the same order, word for word after Chen and Goodman."""
+    """p(last | before), from the counts of the n-grams of the same order, following Chen and Goodman literally."""
     if not gram:
         return 1 / SYMBOLS
     shorter: Counter[Gram] = Counter()
@@ -128,7 +128,7 @@ def test_the_command_scores_the_text_of_the_shards(tmp_path: Path) -> None:
                 [f"{index:032x}" for index in range(len(members))],
                 np.concatenate(encoded),
                 np.cumsum([0, *map(len, encoded)]),
-                # One text of the training split is said to have had another size.
+                # One text of the training split is recorded with a wrong size.
                 np.array([len(text.encode()) + (name == "train" and index == 0) for index, text in enumerate(members)]),
                 np.array([len(text) for text in members]),
                 meta,

@@ -1,4 +1,4 @@
-"""What runs cost, the copies that they run over, and turns: each is held to what can be known without a clock."""
+"""The cost of runs, the copies that they run over, and turns: each is tested by what can be known without a clock."""
 
 import sys
 from pathlib import Path

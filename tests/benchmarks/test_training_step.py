@@ -1,4 +1,4 @@
-"""The benchmark of a step: that both sides take the same step, and that it stops when they do not."""
+"""The benchmark of a training step: both sides take the same step, and the program exits if they do not."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ TINY = small_gpt2().model_copy(
 
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch) -> ModelConfig:
-    """The benchmarks' model made small."""
+    """A tiny version of the benchmark's model."""
     monkeypatch.setattr(training_step, "small_gpt2", lambda: TINY)
     monkeypatch.setattr(training_step, "CONTEXT", TINY.context_length)
     monkeypatch.setattr(generation, "small_gpt2", lambda: TINY)

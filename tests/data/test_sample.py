@@ -1,4 +1,4 @@
-"""The bundled sample: it can be rebuilt, reads back as it was packed, and expects of each record what exists."""
+"""The bundled sample: it can be rebuilt, reads back as it was packed, and expects of each record something that exists."""
 
 import csv
 import gzip
@@ -32,7 +32,7 @@ def expected() -> list[dict[str, str]]:
 
 @pytest.fixture
 def sites(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The script's module of that name, which is no part of the installed packages."""
+    """The module `sites` beside the script, which is not in the installed packages."""
     monkeypatch.syspath_prepend(SAMPLE)
     return importlib.import_module("sites")
 
@@ -55,7 +55,7 @@ def test_the_committed_files_are_what_the_pages_give(built: dict[str, bytes]) ->
     assert set(built) == {path.name for path in FILES} | {"expected.tsv"}
     for name, content in built.items():
         committed = (SAMPLE / name).read_bytes()
-        # Unpacked, since another version of the compressor may pack the same records into other bytes.
+        # Compared unpacked, since another version of the compressor may pack the same records into other bytes.
         unpack = gzip.decompress if name.endswith(".gz") else bytes
         assert unpack(content) == unpack(committed), f"{name} is stale; run python data/sample/build.py"
 
@@ -127,7 +127,7 @@ def test_pages_that_are_kept_are_not_alike(sites: ModuleType) -> None:
     for index, capture in enumerate(kept):
         for other in range(index):
             shared = len(shingles[index] & shingles[other])
-            # Half of one page may stand in another; a near-duplicate shares much more.
+            # Up to half of one page may occur in another; a near-duplicate shares much more.
             assert shared < 0.6 * min(len(shingles[index]), len(shingles[other])), (capture.url, kept[other].url)
 
 

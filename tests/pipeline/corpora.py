@@ -13,7 +13,7 @@ from pipeline.operations.run import run
 
 
 class InThisProcess:
-    """An executor without processes: to start them would take longer than the work on the sample."""
+    """An executor without processes: starting them would take longer than the work on the sample."""
 
     name = "in this process"
     workers = 1
@@ -24,11 +24,11 @@ class InThisProcess:
             yield Outcome(task, perform(task, lambda position: None))
 
     def close(self) -> None:
-        """Nothing is held."""
+        """There is nothing to release."""
 
 
 def copy_of(corpus: Path, target: Path, *changes: str) -> Path:
-    """A copy of a corpus in the folder `target`, its manifest run again with `changes` over it where there are some."""
+    """A copy of a corpus in the folder `target`. If there are `changes`, its manifest is run again with them."""
     shutil.copytree(corpus, target)
     if changes:
         manifest = read_manifest(str(target / "manifest.yaml"), changes, output=str(target))

@@ -1,4 +1,4 @@
-"""The library as a stranger meets it: its examples, what importing costs, and what a mistake is told."""
+"""The library as a newcomer meets it: its examples, the cost of importing it, and its messages about mistakes."""
 
 import doctest
 import os
@@ -30,7 +30,7 @@ def open_sample(corpus: Path) -> pipeline.Corpus:
 
 
 def run(program: str) -> str:
-    """What a program prints that starts in a process of its own."""
+    """What a program prints when run in a new process."""
     command = [sys.executable, "-c", program]
     return subprocess.run(command, cwd=ROOT, env=dict(os.environ), capture_output=True, text=True, check=True).stdout
 

@@ -1,5 +1,4 @@
-"""Compiled code is taken again for the same sources alone, wherever in them the change is, and a run never depends on keeping
-it."""
+"""Compiled code is reused only for the same sources, wherever in them a change is, and no run depends on its being kept."""
 
 import os
 import shutil
@@ -26,7 +25,7 @@ PROGRAM = "from {package}.caller import caller\n\nprint(caller(), sum(caller.sta
 
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
-    """The package `trainer`, with a compiled function that calls one in a sub-folder; `pipeline.compiled` is beside it."""
+    """The package `trainer`, with a compiled function that calls one in a subfolder; `pipeline.compiled` is beside it."""
     for name in ("pipeline", "model", "trainer"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").touch()
@@ -40,7 +39,7 @@ def package(tmp_path: Path) -> Path:
 
 
 def answer(package: Path, **environment: str) -> tuple[int, int, str]:
-    """What the caller returns in a new process, how often its code was found, and what was said besides."""
+    """What the caller returns in a new process, how often its code was found, and what else was printed."""
     kept = {name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"}
     command = [sys.executable, "-c", PROGRAM.format(package=package.name)]
     run = subprocess.run(command, cwd=package.parent, env={**kept, **environment}, capture_output=True, text=True, check=True)

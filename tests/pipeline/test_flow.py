@@ -1,4 +1,4 @@
-"""What the order of the flow says about its stages."""
+"""What the order of the flow implies for its stages."""
 
 from pipeline.corpus.views import TableRow
 from pipeline.engine.stage import upstream_of

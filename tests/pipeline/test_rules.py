@@ -1,4 +1,4 @@
-"""Judging measured numbers by rules."""
+"""Rules judge measured numbers."""
 
 import numpy as np
 import pytest

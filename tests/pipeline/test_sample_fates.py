@@ -1,4 +1,4 @@
-"""Every page of the bundled sample ends where its author said it must."""
+"""Every page of the bundled sample ends where its author specified."""
 
 import csv
 from collections import Counter
@@ -20,7 +20,7 @@ with (SAMPLE / "expected.tsv").open(encoding="utf-8", newline="") as table:
 
 @pytest.fixture(scope="module")
 def fates(corpus: Path) -> dict[tuple[str, int], dict[str, Any]]:
-    """What happened to each record, by file and its number in the file."""
+    """The fate of each record, by file and by its number in the file."""
     query = """
         SELECT parse_filename(f.warc_file), f.warc_offset, f.url, f.doc_id, f.stage, f.kept, f.rule, f.part, v.failed,
                r.record_type
@@ -41,7 +41,7 @@ def fates(corpus: Path) -> dict[tuple[str, int], dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def expected() -> dict[tuple[str, int], dict[str, str]]:
-    """What must happen, by the same keys."""
+    """The expected fates, by the same keys."""
     numbers: Counter[str] = Counter()
     found = {}
     for row in EXPECTED:
