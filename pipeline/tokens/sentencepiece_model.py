@@ -1,4 +1,4 @@
-"""SentencePiece tokenizers."""
+"""Tokenizers that are SentencePiece models, given or trained here."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence

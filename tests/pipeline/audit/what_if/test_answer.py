@@ -83,7 +83,7 @@ def test_other_survivors_are_as_many_as_a_run_keeps_and_only_the_sizes_of_their_
 
 
 def test_pages_that_were_never_signed_are_estimated_behind_quality(corpus: Path, other_corpus: Path) -> None:
-    """Asked of the stricter corpus about the original: three quarters of the pages have no signature there."""
+    """Asked of the other corpus about the sample's: three quarters of the pages have no signature there."""
     promised = outcome_of(
         other_corpus, "quality.num_letters={min: 400}", "dedup.minimum_similarity=0.77", "dedup.survivor=newest"
     )
