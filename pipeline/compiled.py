@@ -1,11 +1,11 @@
-"""Compiled code, kept in a folder for exactly these sources.
+"""Caches machine code in one folder per state of the sources.
 
-numba keeps what it compiles, and takes it again as long as the file of the function is as old and as long as it was. Of what that
-function calls in another file it knows nothing: after a change there, it would go on with the old code in silence, and the same
-version of the sources would read pages in two ways. So every state of the files with compiled code has a folder of its own.
+numba reuses cached code as long as the function's own file keeps its time stamp and size. It does not notice a change in another
+file that the function calls: it would silently run the old code, and the same sources could give two results. So each state of
+the files with compiled code has its own cache folder.
 
-The folder is beside the package, or in the user's cache when the package cannot be written; without either, code is compiled
-anew in each process, and one line says so. It is made when the first compiled function is defined; importing the package
+The folder is beside the package, or in the user's cache if the package is read-only. If neither can be written, each process
+compiles again, and one line says so. The folder is created when the first compiled function is defined; importing the package
 writes nothing.
 """
 
@@ -24,19 +24,19 @@ import numba
 _HERE = Path(__file__).parent
 # The packages whose compiled functions may call one another.
 SOURCES = tuple(_HERE.parent / name for name in ("pipeline", "model", "trainer"))
-# A user who sets it wants the code there.
+# numba's own setting: if the user has set it, it wins.
 _VARIABLE = "NUMBA_CACHE_DIR"
 
 
 def njit(function: Callable[..., Any] | None = None, **options: Any) -> Any:
-    """`numba.njit`, with or without options, whose machine code is kept for the next process where that is possible."""
+    """`numba.njit`, with or without options; caches the machine code for later processes if a folder can be written."""
     decorate = numba.njit(cache=_is_kept(), **options)
     return decorate(function) if function is not None else decorate
 
 
 @functools.cache
 def _is_kept() -> bool:
-    """Tell numba where to keep code; False when it can be kept nowhere."""
+    """Set numba's cache folder; return False if no folder can be written."""
     if os.environ.get(_VARIABLE):
         return True
     folder = cache_folder(SOURCES, (_HERE / "__pycache__", _user_cache()))
@@ -55,9 +55,9 @@ def _user_cache() -> Path:
 
 
 def cache_folder(sources: Sequence[Path], places: Sequence[Path]) -> Path | None:
-    """The folder for what is compiled of the Python files in `sources`, made in the first of `places` that can be written.
+    """Create the cache folder for the Python files in `sources`, in the first of `places` that can be written.
 
-    Its name is a hash of the files that have compiled functions. None when no place can be written.
+    Its name contains `state_of(sources)`. Returns None if no place can be written.
     """
     name = f"compiled-{state_of(sources)}"
     for place in places:
@@ -71,7 +71,7 @@ def cache_folder(sources: Sequence[Path], places: Sequence[Path]) -> Path | None
 
 
 def state_of(sources: Sequence[Path]) -> str:
-    """A hash of the Python files in `sources`, sub-folders included, that mention `njit`: their names and their bytes."""
+    """BLAKE2b-64 (16 hex digits) of the names and bytes of all Python files under `sources` that contain `njit`."""
     state = hashlib.blake2b(digest_size=8)
     for source in sources:
         for path in sorted(source.rglob("*.py")):

@@ -1,4 +1,7 @@
-"""Base class of every configuration section: frozen, typed, rejects unknown keys. Also turns validation errors into sentences."""
+"""Base class of every configuration section: frozen, typed, rejects unknown keys.
+
+Also turns validation errors into one-line messages.
+"""
 
 import difflib
 import re
@@ -12,21 +15,21 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 class Config(BaseModel):
     """A section of the manifest; its fields are the YAML keys.
 
-    Unknown keys are errors (`explained` turns them into a sentence that names the nearest known key), and an instance cannot be
-    changed after validation, so its JSON can serve as the key of the work done under it.
+    Unknown keys are errors; `explained` names the nearest known key. An instance cannot change after validation, so its JSON can
+    be part of a unit's key.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The one of the `known` names that is most like `name`; None when none is like it."""
-    # Half of the letters in the same order: a slip of the finger or another number of words, not another word.
+    """The known name closest to `name`; None if none is similar."""
+    # 0.5: half of the letters in the same order, which allows a typo or a missing word but not a different word.
     return next(iter(difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)), None)
 
 
 def explained(error: ValidationError, root: type[BaseModel]) -> str:
-    """What is wrong with the content that did not make a `root`: for each fault its key, its value and the remedy."""
+    """The errors of validating a `root` as one line: for each, its key, its value and the remedy."""
     return "; ".join(_explain(item, root) for item in error.errors())
 
 
@@ -46,7 +49,7 @@ def _explain(item: Any, root: type[BaseModel]) -> str:
 
 
 def _nearest_choice(item: Any) -> str:
-    """A remedy for a value that is none of a few names and near to one of them."""
+    """A suggestion for a value that is close to one of the allowed names; empty otherwise."""
     if item["type"] != "literal_error":
         return ""
     choices = re.findall("'([^']*)'", item["ctx"]["expected"])
@@ -55,7 +58,7 @@ def _nearest_choice(item: Any) -> str:
 
 
 def _model_at(location: Sequence[object], root: type[BaseModel]) -> type[BaseModel]:
-    """The config class at a place of `root`; unions and optional sections are looked through."""
+    """The config class at a location inside `root`, inside unions and optional sections too."""
     model = root
     for key in location:
         if key not in model.model_fields:

@@ -1,16 +1,16 @@
-"""The two kinds of foreseen error. Programs tell errors apart by these classes, never by their text.
+"""The two kinds of foreseen error. Programs distinguish errors by these classes, never by their text.
 
     UserError     the user can fix it: a key, a name, a file, an option       exit status 2
     RunStopped    the machine or the data stopped the run; finished work is kept, and the same command resumes      exit status 1
 
-Every other exception is a fault of the program, and is shown with its traceback.
+Any other exception is a fault of the program and shows its traceback.
 """
 
 import errno
 from typing import Literal
 
-# What a failed unit means for the run: trying again is no use (user), no unit can be written any more (no_space), or
-# anything else (fault), which may have been the machine's and is tried again.
+# What a failed unit means for the run. user: a retry cannot help. no_space: no further unit can be written. fault: anything
+# else; it may be the machine's, so the unit is retried.
 Kind = Literal["user", "no_space", "fault"]
 
 _NO_SPACE = frozenset([errno.ENOSPC, errno.EDQUOT])
@@ -25,7 +25,7 @@ class RunStopped(Exception):
 
 
 def kind_of(error: BaseException) -> Kind:
-    """The kind of an error that a unit of work ended with; a full disk is recognised behind the error that reports it, too."""
+    """The kind of the error that ended a unit of work; a full disk is recognised among the error's causes too."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, OSError) and cause.errno in _NO_SPACE:
@@ -35,7 +35,7 @@ def kind_of(error: BaseException) -> Kind:
 
 
 def described(error: BaseException) -> str:
-    """An error as one line: the message of a foreseen one, any other after its type."""
+    """An error as one line: the message of a foreseen error; for any other, its type and message."""
     message = " ".join(str(error).split())
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename or ''}".rstrip(": ")

@@ -1,7 +1,7 @@
 """Files that are whole or absent: written under a temporary name, synced, then renamed. Also the lock of a folder.
 
 A worker of a run writes and hashes temporary files and never touches a final name; the driver renames them (`corpus.writer`).
-Everything else that replaces a file does it through `replacing`. So a final name always holds a complete file, whatever is
+All other code replaces files through `replacing`. So a file under a final name is always complete, whichever process is
 killed.
 """
 
@@ -17,18 +17,18 @@ TEMPORARY_SUFFIX = ".tmp"
 
 
 def temporary_name(final: Path) -> Path:
-    """A name beside `final`, of this process alone, that `remove_temporary_files` recognises."""
+    """A name beside `final`, unique to this process, that `remove_temporary_files` recognises."""
     return final.with_name(f".{final.name}.{os.getpid()}{TEMPORARY_SUFFIX}")
 
 
 def file_digest(path: Path) -> str:
-    """BLAKE2b-128 of a file's bytes, as 32 hex digits."""
+    """BLAKE2b-128 of a file's bytes, as 32 hex digits. Raises OSError."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def sync(path: Path) -> None:
-    """Flush a file or folder to the disk, so that a rename never outlives the bytes it names."""
+    """Flush a file or folder to the disk, so that a rename is never on disk before the bytes it names. Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -38,9 +38,9 @@ def sync(path: Path) -> None:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary name beside `path` for a file.
+    """Yield a temporary name beside `path` for a new file.
 
-    It replaces `path`, synced, when the block ends well, and is removed when it does not. Raises OSError.
+    If the block succeeds, the file is synced and replaces `path`; otherwise it is removed. Raises OSError.
     """
     temporary = temporary_name(path)
     try:
@@ -53,7 +53,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replace a small text file as a whole, in UTF-8, and make its folder. Raises OSError."""
+    """Replace a small UTF-8 text file atomically; create its folder if needed. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
@@ -61,10 +61,10 @@ def write_text(path: Path, text: str) -> None:
 
 @contextmanager
 def exclusive_lock(path: Path) -> Iterator[None]:
-    """Hold the lock file `path`, made with its folder, for this process alone.
+    """Hold an exclusive lock on the file `path`; create the file and its folder if needed.
 
-    The lock is the kernel's, on an open file, so it ends with the process however that ends. Raises BlockingIOError when
-    another process holds it, any other OSError when the file cannot be made.
+    It is the kernel's lock on an open file, so it is released however the process ends. Raises BlockingIOError if another
+    process holds it, and another OSError if the file cannot be created.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     stream: IO[str] = path.open("a+")
@@ -74,6 +74,6 @@ def exclusive_lock(path: Path) -> Iterator[None]:
 
 
 def remove_temporary_files(root: Path) -> None:
-    """Remove what a killed run left under temporary names; only for the holder of the corpus's lock."""
+    """Remove temporary files that a killed run left under `root`. The caller must hold the corpus's lock. Raises OSError."""
     for path in root.rglob(f".*{TEMPORARY_SUFFIX}"):
         path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The bundled sample, built once for all tests that only look at the result."""
+"""Fixtures: the bundled sample, built once for all tests that only read the result."""
 
 import os
 import shutil
@@ -11,11 +11,11 @@ from pipeline.engine.runner import Listener
 from pipeline.manifest import Manifest, read_manifest
 from pipeline.operations.run import run
 
-# The models of the tests are small: a second thread gains nothing, and costs much where other programs run. Read by torch
-# when it is imported, and by the processes that tests start.
+# The tests' models are small: a second thread gains nothing, and costs much if other programs run. torch reads this when it is
+# imported, and so do processes that tests start.
 os.environ["OMP_NUM_THREADS"] = "1"
 
-# Where other programs hold the cores, an example takes as long as they let it: no test fails for that.
+# If other programs hold the cores, an example may take any time; no test fails for that.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
@@ -24,7 +24,7 @@ SAMPLE = ROOT / "data" / "sample"
 
 
 def sample_manifest(output: Path, *changes: str, workers: int = 2, inputs: list[str] | None = None) -> Manifest:
-    """The default manifest on the bundled sample, with shards and a validation split that suit its size."""
+    """The default manifest on the bundled sample, with a shard size and a validation share that suit it."""
     return read_manifest(
         str(ROOT / "manifests" / "ja_web.yaml"),
         ["tokenize.shard_tokens=20000", "tokenize.validation_share=0.1", *changes],
@@ -45,11 +45,11 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def checkout(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder such as the library's examples are run in: the sample, its corpus in `data`, and a trained run in `runs/default`.
+    """A folder for the library's examples: the sample, its corpus in `data`, and a training run in `runs/default`.
 
-    Tests may add files to it and change none.
+    Tests may add files but must not change any.
     """
-    # Imported here: most tests need no torch.
+    # Imported here because most tests need no torch.
     from model.gpt import GPT
     from pipeline.tokens.opening import load_tokenizer
     from tests.model.checkpoint_folders import write_checkpoint

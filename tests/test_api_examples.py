@@ -1,4 +1,4 @@
-"""The Python of `docs/api.md` runs, and gives what the page says."""
+"""The Python examples of `docs/api.md` run and give the answers shown."""
 
 import ast
 import re
@@ -15,7 +15,7 @@ _ANSWER = re.compile(r"  # → (?P<answer>.+)$")
 
 
 def answers_of(block: str, names: dict[str, Any]) -> list[tuple[str, str]]:
-    """Run a block; of each expression with an answer beside it, what the page says and what comes out."""
+    """Run a block; per expression with an answer beside it: the answer shown, and the actual one."""
     found = []
     lines = block.splitlines()
     for statement in ast.parse(block).body:
@@ -29,7 +29,7 @@ def answers_of(block: str, names: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def test_every_block_runs_and_gives_the_answers_that_are_shown(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One after another, as in a notebook: later blocks use names of earlier ones."""
+    """In order, as in a notebook: later blocks use names of earlier ones."""
     monkeypatch.chdir(checkout)
     names: dict[str, Any] = {"__name__": "notebook"}
     for block in BLOCKS:

@@ -1,7 +1,8 @@
-"""Who may import whom. A part may import parts on floors below its own; parts on one floor do not know each other.
+"""Which part may import which: a part may import parts on floors below its own, and none on its own floor.
 
-A part is a file or folder directly in a package. In words: the engine knows no stage; stages know a named part of another at most
-(`LENT`); audit reads and never runs; the trainer sees of the pipeline its token format and the ground; the model knows nobody.
+A part is a file or folder directly in a package. So the engine imports no stage. A stage imports at most named modules of another
+stage (`LENT`). Audit reads and never runs. Of the pipeline, the trainer imports only the token format and the ground floor. The
+model imports no other package.
 """
 
 import ast
@@ -43,7 +44,7 @@ FLOORS = {
         config dropout cross_entropy sharding
     """,
 }
-# What a part may import of other packages; a part without a line follows its package's. `model` knows nobody.
+# What a part may import from other packages; a part without a line has its package's. `model` imports none.
 ABROAD = {
     "pipeline.cli": {"trainer.where"},
     "trainer": {
@@ -53,7 +54,7 @@ ABROAD = {
     "trainer.where": {"pipeline.tokens", "pipeline.corpus", "pipeline.removals", "pipeline.terminal", "pipeline.errors"},
     "trainer.command": {"pipeline.cli", "model.export"},
 }
-# What a stage may import of a stage on a floor below: tables and rules, never its work.
+# What a stage may import from a stage on a lower floor: tables and rules, never its work.
 LENT = {
     "measure": {"table"},
     "quality": {"config", "profiles"},
@@ -69,7 +70,7 @@ FLOOR = {
 
 
 def modules() -> dict[str, Path]:
-    """The files of the packages by their dotted names; a folder's `__init__` has the folder's."""
+    """The files of the packages by dotted name; an `__init__` has its folder's name."""
     found = {}
     for package in FLOORS:
         for path in sorted((ROOT / package).rglob("*.py")):
@@ -82,7 +83,7 @@ MODULES = modules()
 
 
 def imports_of(path: Path, type_checking: bool = True) -> set[str]:
-    """The own modules that a file imports, inside functions too."""
+    """The project's modules that a file imports, inside functions too."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     names: set[str] = set()
     for node in _nodes(tree, type_checking):
@@ -165,7 +166,7 @@ def test_no_files_import_each_other_in_a_circle() -> None:
 
 
 def test_a_settings_file_is_light() -> None:
-    """Whoever reads a manifest needs no compiled code and no library of a stage."""
+    """Reading a manifest must not load compiled code or a stage's libraries."""
     waiting, libraries, seen = ["pipeline.manifest"], set[str](), set[str]()
     while waiting:
         name = waiting.pop()

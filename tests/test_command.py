@@ -1,4 +1,4 @@
-"""The installed command: all commands in one, without loading what is not called."""
+"""The installed command has all commands and loads only the one that is called."""
 
 import os
 import subprocess
@@ -22,7 +22,7 @@ PROGRAM = "from trainer.command import main; main(prog_name='kotokura')"
 
 
 def call(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """The command in a process of its own, as a shell starts it."""
+    """Run the command in its own process, as a shell does."""
     return subprocess.run(
         [sys.executable, "-c", PROGRAM, *arguments],
         cwd=ROOT,

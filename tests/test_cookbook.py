@@ -1,6 +1,6 @@
-"""What the cookbook answers is what the ledger of the bundled sample says.
+"""The answers in the cookbook are those of the bundled sample's ledger.
 
-`python -m tests.test_cookbook OUT` writes all answers anew, from a corpus that was built as the cookbook's beginning says.
+`python -m tests.test_cookbook OUT` rewrites all answers, from a corpus built as the beginning of the cookbook says.
 """
 
 import re
@@ -20,13 +20,13 @@ from pipeline.terminal import aligned_text
 from tests.conftest import ROOT
 
 COOKBOOK = ROOT / "docs" / "cookbook.md"
-# A heading, its query, and the answer, which a query about seconds has not.
+# A heading, its query and its answer; a query about seconds has no answer.
 _QUESTION = re.compile(r"^### (?P<title>.+)\n\n```sql\n(?P<query>[^`]+)```\n(?:\n```\n(?P<answer>[^`]*)```\n)?", re.MULTILINE)
 TIMES = "Where did the time go?"
 
 
 class Question(NamedTuple):
-    """A heading of the cookbook, its query, and the answer that stands there."""
+    """A heading of the cookbook, its query, and the answer shown."""
 
     title: str
     query: str
@@ -38,7 +38,7 @@ def questions(text: str) -> list[Question]:
 
 
 def renewed(text: str, connection: duckdb.DuckDBPyConnection) -> str:
-    """The cookbook `text` with the answers that `connection` gives."""
+    """The cookbook's `text` with the answers of `connection`."""
 
     def with_answer(found: re.Match[str]) -> str:
         question = f"### {found['title']}\n\n```sql\n{found['query']}```\n"
@@ -63,7 +63,7 @@ ANSWERED = [question for question in QUESTIONS if question.title != TIMES]
 
 @pytest.fixture(scope="module")
 def renewed_text(corpus: Path) -> str:
-    """The cookbook as it comes out when every answer was out of date."""
+    """The cookbook after all answers were made wrong and then renewed."""
     stale = TEXT
     for question in ANSWERED:
         stale = stale.replace(f"```\n{question.answer}```\n", "```\nout of date\n```\n")

@@ -1,4 +1,4 @@
-"""What the documentation says of files, links and commands is so."""
+"""What the documentation says about files, links and commands is true."""
 
 import re
 import tomllib
@@ -21,7 +21,7 @@ from trainer.record.history import Stretch
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 FORMATS = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
 ARROW_NAMES = {"float64": "double", "float32": "float"}
-# Files that have the columns which are documented once, for one of them.
+# Files that share their columns, which are documented once.
 ALIKE = {
     "verdicts/quality/part-*.parquet": [f"verdicts/{stage}/part-*.parquet" for stage in JUDGING[1:] if stage not in EDITING],
     "verdicts/clean/part-*.parquet": [f"verdicts/{stage}/part-*.parquet" for stage in EDITING],
@@ -31,7 +31,7 @@ ALIKE = {
 
 
 def table_below(heading: str) -> dict[str, str]:
-    """The first two cells of each row below a heading of formats.md: name to type, or to meaning where there are but two."""
+    """The first two cells of each row below a heading of formats.md: name to type (with two columns: to meaning)."""
     section = FORMATS.split(f"\n### {heading}\n")[1].split("\n#")[0]
     rows = re.findall(r"^\| `([^`]+)` \| ([^|]*?) \|", section, re.MULTILINE)
     assert rows, heading
@@ -52,7 +52,7 @@ def assert_columns_are(documented: dict[str, str], schema: pa.Schema) -> None:
     for name, described in documented.items():
         field = schema.field(name)
         kind, _, null = described.partition(" or ")
-        # The names of list items say nothing.
+        # The names of list items have no meaning.
         assert ARROW_NAMES.get(kind, kind) == re.sub(r"<\w+: (\w+)( not null)?>", r"<\1>", str(field.type)), name
         assert (null == "null") == field.nullable, name
 
@@ -109,7 +109,7 @@ def test_a_runs_files_have_the_keys_that_are_documented(heading: str, documented
 
 
 def anchors_of(page: Path) -> set[str]:
-    """What a link may name after `#`, by GitHub's rule: lower case, without punctuation, hyphens for spaces."""
+    """The anchors of a page by GitHub's rule: lower case, no punctuation, hyphens for spaces."""
     headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -128,7 +128,7 @@ def test_every_link_leads_to_a_place(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
 def test_every_file_that_a_page_names_is_there(page: Path) -> None:
-    if page.name == "CHANGELOG.md":  # which tells of files that were
+    if page.name == "CHANGELOG.md":  # which names files that no longer exist
         return
     for name in re.findall(
         r"`((?:pipeline|trainer|model|tests|benchmarks|manifests|docs|\.ci)/[\w/.-]+\.\w+)`", page.read_text("utf-8")
@@ -145,7 +145,7 @@ def test_the_map_of_the_house_shows_every_folder(package: str) -> None:
 
 
 def quoted_pieces() -> list[str]:
-    """The literal pieces of the messages that troubleshooting.md quotes, without what differs from case to case."""
+    """The literal pieces of the messages quoted in troubleshooting.md, without the variable parts."""
     text = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
     symptoms = [cell for row in re.findall(r"^\| ([^|]*`[^|]*) \|", text, re.MULTILINE) for cell in re.findall(r"`([^`]+)`", row)]
     pieces = [piece.strip(" :,;()") for message in symptoms for piece in re.split(r"\b[A-Z]{1,9}\b|…|'\w+'|\b\d+\b", message)]
@@ -154,7 +154,7 @@ def quoted_pieces() -> list[str]:
 
 @pytest.fixture(scope="module")
 def messages() -> str:
-    """The source of all packages, with strings that go on in the next line as one."""
+    """The source of all packages, with adjacent string literals joined across lines."""
     paths = [path for package in ("pipeline", "trainer", "model") for path in sorted((ROOT / package).rglob("*.py"))]
     return re.sub(r'"\s*f?"', "", "\n".join(path.read_text(encoding="utf-8") for path in paths))
 

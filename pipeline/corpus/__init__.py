@@ -1,1 +1,1 @@
-"""The files of a corpus: where they lie, how they are read and written, and the ledger of its units."""
+"""The files of a corpus: where they are, how they are read and written, and the ledger."""

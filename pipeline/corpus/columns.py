@@ -1,6 +1,6 @@
-"""Reading a corpus part by part: documents that reached a stage, and what stands in other tables about them.
+"""Reads a corpus part by part: the documents that reached a stage, and their rows in other tables.
 
-Everything is joined by `doc_id`, inside one part.
+Tables are joined by `doc_id` within one part.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -18,27 +18,27 @@ from pipeline.errors import UserError
 
 
 class StaleCorpusError(UserError):
-    """Files of a corpus that do not belong together, or were made by an older version; the message says what to run."""
+    """Files of a corpus do not match, or were made by an older version; the message says what to run."""
 
 
 def batches(root: Path, name: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-    """The row groups of the Parquet file `name`, one at a time, so that memory does not grow with the file."""
+    """Yield the row groups of the Parquet file `name`, so that memory does not grow with the file. Raises OSError."""
     with pq.ParquetFile(root / name) as parquet:
         for group in range(parquet.num_row_groups):
             yield parquet.read_row_group(group, columns=columns)
 
 
 def read(root: Path, name: str, columns: Sequence[str]) -> pa.Table:
-    """The columns of a whole (thin) Parquet file. Raises KeyError for one that it has not.
+    """Columns of a whole Parquet file, which must be small. Raises KeyError for a missing column and OSError for a missing file.
 
-    One thread reads: for files of this size that takes a third of the processors' time that several take.
+    One thread reads: at this size that takes a third of the processor time of several threads.
     """
     with pq.ParquetFile(root / name, pre_buffer=False) as parquet:
         return parquet.read(columns=list(columns), use_threads=False).select(list(columns))
 
 
 def read_known(root: Path, name: str, schema: pa.Schema) -> pa.Table:
-    """The columns of `schema` of a (thin) Parquet file: null where an older version wrote none, and no rows without a file."""
+    """The columns of `schema` from a small Parquet file. A missing column is null; a missing file has no rows."""
     if not (root / name).exists():
         return schema.empty_table()
     with pq.ParquetFile(root / name, pre_buffer=False) as parquet:
@@ -49,16 +49,17 @@ def read_known(root: Path, name: str, schema: pa.Schema) -> pa.Table:
 
 
 def column_of(table: pa.Table, name: str, doc_ids: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The column of `table` for documents, in the order of `doc_ids`; null for one that the table has no row of."""
+    """A column of `table` in the order of `doc_ids` (N,); null for a document without a row in the table."""
     if table["doc_id"].equals(doc_ids):
         return table[name]
     return table[name].take(pc.index_in(doc_ids, value_set=table["doc_id"].combine_chunks()))
 
 
 def rows_of(root: Path, name: str, doc_ids: Collection[str], columns: Sequence[str]) -> list[dict[str, Any]]:
-    """The columns, doc_id among them, of some documents of a file that may hold texts; none without a file.
+    """The rows of some documents in a file that may hold texts, as dicts of `columns`, which must include doc_id.
 
-    Only row groups with one of the documents are read: a dozen are wanted where all texts of a part are a hundred megabytes.
+    A missing file has no rows. Only row groups with one of the documents are read: callers want about a dozen documents, and all
+    texts of a part are about 100 MB.
     """
     if not (root / name).exists():
         return []
@@ -73,13 +74,13 @@ def rows_of(root: Path, name: str, doc_ids: Collection[str], columns: Sequence[s
 
 
 def survivors(root: Path, stage: str, part: str) -> pa.Array:
-    """The ids of the documents that `stage` kept of `part`, in the order of its verdicts."""
+    """The ids of the documents of `part` that `stage` kept, in the order of its verdicts. Raises OSError without verdicts."""
     verdicts = read(root, layout.verdicts(stage, part), ["doc_id", "kept"])
     return verdicts.filter(verdicts["kept"])["doc_id"].combine_chunks()
 
 
 def documents(root: Path, part: str, columns: Sequence[str], kept: pa.Array | None = None) -> Iterator[pa.Table]:
-    """The documents of `part` (those in `kept` alone, when given), a batch at a time, in the order of the input."""
+    """Yield the documents of `part` in batches, in input order; only those in `kept`, if given. Raises OSError."""
     for batch in batches(root, layout.documents(part), columns):
         chosen = batch if kept is None else batch.filter(pc.is_in(batch["doc_id"], value_set=kept))
         if chosen.num_rows:
@@ -87,7 +88,7 @@ def documents(root: Path, part: str, columns: Sequence[str], kept: pa.Array | No
 
 
 def aligned(table: pa.Table, doc_ids: pa.ChunkedArray) -> pa.Table:
-    """The rows of `table` for `doc_ids`, in their order. Raises KeyError when one has no row."""
+    """The rows of `table` in the order of `doc_ids`. Raises KeyError if a document has no row."""
     index = pc.index_in(doc_ids, value_set=table["doc_id"].combine_chunks())
     if index.null_count:
         missing = doc_ids.filter(pc.is_null(index))[0].as_py()
@@ -96,14 +97,14 @@ def aligned(table: pa.Table, doc_ids: pa.ChunkedArray) -> pa.Table:
 
 
 def numbers(table: pa.Table, columns: Sequence[str]) -> dict[str, npt.NDArray[Any]]:
-    """Columns as numpy arrays, null as NaN."""
+    """Columns as numpy arrays (N,), with NaN for null."""
     return {name: table[name].to_numpy() for name in columns}
 
 
 def stored(root: Path, name: str, columns: Sequence[str], optional: Sequence[str] = ()) -> pa.Table:
-    """Columns of the file `name`, those of `optional` where it has them. Raises StaleCorpusError when it lacks one of the others.
+    """The `columns` of the file `name`, and the `optional` ones that it has. Raises StaleCorpusError without one of `columns`.
 
-    One thread reads: for files of this size that takes a third of the processors' time that several take.
+    One thread reads: at this size that takes a third of the processor time of several threads.
     """
     with pq.ParquetFile(root / name, pre_buffer=False) as parquet:
         table = parquet.read(columns=[*columns, *optional], use_threads=False)
@@ -116,7 +117,7 @@ def stored(root: Path, name: str, columns: Sequence[str], optional: Sequence[str
 
 
 def check_ids(root: Path, name: str, found: pa.ChunkedArray, expected: pa.Array) -> None:
-    """Raise StaleCorpusError unless the ids that were `found` in the file `name` are those that must be there, in their order."""
+    """Raise StaleCorpusError unless the ids `found` in the file `name` equal the `expected` ones, in order."""
     if not found.combine_chunks().equals(expected):
         raise StaleCorpusError(
             f"{root / name} does not hold the documents of the stage before it; `run` the corpus's manifest again"

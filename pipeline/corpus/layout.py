@@ -1,6 +1,6 @@
-"""Where everything in a corpus folder is: names relative to the folder, and the parts that are there.
+"""The names of all files in a corpus folder, relative to the folder, and the list of its parts.
 
-`{part}` in a name stands for a part (`part-00000`), as in what stages read and write.
+`{part}` in a name is a placeholder for a part (`part-00000`), as in the names that stages read and write.
 """
 
 from pathlib import Path
@@ -20,12 +20,12 @@ def documents(part: str = "{part}") -> str:
 
 
 def features(part: str = "{part}") -> str:
-    """The measured numbers."""
+    """The measured numbers of each document."""
     return f"features/{part}.parquet"
 
 
 def token_counts(part: str = "{part}") -> str:
-    """The tokens of each text as extracted."""
+    """The number of tokens of each text as extracted."""
     return f"token_counts/{part}.parquet"
 
 
@@ -35,25 +35,25 @@ def signatures(part: str = "{part}") -> str:
 
 
 def encoded(part: str = "{part}") -> str:
-    """The tokens of the final texts, in the order of the input."""
+    """The tokens of the final texts, in input order."""
     return f"encoded/{part}.arrow"
 
 
 def verdicts(stage: str, part: str = "{part}") -> str:
-    """What a stage says of each document that reached it (extract: of each record)."""
+    """A stage's verdict on each document that reached it (extract: on each record)."""
     return f"verdicts/{stage}/{part}.parquet"
 
 
 def edits(stage: str, part: str = "{part}") -> str:
-    """What a stage changes in the texts that it keeps."""
+    """A stage's edits to the texts that it keeps."""
     return f"edits/{stage}/{part}.parquet"
 
 
 def survivors_name(stage: str, part: str = "{part}") -> str:
-    """The name, in keys, of the documents of a part that a stage keeps; no file."""
+    """The name, in keys, of the documents of a part that a stage keeps; it is not a file."""
     return f"survivors/{stage}/{part}"
 
 
 def parts(root: Path) -> list[str]:
-    """The parts that the corpus in `root` has records of, in their order: those with verdicts of any stage, or numbers."""
+    """The sorted names of the parts of the corpus in `root`: those with verdicts of any stage or measured numbers."""
     return sorted({path.stem for folder in ("features", "verdicts/*") for path in root.glob(f"{folder}/*.parquet")})

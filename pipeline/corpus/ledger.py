@@ -1,7 +1,7 @@
-"""The ledger: one DuckDB file that says what was done, what happened to each page, and what each stage cost in tokens.
+"""The ledger: one DuckDB file with what was done, what happened to each page, and the yield of each stage.
 
-The driver of a run is its only writer. Tables hold what runs record (`units`, `runs`), the newest state of the corpus
-(`stage_counts`, `rule_counts`, `token_shards`) and which files the stages make (`tables`); `corpus.views` makes views over the
+Only the driver of a run writes it. Its tables hold the record of runs (`units`, `runs`), the newest state of the corpus
+(`stage_counts`, `rule_counts`, `token_shards`) and the files that stages write (`tables`). `corpus.views` adds views over the
 files, so that `duckdb OUT/manifest.duckdb` answers "what happened to this URL?" with one SELECT on `fates`.
 """
 
@@ -47,7 +47,7 @@ class NoCorpusError(UserError):
 
 
 class RunRow(NamedTuple):
-    """What the ledger knows of a run when it begins."""
+    """What the ledger records of a run when it begins."""
 
     run_id: str
     manifest_hash: str
@@ -58,7 +58,7 @@ class RunRow(NamedTuple):
 
 
 class UnitRow(NamedTuple):
-    """What the ledger knows of a unit of work; `output` maps file names to digests."""
+    """The ledger's row of a unit; `output` maps names of outputs to digests, `seconds` is wall-clock time."""
 
     stage: str
     part: str
@@ -73,7 +73,11 @@ class UnitRow(NamedTuple):
 
 
 class Ledger:
-    """The open ledger of the corpus in `root`. Use it as a context manager."""
+    """The open ledger of the corpus in `root`; a context manager.
+
+    Opening raises NoCorpusError if `read_only` and the file is missing, LedgerError if it is damaged, locked, or already open in
+    this process for reading.
+    """
 
     def __init__(self, root: Path, read_only: bool = False) -> None:
         self.root = root
@@ -85,7 +89,7 @@ class Ledger:
             self.connection.execute(f"SET memory_limit='{MEMORY_LIMIT}'; SET temp_directory='{root / '.duckdb-spill'}'")
             if not read_only:
                 self.connection.execute(TABLES)
-        except duckdb.ConnectionException as error:  # the same file, open in this process to read and now to write
+        except duckdb.ConnectionException as error:  # this process has the file open for reading and now opens it for writing
             raise LedgerError(f"{self.path} is open in this program already; close that corpus first") from error
         except duckdb.IOException as error:
             raise LedgerError(_opening_failed(self.path, error)) from error
@@ -97,21 +101,21 @@ class Ledger:
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
         self.connection.close()
-        # An error that is being reported keeps this object to the end of the program, and DuckDB complains there of what it kept.
+        # A traceback can keep this object alive until the program exits, and DuckDB then complains about a live connection.
         del self.connection
 
     def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
-        """The rows of a query with `?` for `parameters`."""
+        """The rows of a query that has `?` for each of `parameters`. Raises duckdb.Error."""
         return self.connection.execute(query, list(parameters)).fetchall()
 
     # What was done
 
     def begin_run(self, run: RunRow) -> None:
-        """Record a run that begins now."""
+        """Record that a run begins now."""
         self.connection.execute("INSERT INTO runs VALUES (?, now()::TIMESTAMP, NULL, ?, ?, ?, ?, ?, 'running')", list(run))
 
     def end_run(self, run_id: str, status: str) -> None:
-        """Record that the run ended, and how."""
+        """Record that the run ended now, with its status."""
         self.connection.execute("UPDATE runs SET finished = now()::TIMESTAMP, status = ? WHERE run_id = ?", [status, run_id])
 
     def units(self) -> dict[tuple[str, str], UnitRow]:
@@ -159,7 +163,7 @@ def _damaged(path: Path, error: duckdb.Error) -> str:
 
 
 class Size(NamedTuple):
-    """Documents, their characters, and their tokens with one delimiter each."""
+    """A number of documents, their characters, and their tokens, one delimiter per document included."""
 
     documents: int
     characters: int
@@ -167,6 +171,6 @@ class Size(NamedTuple):
 
 
 def sizes_by_stage(ledger: Ledger) -> dict[str, Size]:
-    """What the ledger counts behind each stage, in the order of the flow; empty before a run came to its end."""
+    """What each counted stage let through, in flow order; empty until a run has finished."""
     rows = ledger.rows("SELECT stage, docs_out, chars_out, tokens_out FROM stage_counts ORDER BY ordinal")
     return {stage: Size(*(number or 0 for number in numbers)) for stage, *numbers in rows}

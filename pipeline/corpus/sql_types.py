@@ -16,5 +16,5 @@ _TYPES = {
 
 
 def sql_columns(schema: pa.Schema) -> str:
-    """The columns of `schema` as `"name" TYPE, …`. Raises KeyError for a type that no file of a corpus has."""
+    """The columns of `schema` as `"name" TYPE, …`. Raises KeyError for a type that no file of a corpus uses."""
     return ", ".join(f'"{field.name}" {_TYPES[field.type]}' for field in schema)

@@ -1,10 +1,10 @@
-"""The views of the ledger over the Parquet files of the corpus, made from what the ledger says the stages write (`tables`).
+"""The ledger's views over the Parquet files of the corpus, built from its list of the files that stages write (`tables`).
 
-records         every record and what `extract` says of it      documents, token_counts   as the files are
-stage_verdicts  what later stages say of documents              features                  measured numbers and tokens
-edits           what stages change in texts                     duplicates, host_counts, removals   as the files are
+records         every record with the verdict of `extract`     documents, token_counts            the files' own columns
+stage_verdicts  verdicts of later stages                        features                           measured numbers and tokens
+edits           changes that stages make to texts               duplicates, host_counts, removals  the files' own columns
 verdicts        records and stage_verdicts together
-fates           a row per record: where it ended and why        pages   a row per document, without its text
+fates           one row per record: where it ended and why      pages   one row per document, without its text
 """
 
 from collections.abc import Sequence
@@ -18,11 +18,11 @@ from pipeline.corpus.ledger import Ledger, LedgerError
 
 
 class TableRow(NamedTuple):
-    """A file that a stage makes, or one per part.
+    """A file that a stage writes, once or per part.
 
-    path: its name, with `{part}` for a part. stage: the stage whose verdicts or edits it holds, empty for other files.
-    made_by: the stage that makes it. columns: `name TYPE` of DuckDB, separated by commas. changes_texts: whether it is the
-    verdicts of a stage that changes texts, so that they have sizes.
+    path: its name, with `{part}` for the part. stage: the stage whose verdicts or edits it holds, empty for other files.
+    made_by: the stage that writes it. columns: DuckDB's `name TYPE`, separated by commas. changes_texts: whether it holds the
+    verdicts of a stage that changes texts, and so has sizes.
     """
 
     path: str
@@ -32,10 +32,10 @@ class TableRow(NamedTuple):
     changes_texts: bool
 
 
-# Sizes that only the verdicts of stages which change texts have; in the view those of others are null.
+# Only verdicts of stages that change texts have sizes; the view has null for the other stages.
 _SIZES = ('"n_chars" BIGINT', '"n_bytes" BIGINT', '"n_tokens" BIGINT')
-# In `pages` the URL, which is the same on both sides, is joined by too: so a question for one URL looks for it on both, in a
-# third of the time.
+# `pages` joins by URL too, although doc_id would do: DuckDB then filters both sides in a query for one URL, in a third of the
+# time.
 _DERIVED_VIEWS = """
 CREATE OR REPLACE {temporary} VIEW features AS
     SELECT measured.*, token_counts.n_tokens FROM measured LEFT JOIN token_counts USING (part, doc_id);
@@ -60,7 +60,7 @@ CREATE OR REPLACE {temporary} VIEW pages AS
 
 
 class _View(NamedTuple):
-    """A view over the files of some rows of `tables`; columns are those that it has before there is any file."""
+    """A view over the files of some rows of `tables`; `columns` are those that it has until files exist."""
 
     tables: tuple[TableRow, ...]
     columns: str
@@ -72,25 +72,25 @@ class _View(NamedTuple):
 
 
 def read_ledger(root: Path) -> Ledger:
-    """The ledger of a corpus, opened to read, with views over where the corpus is now. Raises NoCorpusError, LedgerError."""
+    """Open the ledger of a corpus for reading, with views over the folder's present path. Raises NoCorpusError, LedgerError."""
     ledger = Ledger(root, read_only=True)
     create_views(ledger, temporary=True)
     return ledger
 
 
 def describe_tables(ledger: Ledger, tables: Sequence[TableRow]) -> None:
-    """Record which files the stages make; `create_views` reads it."""
+    """Record which files the stages write, for `create_views`."""
     ledger.replace_rows("tables", [tuple(table) for table in tables])
 
 
 def create_views(ledger: Ledger, temporary: bool = False) -> None:
-    """(Re)make the views over the files that are there now; `temporary` for a ledger opened to read."""
+    """(Re)create the views over the files that exist now; `temporary` for a ledger opened for reading. Raises LedgerError."""
     try:
         tables = [TableRow(*row) for row in ledger.rows("SELECT path, stage, made_by, columns, changes_texts FROM tables")]
     except duckdb.CatalogException as error:
         raise LedgerError(f"{ledger.path} was written by an earlier version; `run` its manifest again") from error
     if not tables:
-        return  # the folder has a ledger, and no run began yet
+        return  # the folder has a ledger, but no run has begun
     keyword = "TEMPORARY" if temporary else ""
     mixed = _mixed(ledger, tables)
     for name, view in _views(tables).items():
@@ -102,7 +102,7 @@ def create_views(ledger: Ledger, temporary: bool = False) -> None:
 
 
 def _views(tables: Sequence[TableRow]) -> dict[str, _View]:
-    """The views by name. The first stage judges records, the others documents; other files are views of their own names."""
+    """The views by name. The first stage judges records, later ones documents; any other file has a view of its own name."""
     verdicts = [table for table in tables if table.path.startswith("verdicts/")]
     edits = tuple(table for table in tables if table.path.startswith("edits/"))
     views = {"records": _View((verdicts[0],), verdicts[0].columns)}
@@ -118,19 +118,19 @@ def _views(tables: Sequence[TableRow]) -> dict[str, _View]:
 
 
 def _common(tables: Sequence[TableRow]) -> str:
-    """The columns that all of them have, in the order of the first, and the sizes."""
+    """The columns that all tables have, in the order of the first, and the sizes."""
     others = [set(table.columns.split(", ")) for table in tables[1:]]
     common = [column for column in tables[0].columns.split(", ") if all(column in columns for columns in others)]
     return ", ".join(dict.fromkeys([*common, *_SIZES]))
 
 
 def _query(root: Path, view: _View, mixed: set[str]) -> str:
-    """The SELECT of a view: over its files, or, before there are any, over no rows of the same columns."""
+    """The SELECT of a view over its files; without files, no rows with the same columns."""
     there = [table for table in view.tables if any(root.glob(_pattern(table)))]
     selects = [_select(root, view, table, table.path in mixed) for table in there]
     if len(view.tables) == len(selects) == 1:
         return selects[0]
-    # The first SELECT names the columns, in their order; a stage that lacks some of them has nulls there.
+    # The first SELECT fixes the names and order of the columns; a stage that lacks one has nulls there.
     columns = view.columns + ", part VARCHAR" * view.has_part + ", stage VARCHAR" * view.has_stage
     nulls = (column.split(" ", 1) for column in columns.split(", "))
     no_rows = "SELECT " + ", ".join(f"CAST(NULL AS {kind}) AS {name}" for name, kind in nulls) + " WHERE false"
@@ -138,9 +138,9 @@ def _query(root: Path, view: _View, mixed: set[str]) -> str:
 
 
 def _select(root: Path, view: _View, table: TableRow, is_mixed: bool) -> str:
-    """The SELECT over the files of one table. Their columns are those of the first file, unless they are mixed.
+    """The SELECT over the files of one table. All files are taken to have the columns of the first, unless `is_mixed`.
 
-    To unite them by name is to read the footer of each for every query: seconds of them, where parts are many.
+    Uniting by name reads the footer of every file in every query, which takes seconds if there are many parts.
     """
     part = ", parse_filename(filename, true) AS part" * view.has_part
     stage = f", '{table.stage}' AS stage" * view.has_stage
@@ -150,7 +150,7 @@ def _select(root: Path, view: _View, table: TableRow, is_mixed: bool) -> str:
 
 
 def _mixed(ledger: Ledger, tables: Sequence[TableRow]) -> set[str]:
-    """The tables whose files may differ in their columns: those not known to be all made by the same code."""
+    """The paths of tables whose files may differ in columns: those not known to be written by one version of the code."""
     query = """
         SELECT stage FROM units GROUP BY stage
         HAVING bool_and(status = 'done') AND count(DISTINCT ingredients->>'$.code') = 1

@@ -1,4 +1,4 @@
-"""Writing the files of a corpus: a table under a temporary name, then its final name, which only the driver gives."""
+"""Writes the files of a corpus: workers write tables under temporary names, and only the driver gives final names."""
 
 import hashlib
 from pathlib import Path
@@ -9,13 +9,13 @@ import pyarrow.parquet as pq
 
 from pipeline.files import file_digest, sync, temporary_name
 
-# Rows of one batch: enough to spread the cost of a call over many documents, few enough that a batch of long pages
-# (some hundred kB each) stays far below a worker's memory.
+# Rows per batch: enough to spread the cost of a call over many documents, few enough that a batch of long pages (some hundred
+# kB each) stays far below a worker's memory.
 BATCH_ROWS = 512
 
 
 class Output(NamedTuple):
-    """A complete temporary file and the name it is to get."""
+    """A complete temporary file and its future name; `size` in bytes."""
 
     temporary: str
     final: str  # relative to the corpus folder
@@ -25,9 +25,9 @@ class Output(NamedTuple):
 
 
 class TableWriter:
-    """A Parquet file in the making: `write` tables of `schema`, then `finish` to get the `Output`.
+    """Writes one Parquet file: `write` tables of `schema`, then `finish` to get the `Output`. Raises OSError.
 
-    Leaving the `with` block without `finish` removes what was written.
+    Leaving the `with` block without `finish` removes the file.
     """
 
     def __init__(self, root: Path, final: str, schema: pa.Schema) -> None:
@@ -37,7 +37,7 @@ class TableWriter:
         target.parent.mkdir(parents=True, exist_ok=True)
         self.temporary = temporary_name(target)
         self.rows = 0
-        # A stage that follows a verdict reads who survived, not at which threshold the others fell.
+        # Later stages depend on which documents survived, not on the thresholds that dropped the others.
         self.judges = "kept" in schema.names
         self._survivors = hashlib.blake2b(digest_size=16)
         self._writer: pq.ParquetWriter | None = pq.ParquetWriter(
@@ -57,7 +57,7 @@ class TableWriter:
             self.temporary.unlink(missing_ok=True)
 
     def write(self, table: pa.Table) -> None:
-        """Append `table` as one row group; an empty table adds nothing."""
+        """Append `table` as one row group; an empty table adds nothing. Raises ValueError after `finish`."""
         if self._writer is None:
             raise ValueError(f"{self.final} is finished; nothing can be added to it")
         if table.num_rows:
@@ -68,11 +68,11 @@ class TableWriter:
                     self._survivors.update(doc_id.encode())
 
     def survivors(self) -> str:
-        """The digest of the ids of the documents kept so far, in their order."""
+        """BLAKE2b-128 of the ids of the documents kept so far, in order, as 32 hex digits."""
         return self._survivors.hexdigest()
 
     def finish(self) -> Output:
-        """Close, sync and hash the file; it keeps its temporary name until `commit`."""
+        """Close, sync and hash the file, which keeps its temporary name until `commit`. Raises ValueError if called twice."""
         if self._writer is None:
             raise ValueError(f"{self.final} is finished already")
         self._writer.close()
@@ -82,14 +82,14 @@ class TableWriter:
         return Output(str(self.temporary), self.final, file_digest(self.temporary), size, self.rows)
 
 
-# Columns whose few values repeat; the others (ids, texts, numbers) gain nothing from a dictionary.
+# Columns with few distinct values; the others (ids, texts, numbers) gain nothing from a dictionary.
 _REPEATING_COLUMNS = frozenset(
     ["host", "charset", "charset_source", "warc_file", "lang", "extractor", "rule", "record_type", "kind", "detail"]
 )
 
 
 def commit(root: Path, outputs: list[Output]) -> None:
-    """Give each temporary file its final name (replacing an older one) and sync the folders."""
+    """Rename each temporary file to its final name (replacing an older file) and sync the folders. Raises OSError."""
     folders = set()
     for output in outputs:
         final = root / output.final

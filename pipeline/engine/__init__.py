@@ -1,1 +1,1 @@
-"""Units of work: what is stale, in what order it is done, and where it runs."""
+"""Units of work: their keys, which of them are stale, the order in which they run, and where."""

@@ -1,7 +1,7 @@
-"""What a unit of work runs: the modules that its function's module imports, directly or not, their data files and libraries.
+"""The closure of a unit's function: the modules it imports, directly or not, with their data files and libraries.
 
-It is read off the sources, imports inside functions included, so no list of modules is kept by hand. Left out is what cannot
-change a result: how work is scheduled and recorded, how files are written and read, how settings are parsed, how errors are told.
+It is computed from the sources, imports inside functions included, so nobody maintains a list of modules. Plumbing is left out,
+because it cannot change a result: scheduling, the ledger, reading and writing files, parsing settings, reporting errors.
 """
 
 import ast
@@ -17,12 +17,12 @@ import pipeline
 _ROOT = Path(pipeline.__file__).parent
 _PACKAGE = "pipeline"
 PLUMBING = ("engine", "corpus", "compiled", "config", "errors", "files", "terminal")
-# They carry numbers and settings; a new version of one is not another rule.
+# They only transport numbers and settings, so a new version of one changes no rule.
 GENERAL_LIBRARIES = frozenset(["numba", "numpy", "pyarrow", "pydantic", "yaml", "duckdb"])
 
 
 class Closure(NamedTuple):
-    """Sorted: modules by their dotted names, data files relative to the package, libraries by the names they install under."""
+    """Dotted module names, data files relative to the package, and distribution names of libraries; each tuple is sorted."""
 
     modules: tuple[str, ...]
     files: tuple[str, ...]
@@ -31,7 +31,7 @@ class Closure(NamedTuple):
 
 @functools.cache
 def closure_of(module: str) -> Closure:
-    """What runs when a function of `module` runs. Raises LookupError for a module that is not in the package."""
+    """The closure of a module, given by its dotted name. Raises LookupError if it is not in the package."""
     modules: set[str] = set()
     waiting = [module]
     while waiting:
@@ -50,7 +50,7 @@ def _is_plumbing(module: str) -> bool:
 
 
 class _Module(NamedTuple):
-    """What one module imports and names: own modules, data files, top-level names of libraries."""
+    """What one module refers to: modules of the package, data files, top-level names of libraries."""
 
     own: frozenset[str]
     files: frozenset[str]
@@ -58,7 +58,7 @@ class _Module(NamedTuple):
 
 
 def path_of(module: str) -> Path:
-    """The source file of a module of the package. Raises LookupError when there is none."""
+    """The source file of a module of the package. Raises LookupError if there is none."""
     path = _ROOT.parent / (module.replace(".", "/") + ".py")
     if path.is_file():
         return path
@@ -86,7 +86,7 @@ def _read(module: str) -> _Module:
 
 
 def _imported(tree: ast.AST) -> Iterator[str]:
-    """The dotted names of all imports, without those for type checkers alone."""
+    """The dotted names of all imports, except those under `TYPE_CHECKING`."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             continue
@@ -99,7 +99,7 @@ def _imported(tree: ast.AST) -> Iterator[str]:
 
 
 def _module_of(name: str) -> str:
-    """The module that a name is imported from: the name itself where it is one."""
+    """The module that an imported name comes from: the name itself if it is a module, otherwise its parent."""
     try:
         path_of(name)
     except LookupError:
@@ -108,7 +108,7 @@ def _module_of(name: str) -> str:
 
 
 def _data_files(folder: Path, strings: set[str]) -> Iterator[str]:
-    """The files beside a module, or in folders there that hold no Python, whose names the module has as strings."""
+    """Files whose names occur as strings in the module, in its folder or in sub-folders without Python files."""
     folders = [folder, *(path for path in folder.iterdir() if path.is_dir() and not any(path.glob("*.py")))]
     for path in (path for each in folders for path in each.iterdir() if path.is_file() and path.suffix != ".py"):
         if path.name in strings:
@@ -116,7 +116,7 @@ def _data_files(folder: Path, strings: set[str]) -> Iterator[str]:
 
 
 def _distribution(library: str) -> str:
-    """The name under which a library is installed: `python-stdnum` for `stdnum`."""
+    """The distribution that installs a library: `python-stdnum` for `stdnum`."""
     try:
         return str(importlib.metadata.distribution(library).metadata["Name"])
     except importlib.metadata.PackageNotFoundError:
@@ -125,7 +125,7 @@ def _distribution(library: str) -> str:
 
 @functools.cache
 def _distribution_of_package(library: str) -> str:
-    # `packages_distributions` reads the file list of everything that is installed, for half a second; few need that.
+    # `packages_distributions` takes half a second to read the file lists of all distributions, so it is the last resort.
     for distribution in importlib.metadata.distributions():
         if library in (distribution.read_text("top_level.txt") or "").split():
             return str(distribution.metadata["Name"])
@@ -133,5 +133,5 @@ def _distribution_of_package(library: str) -> str:
 
 
 def closure_of_function(function: Callable[..., object]) -> Closure:
-    """What runs when `function`, of a module of the package, runs."""
+    """The closure of the module that defines `function`. Raises LookupError if it is not in the package."""
     return closure_of(function.__module__)

@@ -1,8 +1,8 @@
-"""Who does the work: the interface of an executor. Nothing else knows where a unit runs.
+"""The interface of an executor. Only the executor knows where a unit runs.
 
-An executor takes tasks in order, runs `perform(task, mark)` somewhere, and yields an `Outcome` per task as they end. A worker
-says through `mark` which record it is at; when it dies or makes no progress, the outcome carries that position, so that the
-runner can go on without the page that killed it.
+An executor takes tasks in order, runs `perform(task, mark)` somewhere, and yields one `Outcome` per task as tasks end. A worker
+reports the record it is at through `mark`. If it dies or makes no progress, the outcome has that position, so that the runner
+can continue without the page that killed it.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,10 +15,11 @@ from pipeline.errors import Kind
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a task: a result, an error, or the death of its worker at a record.
+    """How a task ended: with a result, with an error, or with the death of its worker at a record.
 
-    `error` is one line, of the `kind` of `errors`; `details` the traceback for the log. `died` tells how the worker was lost,
-    with the `position` it had marked (-1: none): "timeout" when it made no progress, "killed" from outside, "crash" by itself.
+    error: one line. kind: the error's `errors.Kind`. details: the traceback, for the log. died: "timeout" if the worker made no
+    progress, "killed" if it was killed from outside, "crash" if it ended by itself. position: the record that the worker had
+    marked, -1 for none. seconds: wall-clock time of the task.
     """
 
     task: Task[Any]
@@ -32,15 +33,15 @@ class Outcome:
 
 
 class Executor(Protocol):
-    """Runs tasks. An implementation may run them anywhere, in any order; outcomes come as they end."""
+    """Runs tasks. An implementation may run them anywhere and finish them in any order."""
 
     name: str
     workers: int
 
     def run(self, perform: Perform, tasks: Iterable[Task[Any]], patience: float) -> Iterator[Outcome]:
-        """Yield an outcome per task. A worker that makes no progress for `patience` seconds within a record is killed."""
+        """Yield one outcome per task, as tasks end. A worker that spends over `patience` seconds in one record is killed."""
         ...
 
     def close(self) -> None:
-        """Release what the executor holds; the executor must not be used after that."""
+        """Release all resources; the executor must not be used afterwards."""
         ...

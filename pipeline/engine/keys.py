@@ -1,8 +1,8 @@
 """The key of a unit of work: a hash of everything that can change its result.
 
-That is the code that it runs and the versions of its libraries (`closure`), the settings that it obeys, and the digests of what
-it reads. A unit is done when the ledger has it under its present key, so what is in the key decides what is done again, and
-nothing needs to be invalidated.
+It covers the code that the unit runs and the versions of its libraries (`closure`), the settings it obeys, and the digests of
+what it reads. A unit is done if the ledger has it under its current key. So the key alone decides what is redone, and nothing
+needs to be invalidated.
 """
 
 import ast
@@ -24,19 +24,19 @@ _PACKAGE_FOLDER = path_of("pipeline").parent
 
 
 class Fixed(NamedTuple):
-    """What all units of a stage share: a hash of the code that they run, and their settings as plain JSON."""
+    """What all units of a stage share: a hash of the code they run, and their settings as plain JSON."""
 
     code: str
     settings: Any
 
 
 def fixed_ingredients(manifest: BaseModel, root: Path, stages: Sequence[Stage]) -> dict[str, Fixed]:
-    """By stage, for the corpus in `root`. Raises UserError for a list, model or earlier corpus that is not there."""
+    """Fixed ingredients by stage name, for the corpus in `root`. Raises UserError for a missing list, model or earlier corpus."""
     return {stage.name: Fixed(code_version(stage), _settings_of(stage, manifest, root)) for stage in stages}
 
 
 def obeyed(stage: Stage, manifest: BaseModel) -> Any:
-    """What of the manifest a unit of the stage gets; None for a stage without settings."""
+    """The part of the manifest that units of the stage get; None for a stage without settings."""
     return stage.obeys(getattr(manifest, stage.settings)) if stage.settings else None
 
 
@@ -44,16 +44,17 @@ def _settings_of(stage: Stage, manifest: BaseModel, root: Path) -> Any:
     settings = obeyed(stage, manifest)
     outside = stage.outside(root, settings)
     plain = settings.model_dump(mode="json") if isinstance(settings, BaseModel) else settings
-    # As the ledger gives it back, tuples as lists, so that the two can be compared.
+    # In the form that the ledger returns (tuples become lists), so that the two can be compared.
     return json.loads(json.dumps(plain if outside is None else [plain, outside]))
 
 
 def ingredients(
     stage: Stage, fixed: Fixed, upstream: Upstream, digests: Mapping[str, str], part: str, parts: Sequence[str]
 ) -> dict[str, Any]:
-    """What a unit's key is made of: code, settings and the digest of each thing read, as plain JSON.
+    """The ingredients of a unit's key: code, settings and a digest per name in `reads`, as plain JSON.
 
-    What stands for all parts has one digest of them all, so that the row of a unit stays short in a large corpus.
+    digests: digest by name; a name without one counts as "absent". A name that covers all parts gets one digest of all of them,
+    so that the ledger's row of a unit stays short in a large corpus.
     """
     reads = {}
     for template in expanded(stage.reads, upstream):
@@ -67,7 +68,7 @@ def ingredients(
 
 
 def expanded(reads: Sequence[str], upstream: Upstream) -> Iterator[str]:
-    """`reads` with the stages of `upstream` in them; a name of each editor or removal becomes as many names."""
+    """`reads` with stage names filled in from `upstream`; `{editor}` and `{removal}` give one name per stage."""
     for template in reads:
         if "{editor}" in template:
             yield from (template.replace("{editor}", name) for name in upstream.editors)
@@ -83,9 +84,9 @@ def unit_key(made_of: Any) -> str:
 
 
 def code_version(stage: Stage) -> str:
-    """A hash of what the stage's units run: the meaning of its modules, its data files, its libraries' versions.
+    """BLAKE2b-64 (16 hex digits) of what the stage's units run: the meaning of its modules, data files, versions of libraries.
 
-    Names of own modules are not part of it: a file that moves without a change of meaning changes no key.
+    Module names are left out, so moving a file without changing its meaning changes no key.
     """
     runs = closure_of_function(stage.perform)
     parts = sorted(_meaning_of_module(module) for module in runs.modules)
@@ -100,14 +101,14 @@ def _meaning_of_module(module: str) -> str:
     return hashlib.blake2b(meaning.encode(), digest_size=16).hexdigest()
 
 
-# Arguments that explain and decide nothing, by the call that they belong to.
+# Arguments that only document, by the call they belong to.
 _WORDS = {"Field": "description", "Rule": "source", "Measure": "source"}
 
 
 def meaning_of(source: str) -> str:
-    """A Python program as a text that its layout, comments and docstrings do not change.
+    """A text form of a Python program that is independent of layout, comments and docstrings.
 
-    Nor do imports from the package itself, what rules and settings say of themselves, or which module is imported first.
+    It is also independent of imports from the package itself and of the descriptions of rules and settings. Raises SyntaxError.
     """
     tree = ast.parse(source)
     for node in ast.walk(tree):

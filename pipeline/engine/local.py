@@ -1,4 +1,4 @@
-"""The executor of one machine: processes that are kept between calls, watched, and replaced when they die."""
+"""The executor for one machine: worker processes that are reused, watched, and replaced when they die."""
 
 import multiprocessing
 import os
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 
 class LocalExecutor:
-    """Processes of this machine, kept between calls, replaced when they die."""
+    """Runs tasks in `workers` processes of this machine; they are reused between calls and replaced when they die."""
 
     name = "local"
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
-        # Spawned, not forked: the driver holds DuckDB's and Arrow's threads, which a fork would copy in any state.
+        # Spawned, not forked: a fork would copy the locks of DuckDB's and Arrow's threads in whatever state they are.
         self._context = multiprocessing.get_context("spawn")
         self._idle: list[_Worker] = []
         self._busy: dict[_Worker, tuple[Task[Any], float]] = {}
 
     def run(self, perform: Perform, tasks: Iterable[Task[Any]], patience: float) -> Iterator[Outcome]:
-        """See `Executor.run`; tasks are handed out in order, each to the first worker that is free."""
+        """See `Executor.run`. Tasks are handed out in order, each to the first free worker."""
         pending = iter(tasks)
         exhausted = False
         while True:
@@ -48,7 +48,7 @@ class LocalExecutor:
             yield from self._collect(patience)
 
     def _collect(self, patience: float) -> Iterator[Outcome]:
-        """The outcomes that are there now, waiting for the first of them."""
+        """Wait up to one second for a worker to end its task or die; yield the outcomes available then."""
         watched = {handle: worker for worker in self._busy for handle in worker.handles()}
         ready = {watched[handle] for handle in wait(list(watched), timeout=1.0) if handle in watched}
         for worker in list(self._busy):
@@ -68,7 +68,7 @@ class LocalExecutor:
             yield Outcome(task, *answer, seconds=seconds)
 
     def close(self) -> None:
-        """Kill the workers; a unit under way leaves only temporary files."""
+        """Kill the workers; an unfinished unit leaves only temporary files."""
         for worker in [*self._idle, *self._busy]:
             worker.kill()
         self._idle.clear()
@@ -76,7 +76,7 @@ class LocalExecutor:
 
 
 class _Answer(NamedTuple):
-    """What a worker sends back; the first fields of an `Outcome` after its task."""
+    """What a worker sends back: the fields of `Outcome` that follow `task`."""
 
     result: Result | None
     error: str | None = None
@@ -85,7 +85,7 @@ class _Answer(NamedTuple):
 
 
 class _Worker:
-    """A process, the pipe to it, and two shared numbers: the record it is at, and since when (0: at none)."""
+    """A process, the pipe to it, and two shared numbers: the record it is at, and since when (0: between records)."""
 
     def __init__(self, context: multiprocessing.context.SpawnContext) -> None:
         self.progress = context.RawArray("d", 2)
@@ -95,7 +95,7 @@ class _Worker:
         theirs.close()
 
     def send(self, perform: Perform, task: Task[Any]) -> None:
-        """Hand over a task; a worker that died while idle shows itself in `answer`."""
+        """Send a task. If the worker died while idle, `answer` shows it."""
         self.progress[0], self.progress[1] = -1, 0
         try:
             self.pipe.send((perform, task))
@@ -103,18 +103,18 @@ class _Worker:
             return
 
     def handles(self) -> list[Any]:
-        """What becomes ready when the worker answers or dies."""
+        """The handles to wait on: they become ready when the worker answers or dies."""
         return [self.pipe, self.process.sentinel]
 
     def answer(self) -> "_Answer | None":
-        """What the worker sent; None when it died without an answer."""
+        """What the worker sent; None if it died without an answer."""
         try:
             return self.pipe.recv() if self.pipe.poll() else None
         except (EOFError, ConnectionResetError):
             return None
 
     def position(self) -> int:
-        """The record that the worker marked last, -1 when it was between records."""
+        """The record that the worker marked last; -1 between records."""
         return int(self.progress[0])
 
     def stands_still(self, patience: float) -> bool:
@@ -123,20 +123,20 @@ class _Worker:
         return since > 0 and time.monotonic() - since > patience
 
     def how_it_ended(self) -> Literal["crash", "killed"]:
-        """What ended a process that is dead, or about to be: signals that only come from outside, or something in it."""
+        """How a dead or dying process ended: killed from outside (SIGKILL, SIGTERM), or crashed by itself."""
         self.process.join()
         return "killed" if self.process.exitcode in (-signal.SIGKILL, -signal.SIGTERM) else "crash"
 
     def kill(self) -> None:
-        """End the process at once and forget it."""
+        """Kill the process and close the pipe."""
         self.process.kill()
         self.process.join()
         self.pipe.close()
 
 
 def _serve(pipe: Connection, progress: Any) -> None:
-    """A worker's life: receive a task, perform it, answer; end with the driver."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's to handle; it kills its workers
+    """The worker's main loop: receive a task, perform it, answer; exit with the driver."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver handles Ctrl-C and kills its workers
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
     def mark(position: int) -> None:
@@ -150,14 +150,14 @@ def _serve(pipe: Connection, progress: Any) -> None:
             return
         try:
             answer = _Answer(perform(task, mark))
-        except Exception as error:  # noqa: BLE001  the border of the process: the driver gets to know every error
+        except Exception as error:  # noqa: BLE001  the boundary of the process: every error is reported to the driver
             answer = _Answer(None, described(error), kind_of(error), traceback.format_exc())
         mark(-1)
         pipe.send(answer)
 
 
 def _end_with_parent() -> None:
-    """A killed driver must not leave workers behind that compute for nobody."""
+    """Exit when the driver ends, so that a killed driver leaves no workers running."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

@@ -1,7 +1,7 @@
-"""What is done and what is not: the units of each stage, their keys, and why a unit is stale.
+"""The plan: the units of each stage, their keys, which are done, and why the others are not.
 
-A unit is done when the ledger has its row under its present key and its files are there. The plan reads the ledger and the
-folder and changes neither; the runner acts on it, `status` prints it.
+A unit is done if the ledger has its row under its current key and its files exist. The plan reads the ledger and the folder
+and changes neither; the runner acts on it, and `status` prints it.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ ALL = "all"  # the part of a stage that works on the whole corpus
 
 @dataclass
 class Unit:
-    """A unit of work and what the ledger will say of it."""
+    """A unit of work, its ingredients and key, and its failures in this run (`deaths`: the records that workers died at)."""
 
     stage: Stage
     task: Task[Any]
@@ -33,7 +33,7 @@ class Unit:
 
 
 class Plan:
-    """What is done and what is not, computed from the ledger, the files and the manifest; it changes none of them."""
+    """Which units are done and which are not, computed from the ledger, the files and the manifest; it changes none of them."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Plan:
             self.digests.update(unit.output)
 
     def of(self, stage: Stage) -> list[Unit]:
-        """All units of a stage, done or not, given what the stages before it left."""
+        """All units of a stage, done or not, with keys for the current outputs of the stages before it."""
         names = self.parts
         if stage.scope == "corpus":
             names = [ALL]
@@ -74,14 +74,14 @@ class Plan:
         return Unit(stage, task, made_of, unit_key(made_of))
 
     def is_done(self, unit: Unit) -> bool:
-        """Whether the ledger has the unit under its present key and its files are there."""
+        """Whether the ledger has the unit under its current key and its files exist."""
         row = self.units.get((unit.stage.name, unit.task.part))
         if row is None or row.status != "done" or row.key != unit.key:
             return False
         return all((self.root / name).exists() for name in row.output if is_file_name(name))
 
     def why(self, unit: Unit) -> str:
-        """Why a unit is not done, in a sentence."""
+        """Why a unit is not done, as text for `status`."""
         row = self.units.get((unit.stage.name, unit.task.part))
         if row is None:
             return "never done"
@@ -102,7 +102,7 @@ class Plan:
 
 
 def _parts_of(ledger: Ledger, sources: list[Source]) -> dict[str, Source]:
-    """Sources by part name; a source keeps the name it was first given, so that a new input renames no old part."""
+    """Sources by part name. A source keeps its first name, so that a new input renames no existing part."""
     known = {(uri, start, end): part for uri, start, end, part in ledger.rows("SELECT * FROM inputs")}
     following = 1 + max((int(part.removeprefix("part-")) for part in known.values()), default=-1)
     named = {}
@@ -130,5 +130,5 @@ def _differences(prefix: str, before: Any, now: Any) -> list[str]:
 
 
 def is_file_name(name: str) -> bool:
-    """Whether a unit's output is a file; the others are digests of something inside one."""
+    """Whether a unit's output is a file; other outputs are digests of something inside a file."""
     return "." in Path(name).name

@@ -1,7 +1,7 @@
-"""The walk through the flow: do what the plan finds not done, record it, retry it, or record that it failed.
+"""The walk through the flow: perform the units that the plan finds not done, and record each as done or failed.
 
-What is not done is given to the executor; what comes back is renamed to its final name and recorded in one transaction. A unit
-that fails is tried again, then recorded as failed; the walk goes on without what depends on it and ends with a list.
+Such units go to the executor; their files get their final names, and the ledger records the unit in one transaction. A unit that
+fails is retried, then recorded as failed. The walk continues without what depends on it and ends with a list of failures.
 """
 
 import errno
@@ -17,25 +17,25 @@ from pipeline.engine.plan import Plan, Unit, is_file_name
 from pipeline.engine.stage import Stage
 from pipeline.engine.task import Result
 
-# An error may be the machine's (memory, a network file); the same one twice is the unit's.
+# A first error may be the machine's (memory, a network file); a second one is taken for the unit's own.
 MAX_ERRORS = 2
-# Deaths are the operator's or the machine's unless the same record is named again and again; a unit does not die for ever. A
-# kill comes from outside, for a page that takes all memory too, but it may well find a worker twice at the same slow page.
+# A death is blamed on a record only if workers die at it repeatedly. "killed" takes more deaths: a page that takes all memory
+# ends in a kill, but other kills may well hit a worker twice at the same slow page. MAX_DEATHS bounds the retries of a unit.
 DEATHS_AT_A_RECORD = {"crash": 2, "timeout": 2, "killed": 4}
 MAX_DEATHS = 12
-# Wall-clock seconds within one record before a worker counts as stuck, as a multiple of the computing time that a record
-# may take: other processes may hold the cores.
+# A worker counts as stuck after this multiple of the computing time that one record may take, in wall-clock seconds: other
+# processes may hold the cores.
 PATIENCE = 6
 
 
 class Listener:
-    """What a run tells whoever watches; this one says nothing."""
+    """Receives the events of a run; this one ignores them."""
 
     def stage(self, name: str, total: int, todo: int) -> None:
-        """A stage begins: it has `total` units, `todo` of them not done."""
+        """A stage begins; `todo` of its `total` units are not done."""
 
     def unit(self, name: str, part: str, rows: int, seconds: float) -> None:
-        """A unit is done and recorded."""
+        """A unit is done and recorded, in `seconds` of wall-clock time."""
 
     def problem(self, message: str) -> None:
         """Something went wrong that does not end the run."""
@@ -43,7 +43,7 @@ class Listener:
 
 @dataclass(frozen=True)
 class Walked:
-    """What a walk did: units done now, those that failed as (stage, part, error), and whether it reached the last stage."""
+    """What a walk did: the number of units done, the failures as (stage, part, error), and whether it reached the end."""
 
     done: int
     failed: list[tuple[str, str, str]]
@@ -51,7 +51,7 @@ class Walked:
 
 
 class Walk:
-    """One walk through `stages`, all of the plan's flow or its last ones."""
+    """One walk through `stages`: the plan's flow, or its last stages."""
 
     def __init__(self, plan: Plan, ledger: Ledger, listener: Listener, executor: Executor, stages: Sequence[Stage]) -> None:
         self.plan = plan
@@ -64,7 +64,7 @@ class Walk:
         self.done = 0
 
     def walk(self) -> Walked:
-        """Do the stages in order. Raises OSError when the disk is full."""
+        """Perform the stages in order. Raises OSError if the disk is full."""
         self._forget_parts_but(self.plan.parts, self.stages)
         reached_the_end = False
         for position, stage in enumerate(self.stages):
@@ -83,7 +83,7 @@ class Walk:
         return Walked(self.done, self.failed, reached_the_end)
 
     def _perform(self, stage: Stage, todo: list[Unit]) -> None:
-        """Do units of one stage, as often as errors and deaths allow."""
+        """Perform units of one stage; retry as often as the limits on errors and deaths allow."""
         patience = PATIENCE * stage.seconds_at_a_record(obeyed(stage, self.plan.manifest))
         waiting = {unit.task.part: unit for unit in todo}
         while waiting:
@@ -113,7 +113,7 @@ class Walk:
         self.listener.unit(stage, part, row.rows, seconds)
 
     def _may_try_again(self, unit: Unit, outcome: Outcome) -> bool:
-        """Decide on a failure: try again, try without the record that kills workers, or record it as failed."""
+        """Decide on a failed unit: True to retry (perhaps without a deadly record), False after recording the failure."""
         name = f"{unit.stage.name} {unit.task.part}"
         if outcome.died and self._survives_death(unit, outcome, name):
             return True
@@ -132,7 +132,7 @@ class Walk:
         return False
 
     def _survives_death(self, unit: Unit, outcome: Outcome, name: str) -> bool:
-        """Whether a unit whose worker died is tried again, perhaps without the record that the worker was at."""
+        """Whether to retry a unit whose worker died, perhaps without the record that the worker was at."""
         assert outcome.died is not None
         unit.deaths.append(outcome.position)
         at_this_record = unit.deaths.count(outcome.position)
@@ -147,7 +147,7 @@ class Walk:
         return False
 
     def _forget_parts_but(self, parts: list[str], stages: Sequence[Stage]) -> None:
-        """Remove what `stages` made of parts that are no input any more, or failed, so that no view shows it."""
+        """Remove the outputs of `stages` for parts that failed or are no longer inputs, so that no view shows them."""
         names = {stage.name for stage in stages}
         for (stage, part), row in list(self.plan.units.items()):
             if stage in names and part.startswith("part-") and part not in parts:

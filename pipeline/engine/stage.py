@@ -1,7 +1,7 @@
-"""What a stage of the flow is, and what the order of the stages says about each of them.
+"""What a stage of the flow is, and what follows from the order of the stages.
 
-A stage's folder declares it (`STAGE`), `pipeline.flow` puts the stages in order, and everything else about them is derived
-here: which of them judge, which change texts, whose survivors reach a stage, how work is counted.
+A stage's folder declares it (`STAGE`), and `pipeline.flow` puts the stages in order. This module derives the rest: which stages
+judge, which change texts, whose survivors reach a stage, and in which row of the yields its work is counted.
 """
 
 import math
@@ -24,23 +24,23 @@ class Stage:
     scope: what a unit works on: `input` one input of the run, `part` one part of the corpus, `corpus` all of it, `shard` one
     token shard.
 
-    reads: names of what the result depends on. In them `{part}` is the unit's part, or every part for a unit of the whole corpus
-    or a shard; `{shard}` the unit's shard; `{judge}` the stage whose survivors reach this one; `{editor}` each stage before it
-    that changes texts; `{removal}` each stage before it that `leaves_room`.
+    reads: names of what the result depends on. `{part}` is the unit's part, or every part if the unit works on the whole corpus
+    or a shard. `{shard}` is the unit's shard, `{judge}` the stage whose survivors reach this one, `{editor}` each earlier stage
+    that changes texts, `{removal}` each earlier stage that `leaves_room`.
 
-    writes: the files, with the columns of those in Parquet. A stage that writes `verdicts/` judges documents; one that writes
-    `edits/` changes texts, and its verdicts have the columns n_chars, n_bytes and n_tokens. keeps: files of the corpus
-    that belong to the stage and that no unit writes.
+    writes: the files, with a schema for each Parquet file. A stage that writes `verdicts/` judges documents. A stage that writes
+    `edits/` changes texts, and its verdicts have the columns n_chars, n_bytes and n_tokens. keeps: files of the corpus that
+    belong to the stage but are written by no unit.
 
-    settings: the section of the manifest that a unit gets. obeys: what of the section, when that is not all of it; the unit gets
-    this alone, and it is in the unit's key. outside: a digest, as plain JSON, of what lies outside the manifest (lists, models,
-    earlier corpora) from the corpus folder and what the stage obeys; it is in the key too.
+    settings: the manifest section that the stage reads. obeys: picks what a unit gets of the section, by default all of it; it
+    is in the unit's key. outside: from the corpus folder and what the stage obeys, a digest as plain JSON of what is outside the
+    manifest (lists, models, earlier corpora); it is in the key too.
 
-    libraries: distributions that decide results and that no module of the stage imports.
+    libraries: distributions that affect results but that no module of the stage imports.
 
-    counted_as: the row of the yields that the stage's seconds belong to, by default its own. leaves_room: documents that it
-    drops are left out when a shard is written, so that no boundary between shards moves. seconds_at_a_record: computing time
-    that one record may take, from what the stage obeys. shards: the names of the units of scope `shard`, from the corpus folder.
+    counted_as: the row of the yields that the stage's seconds count in, by default its own. leaves_room: documents that it drops
+    are left out only when a shard is written, so that no boundary between shards moves. seconds_at_a_record: seconds of computing
+    time that one record may take, from what the stage obeys. shards: names of the units of scope `shard`, from the corpus folder.
     """
 
     name: str
@@ -70,7 +70,7 @@ class Stage:
 
 
 def upstream_of(stage: Stage, flow: Sequence[Stage]) -> Upstream:
-    """What the stages before `stage` leave for it."""
+    """Which stages before `stage` decide what reaches it. Raises ValueError if `stage` is not in the flow."""
     before = flow[: flow.index(stage)]
     judges = [each.name for each in before if each.judges and not each.leaves_room]
     return Upstream(
@@ -81,16 +81,16 @@ def upstream_of(stage: Stage, flow: Sequence[Stage]) -> Upstream:
 
 
 def judging(flow: Sequence[Stage]) -> tuple[str, ...]:
-    """The names of the stages that judge, in their order."""
+    """The names of the judging stages, in flow order."""
     return tuple(stage.name for stage in flow if stage.judges)
 
 
 def editing(flow: Sequence[Stage]) -> tuple[str, ...]:
-    """The names of the stages that change texts, in their order."""
+    """The names of the stages that change texts, in flow order."""
     return tuple(stage.name for stage in flow if stage.changes_texts)
 
 
 def counted(flow: Sequence[Stage]) -> dict[str, tuple[str, ...]]:
-    """The rows of the yields in their order, each with the stages whose seconds it sums: the judging stages, then the rest."""
+    """The rows of the yields in order (judging stages first), each with the stages whose seconds it sums."""
     rows = [*judging(flow), *(stage.counted_as for stage in flow if stage.counted_as)]
     return {row: tuple(stage.name for stage in flow if (stage.counted_as or stage.name) == row) for row in dict.fromkeys(rows)}

@@ -1,4 +1,4 @@
-"""What the driver hands to a worker, and what it gets back."""
+"""What the driver sends to a worker (`Task`) and gets back (`Result`)."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,13 +14,13 @@ from pipeline.corpus.writer import Output, TableWriter
 from pipeline.inputs.record import Source
 from pipeline.rules import VERDICT_SCHEMA
 
-# A worker says which record it is at; -1 is between records.
+# A worker calls it with the record it is at; -1 means between records.
 Mark = Callable[[int], None]
 Settings = TypeVar("Settings")
 
 
 class Upstream(NamedTuple):
-    """Names of stages before a stage: the one whose survivors reach it, those that change texts, and those whose drops are
+    """Names of stages before a given stage: the one whose survivors reach it, those that change texts, and those whose drops are
     left out when a shard is written."""
 
     judge: str = ""
@@ -32,9 +32,8 @@ class Upstream(NamedTuple):
 class Task(Generic[Settings]):
     """A unit of work: a stage on one part (or `all`), and what it may read.
 
-    settings: what of the manifest the stage obeys, all of it in the unit's key. parts: the parts of the corpus, for stages that
-    read all of them. source and skip: for units of an input alone, the input and the records that ended earlier workers
-    (ordinal number -> rule).
+    settings: what the stage obeys of the manifest, all of it in the unit's key. parts: all parts of the corpus. source: the
+    input, only for units of scope `input`. skip: records at which earlier workers died, as record number -> rule.
     """
 
     root: str
@@ -48,13 +47,13 @@ class Task(Generic[Settings]):
 
     @property
     def folder(self) -> Path:
-        """The corpus."""
+        """The corpus folder."""
         return Path(self.root)
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a unit made: files under temporary names, and digests of things that are no file of their own."""
+    """What a unit made: its number of rows, files under temporary names, and digests of outputs that are not files."""
 
     rows: int
     outputs: tuple[Output, ...]
@@ -69,7 +68,7 @@ class _Writer(Protocol):
 
 
 def finished(task: Task[Any], *writers: _Writer) -> Result:
-    """The result of a unit of one part: its files, and the digest of the survivors; rows are those of the first file."""
+    """Finish the files of a unit of one part: the result has the rows of the first file, and a digest of the survivors."""
     outputs = tuple(writer.finish() for writer in writers)
     digests = {
         survivors_name(task.stage, task.part): writer.survivors()
@@ -84,8 +83,9 @@ def write_verdicts_by_part(
 ) -> tuple[list[Output], dict[str, str]]:
     """Write the verdicts of a unit of the whole corpus as one file per part, in the order of the part.
 
-    rows: int64 (N,), the rows of `table` in the order of the parts; counts: the documents of each of the task's parts, N in
-    all. Returns the files, and the digests of the survivors by their names.
+    rows: int64 (N,), the rows of `table` in the order of the parts. counts: the number of documents of each of the task's parts,
+    N in total. Returns the files, and the digests of the survivors by name. Raises ValueError if counts and parts differ in
+    length.
     """
     outputs, digests = [], {}
     for part, of_part in zip(task.parts, np.split(rows, np.cumsum(counts)[:-1]), strict=True):

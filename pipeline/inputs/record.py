@@ -1,4 +1,4 @@
-"""What an input is, and what a record of it is: the same for every format."""
+"""A source and a record, in the same form for every input format."""
 
 from typing import NamedTuple
 
@@ -6,11 +6,11 @@ from pipeline.errors import UserError
 
 
 class InputError(UserError):
-    """An input that cannot be read at all; the message names it and the remedy."""
+    """An input cannot be read at all; the message names it and the remedy."""
 
 
 class Source(NamedTuple):
-    """A file, or the range [start, end) of its bytes (of its row groups for Parquet), and its identity."""
+    """An input file, or the range [start, end) of its bytes (Parquet: of its row groups), and its identity."""
 
     uri: str
     start: int
@@ -21,9 +21,9 @@ class Source(NamedTuple):
 class Record(NamedTuple):
     """One record of an input, read but not judged.
 
-    kind: the WARC record type (`response`, `request`, …), `text` for inputs that are text already, `corrupt` where no
-    record could be made out. offset: where it begins in the file (bytes; row number for Parquet). problem: the rule
-    that drops it before anything is read of it, or "".
+    kind: the WARC record type (`response`, `request`, …), `text` for inputs that are already text, `corrupt` if no record was
+    recognised. offset: where it begins in the file (bytes; Parquet: row number). length: bytes of the body as stated, or of the
+    line. problem: the rule that drops the record unread, or "". detail: more on the problem.
     """
 
     kind: str

@@ -1,7 +1,7 @@
-"""Where records come from: WARC, WET, JSON lines and Parquet, by path, glob or URI.
+"""Finds inputs (WARC, WET, JSON lines and Parquet, by path, glob or URI) and reads their records.
 
-`resolve_inputs` turns what the manifest names into `Source`s (whole files, or ranges of large ones); `read_records` turns
-a source into `Record`s. A record that cannot be read is yielded with its `problem`, never skipped.
+`resolve_inputs` turns the inputs of a manifest into `Source`s (whole files, or ranges of large ones). `read_records` turns a
+source into `Record`s. A record that cannot be read is yielded with its `problem`, never skipped.
 """
 
 import glob
@@ -26,16 +26,17 @@ PARQUET_SUFFIXES = (".parquet",)
 PATHS_SUFFIXES = (".paths", ".paths.gz")
 SUFFIXES = WARC_SUFFIXES + JSON_LINES_SUFFIXES + PARQUET_SUFFIXES + PATHS_SUFFIXES
 
-# A Common Crawl WARC has about 1.1 GB; files well above are cut into ranges, so that one file does not occupy one worker
-# for hours, and a restart does not repeat them.
+# A Common Crawl WARC has about 1.1 GB. Much larger files are cut into ranges, so that no file occupies one worker for hours, and
+# a restart does not repeat those hours.
 SPLIT_BYTES = 2 * 2**30
 
 
 def resolve_inputs(patterns: Sequence[str], paths_prefix: str = "", paths_limit: int | None = None) -> list[Source]:
-    """All sources that `patterns` name, ordered by URI, each file once however often it is named.
+    """All sources that `patterns` name, ordered by URI, each file once.
 
-    A pattern is a path, a glob or an fsspec URI; a `.paths` file lists further ones, each behind `paths_prefix`, and only
-    the first `paths_limit` are taken. Raises InputError when a pattern matches nothing or names an unknown format.
+    A pattern is a path, a glob or an fsspec URI. A `.paths` file lists further names: only the first `paths_limit` are taken, and
+    `paths_prefix` is put before each that is not a URI. Raises InputError if a pattern matches nothing, cannot be read, or names
+    an unknown format.
     """
     uris: set[str] = set()
     for pattern in patterns:
@@ -50,7 +51,7 @@ def resolve_inputs(patterns: Sequence[str], paths_prefix: str = "", paths_limit:
 
 
 def _expand(pattern: str) -> list[str]:
-    """The files that a pattern names; local ones by their absolute paths, so that two names of one file are one."""
+    """The files that a pattern names; local ones as absolute real paths, so that a file with two names is found once."""
     if "://" not in pattern:
         matches = sorted(glob.glob(pattern, recursive=True)) if glob.has_magic(pattern) else [pattern]  # noqa: PTH207  Path.glob takes no absolute pattern
         found = [os.path.realpath(match) for match in matches if Path(match).is_file()]
@@ -108,7 +109,7 @@ def _split(uri: str) -> list[Source]:
 
 
 def open_stream(uri: str) -> IO[bytes]:
-    """A seekable stream of the file's own bytes. Raises InputError when it cannot be opened."""
+    """A seekable stream of the file's bytes, not decompressed. Raises InputError if it cannot be opened."""
     filesystem, path = _filesystem(uri)
     try:
         stream: IO[bytes] = filesystem.open(path, "rb")
@@ -118,9 +119,9 @@ def open_stream(uri: str) -> IO[bytes]:
 
 
 def read_records(source: Source, max_bytes: int) -> Iterator[Record]:
-    """The records of a source in the order of the file; bodies above `max_bytes` are not read but flagged.
+    """Yield the records of a source in file order; a body above `max_bytes` is flagged, not read.
 
-    Raises InputError when nothing of the file can be read (an ARC file, a broken Parquet footer, …).
+    Raises InputError if the file cannot be opened or is not Parquet with a column `text`, and NotWarcError if it is not WARC.
     """
     with open_stream(source.uri) as stream:
         if source.uri.endswith(WARC_SUFFIXES):

@@ -1,4 +1,4 @@
-"""Records of texts that are not in WARC files: JSON lines and Parquet."""
+"""Reads records from JSON lines and Parquet files, whose texts are already extracted."""
 
 import gzip
 import io
@@ -14,9 +14,10 @@ from pipeline.inputs.record import InputError, Record, Source
 
 
 def read_json_lines(stream: IO[bytes], source: Source, max_bytes: int) -> Iterator[Record]:
-    """One record a line: an object with `text`, and optionally `url`, `id`, `date`, `title`.
+    """Yield one record per line: an object with `text`, and optionally `url`, `id`, `date`, `title`.
 
-    A range begins with the first line that starts in it and ends with the last such line.
+    A range includes the lines that start in it. A bad line is flagged `corrupt_record`, a line above `max_bytes`
+    `oversized_page`; a damaged compressed stream ends with a `corrupt_record`.
     """
     if source.uri.endswith(".gz"):
         lines: IO[bytes] = io.BufferedReader(gzip.GzipFile(fileobj=stream))
@@ -75,7 +76,10 @@ def _from_fields(fields: dict[str, object], offset: int, length: int) -> Record:
 
 
 def read_parquet(stream: IO[bytes], source: Source) -> Iterator[Record]:
-    """One record a row of a table with a column `text`; the offset of a record is its row number."""
+    """Yield one record per row of a table with a column `text`; a record's offset is its row number.
+
+    A null text is flagged `corrupt_record`. Raises InputError if the file is not Parquet or has no such column.
+    """
     try:
         table = pq.ParquetFile(stream)
     except (pa.ArrowInvalid, OSError) as error:

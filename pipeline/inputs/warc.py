@@ -1,8 +1,8 @@
-"""Records of a WARC file, whatever its state: what is damaged becomes a record with a `problem`, what follows is read.
+"""Reads the records of a WARC file, damaged or not: a damaged place becomes a record with a `problem`, and reading continues.
 
-FastWARC reads; this module decides where to go on when it stops. A record whose stated length does not lead to the next
-one, a broken gzip member, or a file that ends in the middle of a record is yielded with `problem="corrupt_record"`; then
-the next place where a record begins is looked for, so that one bad byte costs one page and not the rest of the file.
+FastWARC reads; this module decides where to continue when it stops. A record whose stated length does not lead to the next
+record, a broken gzip member, and a file that ends inside a record are yielded with `problem="corrupt_record"`. Then the search
+for the next record begins, so that one bad byte costs one page and not the rest of the file.
 """
 
 import re
@@ -19,26 +19,26 @@ from pipeline.inputs.record import Record
 _GZIP_MAGIC = b"\x1f\x8b\x08"
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _RECORD_START = b"WARC/1."
-# A record's own header must follow its version line; the same words inside a page hardly ever stand at a line's start
-# with a WARC-Type beneath.
+# The version line must be followed by a header with WARC-Type: in a page, these words hardly ever occur at the start of a line
+# with a WARC-Type below.
 _PLAIN_HEADER = re.compile(rb"WARC/1\.[01]\r?\n(?:[^\r\n]+\r?\n){0,40}?WARC-Type:", re.IGNORECASE)
 _SCAN_BYTES = 1 << 20
-_HEADER_BYTES = 4096  # enough of a record to see that it is one
-# Common Crawl's longest response headers stay far below; FastWARC's own default of 32 KiB stops at some real pages.
+_HEADER_BYTES = 4096  # enough bytes to recognise a record
+# Far above Common Crawl's longest response headers. FastWARC's default of 32 KiB fails on some real pages.
 _MAX_HEADER_BYTES = 256 << 10
 
 
 class NotWarcError(UserError):
-    """The file holds no WARC record at all."""
+    """The file contains no WARC record at all."""
 
 
-def read_warc(  # noqa: C901  a loop whose cases are the ways in which a record can be broken
+def read_warc(  # noqa: C901  one loop, with a case for each way in which a record can be broken
     stream: IO[bytes], name: str, start: int, end: int, max_bytes: int
 ) -> Iterator[Record]:
-    """The records that begin in [start, end) of `stream` (end < 0: to its end), in the order of the file.
+    """Yield the records that begin in bytes [start, end) of `stream` (end < 0: to its end), in file order.
 
-    Bodies are read up to `max_bytes`; a longer one is flagged `oversized_page` and left unread. Raises NotWarcError,
-    naming the file and the remedy, when there are bytes but not one record.
+    A body above `max_bytes` is flagged `oversized_page` and not read. An empty file has no records. Raises NotWarcError, naming
+    the file and the remedy, if there are bytes but not one record.
     """
     stream.seek(0)
     head = stream.read(_HEADER_BYTES)
@@ -46,11 +46,11 @@ def read_warc(  # noqa: C901  a loop whose cases are the ways in which a record 
         return
     _require_warc(head, name)
     position: int | None = start
-    gap: Record | None = None  # bytes that no reader could make sense of, not yet reported
+    gap: Record | None = None  # unreadable bytes that are not yet reported
     seen = start > 0
     while position is not None:
         began = position
-        held: Record | None = None  # read, but its stated length not yet confirmed by what follows
+        held: Record | None = None  # already read; what follows must still confirm its stated length
         try:
             for record in _records_from(stream, position, end, max_bytes):
                 if gap is not None:
@@ -62,7 +62,7 @@ def read_warc(  # noqa: C901  a loop whose cases are the ways in which a record 
             if held is not None:
                 yield held
             last = began if held is None else held.offset
-            # A damaged member header ends FastWARC's reading without an error; what lies behind it is still there.
+            # A damaged member header ends FastWARC's reading without an error, so look for records after it.
             position = record_starts_after(stream, last + 1) if _is_compressed(head) else None
             if position is not None and not 0 <= end <= position:
                 gap = Record("corrupt", last + 1, problem="corrupt_record", detail="bytes that no reader understands")
@@ -92,7 +92,7 @@ def read_warc(  # noqa: C901  a loop whose cases are the ways in which a record 
 
 
 def _require_warc(head: bytes, name: str) -> None:
-    """Refuse by name what is certainly not WARC; a damaged beginning is left to the search for records."""
+    """Raise NotWarcError for an ARC file; any other beginning may be damaged WARC and is left to the search for records."""
     plain = head
     if head.startswith(_GZIP_MAGIC):
         plain = _inflated(head)
@@ -101,10 +101,10 @@ def _require_warc(head: bytes, name: str) -> None:
 
 
 def _records_from(stream: IO[bytes], position: int, end: int, max_bytes: int) -> Iterator[Record]:
-    """Records from `position` on; raises OSError where FastWARC cannot go on."""
+    """Yield the records from `position` on. Raises OSError where FastWARC cannot continue."""
     stream.seek(position)
     for raw in ArchiveIterator(stream, parse_http=False, max_header_len=_MAX_HEADER_BYTES, fsspec_args=False):
-        offset = raw.stream_pos  # from the start of the file, since the stream can tell where it stands
+        offset = raw.stream_pos  # counted from the start of the file, because the stream can tell its position
         if 0 <= end <= offset:
             return
         yield _read_record(raw, offset, max_bytes)
@@ -113,7 +113,7 @@ def _records_from(stream: IO[bytes], position: int, end: int, max_bytes: int) ->
 
 
 def _swallowed_a_header(raw: WarcRecord) -> bool:
-    """Whether bytes are missing inside a header, so that the next record's header was read as part of it."""
+    """Whether bytes are missing inside the header, so that the next record's header was read as part of it."""
     http = raw.http_headers if raw.is_http_parsed else None
     return len(raw.headers.get_multiple("WARC-Type")) > 1 or (http is not None and "WARC-Record-ID" in http)
 
@@ -158,15 +158,15 @@ def _read_record(raw: WarcRecord, offset: int, max_bytes: int) -> Record:
 
 
 def _by_name(headers: HeaderMap) -> dict[str, str]:
-    """The first value of each header, its name in lower case: one look-up of FastWARC's takes as long as all of this."""
+    """The first value of each header by lower-case name. One look-up in FastWARC takes as long as building this dict."""
     return {name.lower(): value for name, value in reversed(headers.astuples())}
 
 
 def record_starts_after(stream: IO[bytes], position: int) -> int | None:
-    """The first offset >= `position` at which a record begins, or None.
+    """The first byte offset >= `position` at which a record begins, or None.
 
-    Compressed files hold one record a member (WARC 1.1, annex D), so a record begins where a member begins whose first
-    bytes unpack to a version line.
+    Compressed files have one record per member (WARC 1.1, annex D), so a record begins at a member whose first bytes
+    decompress to a version line.
     """
     stream.seek(0)
     magic = stream.read(4)
@@ -178,7 +178,7 @@ def record_starts_after(stream: IO[bytes], position: int) -> int | None:
         fresh = stream.read(_SCAN_BYTES)
         chunk += fresh
         found = chunk.find(wanted)
-        # The last bytes are judged together with the next chunk, so that no header is cut in two.
+        # The last bytes are examined together with the next chunk, so that no header is cut in two.
         while found >= 0 and (len(chunk) - found >= _HEADER_BYTES or len(fresh) < _SCAN_BYTES):
             if _is_record(chunk[found : found + _HEADER_BYTES], compressed):
                 return position + found
@@ -206,7 +206,7 @@ def _is_record(head: bytes, compressed: bool) -> bool:
 
 
 def _inflated(head: bytes) -> bytes:
-    """The first bytes of a gzip member, as far as `head` goes; empty when it is not one."""
+    """The first decompressed bytes of a gzip member, as far as `head` goes; empty if it is not one."""
     try:
         return zlib.decompressobj(wbits=31).decompress(head, _HEADER_BYTES)
     except zlib.error:

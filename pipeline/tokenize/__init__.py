@@ -1,1 +1,1 @@
-"""The stages from documents to token shards: the tokenizer, counts, order, encoding and publication."""
+"""The stages from documents to token shards: tokenizer, counts, encoding, order, shards, publication."""

@@ -6,7 +6,7 @@ from pipeline.config import Config
 
 
 class TokenizeConfig(Config):
-    """How the token stream is cut."""
+    """How the token stream is cut into shards."""
 
     shard_tokens: int = Field(2**26, ge=1024, description="about so many tokens a shard: 128 MiB at two bytes a token")
     validation_share: float = Field(

@@ -1,4 +1,4 @@
-"""documents/ → token_counts/: how many tokens each extracted document takes in a shard, its delimiter included."""
+"""documents/ → token_counts/: the number of tokens of each extracted document, its delimiter included."""
 
 import pyarrow as pa
 
@@ -14,7 +14,7 @@ TOKEN_COUNT_SCHEMA = pa.schema([pa.field("doc_id", pa.string(), nullable=False),
 
 
 def count_tokens(task: Task[None], mark: Mark) -> Result:
-    """Count the tokens of the documents of a part."""
+    """Count the tokens of each document of a part, as extracted. Raises TokenizerError if the tokenizer cannot be loaded."""
     tokenizer = load_tokenizer(task.folder / layout.TOKENIZER)
     with TableWriter(task.folder, layout.token_counts(task.part), TOKEN_COUNT_SCHEMA) as counts:
         for batch in documents(task.folder, task.part, ["doc_id", "text"]):

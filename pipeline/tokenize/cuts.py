@@ -1,9 +1,8 @@
-"""Stage 7, tokenize: the final texts as token shards, in an order that content alone decides.
+"""Plans how the token stream is cut into shards; the plan depends on content alone.
 
-Keeps every document that reached it. Each part's texts are encoded where they are (`encoded/`, a cache from which shards
-are cut); then all documents are ordered by `doc_id`, which is a hash and so shuffles them, split into training and
-validation by its last digits, and cut into shards of about `shard_tokens` tokens. Neither the number of workers nor the
-order of the inputs enters anywhere.
+The texts of each part are encoded first (`encoded/`, a cache from which shards are cut). Then all documents are ordered by
+`doc_id`, a hash, which shuffles them; split into training and validation by the second half of the id; and cut into shards of
+about `shard_tokens` tokens. Neither the number of workers nor the order of the inputs affects the result.
 """
 
 from collections.abc import Sequence
@@ -16,7 +15,7 @@ from pipeline.tokenize.config import TokenizeConfig
 
 
 class Cut(NamedTuple):
-    """A shard to be: the documents of a split whose id's first 16 hex digits lie in [first, last]."""
+    """A planned shard: the documents of a split whose first 16 hex digits of the id are in [first, last]."""
 
     split: str
     ordinal: int
@@ -26,26 +25,26 @@ class Cut(NamedTuple):
     tokens: int
 
     def holds(self, numbers: npt.NDArray[np.uint64], config: "TokenizeConfig") -> npt.NDArray[np.bool_]:
-        """Which documents (rows of `id_numbers`) belong to the shard, bool (N,)."""
+        """Which documents belong to the shard: bool (N,) for `numbers` (N, 2) of `id_numbers`."""
         inside = (numbers[:, 0] >= np.uint64(self.first)) & (numbers[:, 0] <= np.uint64(self.last))
         chosen: npt.NDArray[np.bool_] = inside & (is_validation(numbers, config.validation_share) == (self.split == "val"))
         return chosen
 
 
 def id_numbers(doc_ids: Sequence[str]) -> npt.NDArray[np.uint64]:
-    """The ids as pairs of 64-bit numbers, shape (N, 2): the first and the last 16 of their 32 hex digits."""
+    """The ids as uint64 (N, 2): the first and the last 16 of 32 hex digits. Raises ValueError for other digits."""
     return np.frombuffer(bytes.fromhex("".join(doc_ids)), dtype=">u8").astype(np.uint64).reshape(-1, 2)
 
 
 def is_validation(numbers: npt.NDArray[np.uint64], share: float) -> npt.NDArray[np.bool_]:
-    """Which documents (rows of `id_numbers`) are for validation: those whose id's second half, a hash, is small."""
+    """Which documents are for validation: bool (N,), those whose second half of the id, a hash, is below `share` of 2^64."""
     return numbers[:, 1] < np.uint64(int(share * 2**64))
 
 
 def plan_shards(numbers: npt.NDArray[np.uint64], n_tokens: npt.NDArray[np.int64], config: TokenizeConfig) -> list[Cut]:
-    """The shards of a corpus with the ids `numbers` (N, 2) and token counts `n_tokens` (N,), a pure function of both.
+    """The shards of documents with the ids `numbers` (N, 2) and token counts `n_tokens` (N,): a pure function of both.
 
-    Documents are taken in the order of their ids; a shard ends with the document that fills it.
+    Documents are in the order of their ids; a shard ends with the document that fills it.
     """
     cuts = []
     validation = is_validation(numbers, config.validation_share)

@@ -1,4 +1,4 @@
-"""documents/ and edits/ → encoded/: the final texts of a part as tokens; shards are cut from these."""
+"""documents/ and edits/ → encoded/: the final texts of a part as tokens, from which shards are cut."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,7 +20,7 @@ from pipeline.tokens.tokenizer import Tokenizer
 
 
 class EncodedWriter:
-    """`encoded/part-*.arrow` in the making: an Arrow IPC file of batches (doc_id, tokens, n_bytes, n_chars)."""
+    """Writes `encoded/part-*.arrow`: an Arrow IPC file of batches (doc_id, tokens, n_bytes, n_chars). Raises OSError."""
 
     def __init__(self, root: Path, final: str, tokenizer: Tokenizer) -> None:
         self.final = final
@@ -43,10 +43,10 @@ class EncodedWriter:
             self.temporary.unlink(missing_ok=True)
 
     def write(self, doc_ids: Sequence[str], texts: Sequence[str]) -> None:
-        """Append documents: the delimiter, then the text's tokens."""
+        """Append documents, each as the delimiter and then its text's tokens. Raises TokenizerError for a lone surrogate."""
         flat, offsets = self.tokenizer.encode_batch(list(texts))
         count = len(texts)
-        # One delimiter before each document: its tokens move right by one more than those of the document before.
+        # One delimiter per document, so the tokens of document i move right by i + 1.
         starts = offsets[:-1] + np.arange(count)
         tokens = np.empty(len(flat) + count, dtype=self.dtype)
         is_delimiter = np.zeros(len(tokens), dtype=bool)
@@ -64,7 +64,7 @@ class EncodedWriter:
         self.rows += count
 
     def finish(self) -> Output:
-        """Close, sync and hash the file; it keeps its temporary name until the driver commits it."""
+        """Close, sync and hash the file, which keeps its temporary name until the driver commits it."""
         self._close()
         sync(self.temporary)
         size = self.temporary.stat().st_size
@@ -78,7 +78,7 @@ class EncodedWriter:
 
 
 def encoded_schema(dtype: np.dtype) -> pa.Schema:
-    """The columns of an encoded part."""
+    """The columns of an encoded part whose tokens have this dtype."""
     return pa.schema(
         [
             pa.field("doc_id", pa.string(), nullable=False),
@@ -90,14 +90,14 @@ def encoded_schema(dtype: np.dtype) -> pa.Schema:
 
 
 def encoded_batches(path: Path) -> Iterator[pa.RecordBatch]:
-    """The batches of an encoded part, mapped, not read; they keep the mapping alive."""
+    """Yield the batches of an encoded part, mapped rather than read; a batch keeps the mapping alive. Raises OSError."""
     reader = pa.ipc.open_file(pa.memory_map(str(path)))
     for index in range(reader.num_record_batches):
         yield reader.get_batch(index)
 
 
 def encode_part(task: Task[None], mark: Mark) -> Result:
-    """Encode the final texts of a part, removed pages included, in the order of the input."""
+    """Encode the final texts of a part in input order, documents that were taken down included. Raises TokenizerError."""
     tokenizer = load_tokenizer(task.folder / layout.TOKENIZER)
     final_edits = edits_of(task.folder, task.part, task.upstream.editors)
     kept = survivors(task.folder, task.upstream.judge, task.part)

@@ -23,7 +23,7 @@ from pipeline.tokens.training import train_tokenizer
 
 
 def make_tokenizer(task: Task[TokenizerConfig], mark: Mark) -> Result:
-    """Open the given model, or train one, and write its files."""
+    """Open the given model or train one, and write its files. Raises TokenizerError if neither works."""
     config = task.settings
     tokenizer = open_tokenizer(config) if config.model else train_tokenizer(_sample(task, config.sample_characters), config)
     folder = task.folder / layout.TOKENIZER
@@ -41,11 +41,10 @@ def make_tokenizer(task: Task[TokenizerConfig], mark: Mark) -> Result:
 
 
 def _sample(task: Task[TokenizerConfig], characters: int) -> Iterator[str]:
-    """Texts to train a tokenizer on, in the order of their ids, until there are enough `characters`.
+    """Texts to train a tokenizer on, in the order of their ids, until they have `characters` characters.
 
-    They are chosen by id among the documents that pass the published Swallow rules, whatever rules the manifest has: a
-    changed threshold must not change every token, and menus and spam are no text to learn words from. When nothing
-    passes, all documents are taken.
+    They are the first by id of the documents that pass the published Swallow rules, whatever rules the manifest has: a changed
+    threshold must not change every token, and menus and spam are bad training text. If no document passes, all are eligible.
     """
     gate = PROFILES["swallow_code"]
     columns = sorted({rule.measured for rule in gate} | {"num_letters"})
@@ -56,7 +55,7 @@ def _sample(task: Task[TokenizerConfig], characters: int) -> Iterator[str]:
             failed = (~judge(gate, doc_ids, numbers(batch, columns))["kept"].to_numpy()).tolist()
             sizes = batch["num_letters"].to_pylist()
             chosen += zip(failed, doc_ids, itertools.repeat(part), sizes)
-        # Only the best so far can be in the sample; this keeps the list short however large the corpus.
+        # Only the first ones so far can be in the sample; this keeps the list short however large the corpus is.
         chosen = _first_characters(sorted(set(chosen)), characters)
     if not chosen:
         raise TokenizerError(
@@ -73,7 +72,7 @@ def _sample(task: Task[TokenizerConfig], characters: int) -> Iterator[str]:
 
 
 def _first_characters(items: list[tuple[bool, str, str, int]], characters: int) -> list[tuple[bool, str, str, int]]:
-    """The first items whose sizes (their last fields) add up to `characters`."""
+    """The first items whose sizes (the last fields) add up to at least `characters`; all items if they have fewer."""
     total = 0
     for index, item in enumerate(items):
         if total >= characters:

@@ -1,4 +1,4 @@
-"""encoded/ → order.parquet: where the token stream is cut into shards, and which ids each shard holds."""
+"""encoded/ → order.parquet: where the token stream is cut into shards, and which range of ids each shard has."""
 
 import hashlib
 import itertools
@@ -33,9 +33,10 @@ ORDER_SCHEMA = pa.schema(
 
 
 def order_shards(task: Task[TokenizeConfig], mark: Mark) -> Result:
-    """Plan the shards, and make a digest of what was removed of each one's range.
+    """Plan the shards, and compute per shard a digest of the removed ids in its range.
 
-    The stream is cut as if nothing had been removed, so that a removal moves no boundary.
+    The stream is cut as if nothing had been removed, so that a removal moves no boundary. Raises KeyError if a surviving
+    document has no size.
     """
     numbers, counts = [np.empty((0, 2), dtype=np.uint64)], [np.empty(0, dtype=np.int64)]
     for part in task.parts:
@@ -61,7 +62,7 @@ def _removed_of_shards(task: Task[TokenizeConfig], cuts: list[Cut]) -> dict[str,
 
 
 def removed_ids(task: Task[Any]) -> frozenset[str]:
-    """The ids of the documents of all parts that are left out when a shard is written."""
+    """The ids of documents, in all parts, that are left out when shards are written."""
     ids: set[str] = set()
     for stage, part in itertools.product(task.upstream.removals, task.parts):
         verdicts = read(task.folder, layout.verdicts(stage, part), ["doc_id", "rule"])
@@ -70,18 +71,18 @@ def removed_ids(task: Task[Any]) -> frozenset[str]:
 
 
 def shard_names(root: Path) -> list[str]:
-    """The names of the shards that `order.parquet` plans, none before there is one."""
+    """The names of the shards planned in `order.parquet`; none without that file."""
     return [row["name"] for row in planned_shards(root)]
 
 
 def planned_shards(root: Path) -> list[dict[str, Any]]:
-    """The rows of `order.parquet`, none before there is one."""
+    """The rows of `order.parquet`; none without that file."""
     path = root / layout.ORDER
     return pq.read_table(path).to_pylist() if path.exists() else []
 
 
 def split_of(root: Path, doc_id: str) -> str:
-    """`train` or `val`, by the validation share that the corpus was built with."""
+    """The split of a document, `train` or `val`, by the validation share that the corpus was built with. Raises OSError."""
     resolved = yaml.safe_load((root / layout.MANIFEST).read_text(encoding="utf-8"))
     share = TokenizeConfig.model_validate(resolved["tokenize"]).validation_share
     return "val" if is_validation(id_numbers([doc_id]), share)[0] else "train"

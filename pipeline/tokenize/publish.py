@@ -1,6 +1,7 @@
-"""The token dataset as a whole: which shards it has, and the one file that makes them visible, written last.
+"""Publishes the token dataset: `dataset.json`, written last, makes the finished shards visible.
 
-The shards of the dataset before stay until that file no longer names them, so that a reader, or a kill, finds one dataset whole.
+Shards of the dataset before stay until `dataset.json` no longer names them, so that at any moment, even after a kill, one
+dataset is whole.
 """
 
 import json
@@ -17,13 +18,14 @@ SPLITS = ("train", "val")
 
 
 def publish(root: Path, ledger: Ledger) -> str:
-    """Have `dataset.json` name the shards that are done, and return the fingerprint.
+    """Write `dataset.json` for the finished shards, and return the fingerprint.
 
-    Of shards that it named before and no longer does the index of their documents stays, see `token_index`; their files go.
+    Files of shards that it no longer names are removed; the index of their documents is kept (`tokens.index`). Raises
+    TokenStoreError if a shard is damaged or a file cannot be written, TokenizerError if the tokenizer cannot be loaded.
     """
     folder = root / "tokens"
     units = ledger.units()
-    # One file a shard; none where all its documents were removed.
+    # One file per shard; none if all its documents were removed.
     made = [(row["split"], *item) for row in planned_shards(root) for item in units[("shards", row["name"])].output.items()]
     if _named(folder) != sorted((split, Path(file).name, digest) for split, file, digest in made):
         splits: dict[str, list[ShardInfo]] = {split: [] for split in SPLITS}
@@ -44,7 +46,7 @@ def publish(root: Path, ledger: Ledger) -> str:
 
 
 def _named(folder: Path) -> list[tuple[str, str, str]] | None:
-    """The (split, file, digest) of each shard that `dataset.json` names, sorted; None without a whole one."""
+    """The sorted (split, file, digest) of the shards that `dataset.json` names; None if it is missing or damaged."""
     try:
         return sorted((entry["split"], entry["file"], entry["sha256"]) for entry in read_content(folder / DATASET_FILE)["shards"])
     except TokenStoreError:
@@ -52,6 +54,6 @@ def _named(folder: Path) -> list[tuple[str, str, str]] | None:
 
 
 def published(root: Path) -> str | None:
-    """The fingerprint of the dataset that stands in the corpus, if there is one."""
+    """The fingerprint of the corpus's token dataset; None if there is none."""
     path = root / "tokens" / DATASET_FILE
     return json.loads(path.read_text(encoding="utf-8"))["fingerprint"] if path.exists() else None

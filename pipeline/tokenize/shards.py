@@ -22,9 +22,10 @@ from pipeline.tokens.opening import load_tokenizer
 
 
 def write_one_shard(task: Task[TokenizeConfig], mark: Mark) -> Result:
-    """Write one token shard, none where all of it was removed.
+    """Write one token shard; no file if all its documents were removed.
 
-    Its name carries its digest, so that a new dataset never changes a file of the old.
+    Its name contains its digest, so that a new dataset never changes a file of the old one. Raises ValueError if the documents
+    are not those planned, and TokenStoreError if the shard cannot be written.
     """
     row = next(row for row in read(task.folder, layout.ORDER, ORDER_SCHEMA.names).to_pylist() if row.pop("name") == task.part)
     cut = Cut(**row)
@@ -42,7 +43,7 @@ def write_one_shard(task: Task[TokenizeConfig], mark: Mark) -> Result:
 
 
 class Gathered(NamedTuple):
-    """The documents of one shard, in the order of their ids: what `token_store.write_shard` takes."""
+    """The documents of one shard in the order of their ids: the arguments of `tokens.store.write_shard`, with its shapes."""
 
     doc_ids: list[str]
     tokens: npt.NDArray[np.unsignedinteger[Any]]
@@ -54,9 +55,9 @@ class Gathered(NamedTuple):
 def gather(
     paths: Sequence[Path], cut: Cut, config: TokenizeConfig, dtype: np.dtype, removed: frozenset[str] = frozenset()
 ) -> Gathered:
-    """Collect the documents of `cut` from the encoded parts, without those whose ids are in `removed`.
+    """Collect the documents of `cut` from the encoded parts, except those whose ids are in `removed`.
 
-    Raises ValueError when there are not as many as planned, the removed ones included.
+    Raises ValueError if the numbers of documents and tokens, removed ones included, are not those planned.
     """
     found: list[tuple[str, npt.NDArray[np.unsignedinteger[Any]], int, int]] = []
     for path in paths:

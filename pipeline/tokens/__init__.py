@@ -1,1 +1,1 @@
-"""Tokenizers and the format of token shards, as readers and writers see them."""
+"""Tokenizers, and the format of token shards for readers and writers."""

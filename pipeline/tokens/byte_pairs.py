@@ -1,4 +1,4 @@
-"""Byte-pair tokenizers: those that tiktoken knows, and those trained here."""
+"""Byte-pair tokenizers: the models of tiktoken, and those trained here."""
 
 import base64
 import binascii
@@ -29,7 +29,7 @@ from pipeline.tokens.tokenizer import (
 
 
 class BytePairTokenizer:
-    """Byte pairs with ranks, served by tiktoken. The delimiter is its `<|endoftext|>`."""
+    """Byte pairs with ranks, encoded by tiktoken. The delimiter is `<|endoftext|>`. Raises TokenizerError for damaged files."""
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
         self.files = files
@@ -52,7 +52,7 @@ class BytePairTokenizer:
     def encode_batch(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.unsignedinteger[Any]], npt.NDArray[np.int64]]:
         pieces, ends = _cut(texts, _blocks)
         try:
-            # No special token is allowed and none forbidden: their names in a text are text.
+            # Special tokens are neither allowed nor forbidden: their names in a text are plain text.
             encoded = [self._model.encode_to_numpy(piece, allowed_special=set(), disallowed_special=()) for piece in pieces]
         except UnicodeEncodeError as error:
             raise surrogate_error(error) from error
@@ -73,7 +73,10 @@ class BytePairTokenizer:
 
 
 def byte_pair_files(ranks: Mapping[bytes, int], pattern: str, special_tokens: Mapping[str, int]) -> dict[str, bytes]:
-    """The files of a `BytePairTokenizer`: each token's bytes and id, the expression that cuts text, the special tokens."""
+    """The files of a `BytePairTokenizer`, name to content.
+
+    ranks: each token's bytes and id. pattern: the expression that splits text before merging. special_tokens: names and ids.
+    """
     in_order = sorted(ranks.items(), key=lambda item: item[1])
     lines = b"".join(base64.b64encode(token) + f" {rank}\n".encode() for token, rank in in_order)
     cutting = {"pattern": pattern, "special_tokens": dict(special_tokens)}
@@ -81,7 +84,10 @@ def byte_pair_files(ranks: Mapping[bytes, int], pattern: str, special_tokens: Ma
 
 
 def known_to_tiktoken(name: str) -> Tokenizer:
-    """A model of tiktoken's own list; its files come from the folder TIKTOKEN_CACHE_DIR or else from the network."""
+    """A model from tiktoken's own list; its files come from the folder TIKTOKEN_CACHE_DIR or from the network.
+
+    Raises TokenizerError for an unknown name, and if the files cannot be had.
+    """
     names = tiktoken.list_encoding_names()
     if name not in names:
         raise TokenizerError(f"tiktoken does not know it; it knows {', '.join(names)}")
@@ -92,5 +98,5 @@ def known_to_tiktoken(name: str) -> Tokenizer:
             f"its files are neither in the folder TIKTOKEN_CACHE_DIR nor to be had from the network ({error}); "
             "set TIKTOKEN_CACHE_DIR to a folder in which tiktoken has once put them"
         ) from error
-    # The three attributes that tiktoken's README names for building one encoding from another.
+    # tiktoken's README names these three attributes for building one encoding from another.
     return BytePairTokenizer(byte_pair_files(known._mergeable_ranks, known._pat_str, known._special_tokens))

@@ -1,9 +1,9 @@
-"""A finished token dataset, opened for training: `dataset.json`, its shards as mapped files, and each split as one stream.
+"""Opens a finished token dataset: `dataset.json`, its shards as mapped files, and each split as one stream.
 
-Opening checks what can be checked without reading tokens, so that a damaged or foreign dataset is one clear error before
-the first step; `TokenDataset.verify` reads everything. No memory is allocated for the shards: what is read lies in the
-page cache of the system, and of what is read through the views the system counts pages as the process's until memory is
-short. Each shard keeps its file open twice, as its mapping and as its descriptor.
+Opening checks everything that needs no tokens, so that a damaged or foreign dataset is one clear error before the first step;
+`TokenDataset.verify` reads everything. Shards take no memory of their own: what is read is in the system's page cache. The
+system counts pages read through the views as the process's until memory is short. Each shard holds its file open twice, as a
+mapping and as a descriptor.
 """
 
 import json
@@ -40,26 +40,26 @@ class TokenSplit:
 
     @cached_property
     def first_tokens(self) -> npt.NDArray[np.int64]:
-        """Where each shard starts in the stream, and where the last one ends: int64 (shards + 1,)."""
+        """The position at which each shard starts, and the end of the last one: int64 (shards + 1,)."""
         return np.cumsum([0, *(len(shard.tokens) for shard in self.shards)], dtype=np.int64)
 
     @property
     def tokens(self) -> int:
-        """Tokens of the split, delimiters included."""
+        """Number of tokens in the split, delimiters included."""
         return int(self.first_tokens[-1])
 
     @property
     def documents(self) -> int:
-        """Documents of the split."""
+        """Number of documents in the split."""
         return sum(len(shard.doc_ids) for shard in self.shards)
 
     def read(self, start: int, stop: int) -> npt.NDArray[np.unsignedinteger[Any]]:
-        """A copy of the tokens in [start, stop), across shards where need be. Raises IndexError outside the split."""
+        """A copy of the tokens in [start, stop), also across shards: (stop - start,). Raises IndexError outside the split."""
         pieces = [shard.tokens[low:high] for shard, _, low, high in self.within(start, stop)]
         return np.concatenate([np.empty(0, self.dtype), *pieces])
 
     def document_starts(self, start: int, stop: int) -> npt.NDArray[np.int64]:
-        """The positions in [start, stop) at which a document begins, int64, rising. Raises IndexError outside the split."""
+        """The positions in [start, stop) at which documents begin: int64, ascending. Raises IndexError outside the split."""
         found = [np.empty(0, np.int64)]
         for shard, first, low, high in self.within(start, stop):
             begin, end = np.searchsorted(shard.offsets[:-1], [low, high])
@@ -67,12 +67,15 @@ class TokenSplit:
         return np.concatenate(found)
 
     def locate(self, position: int) -> tuple[TokenShard, int]:
-        """The shard, and in it the row of the document, that the token at `position` belongs to. Raises IndexError outside."""
+        """The shard of the token at `position`, and its document's row there. Raises IndexError outside the split."""
         shard, _, low, _ = next(self.within(position, position + 1))
         return shard, int(np.searchsorted(shard.offsets, low, side="right")) - 1
 
     def within(self, start: int, stop: int) -> Iterator[tuple[TokenShard, int, int, int]]:
-        """(shard, its first position, from, to) for each shard that [start, stop) touches; from and to count in the shard."""
+        """Yield (shard, its first position, from, to) for each shard that [start, stop) touches.
+
+        from and to count from the beginning of the shard. Raises IndexError outside the split.
+        """
         if not 0 <= start <= stop <= self.tokens:
             raise IndexError(f"[{start}, {stop}) is outside the {self.tokens} tokens of split {self.name}")
         index = int(np.searchsorted(self.first_tokens, start, side="right")) - 1
@@ -85,10 +88,10 @@ class TokenSplit:
 
 @dataclass(frozen=True, eq=False)
 class TokenDataset:
-    """A dataset that was found whole: its folder, its tokenizer, its splits and the fingerprint of all of it.
+    """A whole dataset: its folder, tokenizer, splits and fingerprint.
 
-    `content` is `dataset.json` as read: beside the shards, it has for each split the totals `shards`, `documents`,
-    `tokens`, `n_bytes` and `n_chars`.
+    `content` is `dataset.json` as read. Besides the shards it has, per split, the totals `shards`, `documents`, `tokens`,
+    `n_bytes` and `n_chars`.
     """
 
     folder: Path
@@ -101,8 +104,8 @@ class TokenDataset:
     def open(cls, folder: Path) -> "TokenDataset":
         """Map every shard that `dataset.json` names.
 
-        Raises TokenStoreError for a missing, changed or foreign `dataset.json`, and for a shard that is missing, cut
-        short, of another tokenizer, dtype or count. No token is read.
+        Raises TokenStoreError if `dataset.json` is missing, changed or foreign, and if a shard is missing, truncated, or has
+        another tokenizer, dtype or count. No token is read.
         """
         path = folder / DATASET_FILE
         content = read_content(path)
@@ -121,13 +124,13 @@ class TokenDataset:
         return cls(folder, meta, content["fingerprint"], splits, content)
 
     def split(self, name: str) -> TokenSplit:
-        """The split `name`, which may be empty; raises TokenStoreError when the dataset has none of that name."""
+        """The split `name`, which may be empty. Raises TokenStoreError if the dataset has no such split."""
         if name not in self.splits:
             raise TokenStoreError(f"{self.folder / DATASET_FILE}: no split {name!r}; there are {', '.join(self.splits)}")
         return self.splits[name]
 
     def verify(self) -> None:
-        """Read every shard and compare its SHA-256; raises TokenStoreError at the first one that has changed."""
+        """Read every shard and compare its SHA-256. Raises TokenStoreError at the first changed shard."""
         for entry in self.content["shards"]:
             path = self.folder / entry["file"]
             if sha256_of(path) != entry["sha256"]:
@@ -135,7 +138,7 @@ class TokenDataset:
 
 
 def read_content(path: Path) -> dict[str, Any]:
-    """What the `dataset.json` at `path` says. Raises TokenStoreError for one that is missing, changed or of another version."""
+    """The content of the `dataset.json` at `path`. Raises TokenStoreError if it is missing, changed or of another version."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:

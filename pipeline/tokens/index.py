@@ -1,15 +1,15 @@
-"""Which document lies where in token shards, without a token; for the shards that stand there, and for those that were replaced.
+"""Index of the documents in token shards, current and replaced ones; it holds positions, no tokens.
 
-A training run has read windows of a stream of tokens. Whose tokens these were follows from the ids and lengths of the documents,
-shard by shard. A take-down, or any other run of the pipeline, replaces shards, and what was trained on the old ones must still be
-told, while no token of them may stay. So before `dataset.json` is replaced, `keep_replaced` leaves beside the shards
+A training run read windows of a token stream. Whose tokens these were follows from the ids and lengths of the documents in each
+shard. A take-down, or any other run of the pipeline, replaces shards. Their tokens must go, but it must still be possible to say
+what a run was trained on. So before `dataset.json` is replaced, `keep_replaced` writes beside the shards
 
-    earlier/<fingerprint>.json   the `dataset.json` that is replaced, as it stood, written last
-    earlier/<shard>.arrow        of a shard that goes: doc_id and n_tokens of each of its documents, in their order
+    earlier/<fingerprint>.json   the replaced `dataset.json`, unchanged; written last
+    earlier/<shard>.arrow        per shard that goes: doc_id and n_tokens of each of its documents, in order
 
-The second is an Arrow IPC file with one record batch, its metadata holding the SHA-256 of the shard. A shard that stays is read
-where it lies: it gets its own file when a later run replaces it. So each name in `earlier/*.json` is found in one of the two
-places, whatever was killed, and after a removal that was taken back.
+The second is an Arrow IPC file with one record batch; its metadata has the SHA-256 of the shard. A shard that stays is read
+itself, and gets such a file when a later run replaces it. So each shard named in `earlier/*.json` is in one of the two places,
+even after a kill or after a removal that was undone.
 """
 
 import mmap
@@ -33,8 +33,8 @@ _SHARD = b"shard_sha256"
 
 @dataclass(frozen=True, eq=False)
 class ShardIndex:
-    """The documents of a shard, N of them. path: the file that tells them. doc_ids: Arrow strings (N,). offsets: int64 (N + 1,),
-    document i being the shard's tokens from `offsets[i]` up to `offsets[i + 1]`."""
+    """The N documents of a shard. path: the file they were read from. doc_ids: Arrow strings (N,). offsets: int64 (N + 1,);
+    document i has the shard's tokens from `offsets[i]` up to `offsets[i + 1]`."""
 
     path: Path
     info: ShardInfo
@@ -50,18 +50,18 @@ class SplitIndex:
 
     @cached_property
     def first_tokens(self) -> npt.NDArray[np.int64]:
-        """Where each shard starts in the stream, and where the last one ends: int64 (shards + 1,)."""
+        """The position at which each shard starts, and the end of the last one: int64 (shards + 1,)."""
         return np.cumsum([0, *(shard.info.tokens for shard in self.shards)], dtype=np.int64)
 
     @property
     def tokens(self) -> int:
-        """Tokens of the split, delimiters included."""
+        """Number of tokens in the split, delimiters included."""
         return int(self.first_tokens[-1])
 
 
 @dataclass(frozen=True, eq=False)
 class DatasetIndex:
-    """The documents of a dataset that stands in `folder`, or stood there."""
+    """The documents of the present dataset in `folder`, or of an earlier one."""
 
     folder: Path
     fingerprint: str
@@ -69,7 +69,7 @@ class DatasetIndex:
 
 
 def index_of(dataset: TokenDataset) -> DatasetIndex:
-    """The documents of a dataset that is open; views of its shards."""
+    """The index of an open dataset; its arrays are views of the shards."""
     splits = {}
     for name, split in dataset.splits.items():
         infos = [_info(entry) for entry in dataset.content["shards"] if entry["split"] == name]
@@ -79,9 +79,9 @@ def index_of(dataset: TokenDataset) -> DatasetIndex:
 
 
 def open_index(folder: Path, fingerprint: str) -> DatasetIndex:
-    """The documents of the dataset with this fingerprint, which stands in `folder` or was replaced there.
+    """The index of the dataset with this fingerprint: the present one in `folder`, or an earlier one.
 
-    Raises TokenStoreError when the folder knows no such dataset, or what it keeps of it is damaged.
+    Raises TokenStoreError if the folder has neither, or if what it keeps is damaged.
     """
     described = folder / FOLDER / f"{fingerprint}.json"
     if not described.exists():
@@ -101,10 +101,10 @@ def open_index(folder: Path, fingerprint: str) -> DatasetIndex:
 
 
 def keep_replaced(folder: Path, staying: Collection[str]) -> None:
-    """Keep the index of the dataset in `folder`, which is about to be replaced by one whose shards are the files `staying`.
+    """Keep the index of the dataset in `folder` before a dataset with the shard files `staying` replaces it.
 
-    A dataset that is damaged, as by a shard that someone removed, leaves nothing: it could not be asked before either. Raises
-    TokenStoreError when the index cannot be written.
+    Nothing is kept of a damaged dataset (a shard was deleted, say): it had no usable index before either. Raises TokenStoreError
+    if the index cannot be written.
     """
     if not (folder / DATASET_FILE).exists():
         return
@@ -145,7 +145,7 @@ def _shard_index(folder: Path, entry: Mapping[str, Any], meta: TokenMeta) -> Sha
 
 
 def _read(path: Path, info: ShardInfo) -> ShardIndex:
-    """Map what was kept of a shard; its ids are read as they are asked for."""
+    """Map the kept index of a shard; ids are read on demand. Raises TokenStoreError if it is damaged or another shard's."""
     try:
         with path.open("rb") as stream:
             reader = pa.ipc.open_file(pa.py_buffer(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)))

@@ -1,4 +1,4 @@
-"""Opening a tokenizer: from its files, from the folder of a corpus, or as the manifest names it."""
+"""Opens a tokenizer from its files, from the folder of a corpus, or from the settings of a manifest."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +10,7 @@ from pipeline.tokens.tokenizer import PATTERN_FILE, RANKS_FILE, SENTENCEPIECE_FI
 
 
 def tokenizer_of(files: Mapping[str, bytes]) -> Tokenizer:
-    """The tokenizer that `files` make; raises TokenizerError when they make none."""
+    """The tokenizer made of `files` (name to content). Raises TokenizerError if they are not a tokenizer's."""
     if SENTENCEPIECE_FILE in files:
         return SentencePieceTokenizer({SENTENCEPIECE_FILE: files[SENTENCEPIECE_FILE]})
     if RANKS_FILE in files and PATTERN_FILE in files:
@@ -19,7 +19,7 @@ def tokenizer_of(files: Mapping[str, bytes]) -> Tokenizer:
 
 
 def load_tokenizer(folder: Path) -> Tokenizer:
-    """The tokenizer that `save` wrote into `folder`; raises TokenizerError when there is none or it is damaged."""
+    """The tokenizer that `save` wrote into `folder`. Raises TokenizerError if there is none or it is damaged."""
     names = (SENTENCEPIECE_FILE, RANKS_FILE, PATTERN_FILE)
     try:
         return tokenizer_of({name: (folder / name).read_bytes() for name in names if (folder / name).exists()})
@@ -28,7 +28,7 @@ def load_tokenizer(folder: Path) -> Tokenizer:
 
 
 def open_tokenizer(config: TokenizerConfig) -> Tokenizer:
-    """The given model of `config`; raises TokenizerError, naming `tokenizer.model`, when it cannot be had."""
+    """The model that `config` names. Raises TokenizerError, naming `tokenizer.model`, if it cannot be opened."""
     if config.model is None:
         raise TokenizerError("tokenizer.model is not set; there is nothing to open")
     try:
@@ -49,5 +49,5 @@ def open_tokenizer(config: TokenizerConfig) -> Tokenizer:
 
 
 def model_digest(config: TokenizerConfig) -> str:
-    """What the given model of `config` holds now, as the digest of its tokenizer; empty when one is to be trained."""
+    """SHA-256 of the model that `config` names, as it is now; empty if one will be trained. Raises as `open_tokenizer`."""
     return "" if config.model is None else open_tokenizer(config).digest

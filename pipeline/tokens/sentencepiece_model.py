@@ -1,4 +1,4 @@
-"""SentencePiece tokenizers."""
+"""Tokenizers that are SentencePiece models, given or trained here."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,10 +25,10 @@ from pipeline.tokens.tokenizer import (
 
 
 class SentencePieceTokenizer:
-    """A SentencePiece model. The delimiter is the model's end-of-sentence symbol.
+    """A SentencePiece model. The delimiter is the model's end-of-sentence symbol. Raises TokenizerError if it has none.
 
-    The library writes a space as U+2581, so that U+2581 in a text comes back as a space. Where the model changes nothing
-    else, that last loss is mended: text is cut at U+2581 and the character spelled by its three byte pieces.
+    The library writes a space as U+2581, so U+2581 in a text would decode to a space. If the model is lossless otherwise, this
+    loss is avoided too: text is cut at U+2581, and that character is encoded as its three byte pieces.
     """
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
@@ -48,7 +48,7 @@ class SentencePieceTokenizer:
         self._mark = self._bytes_of_the_mark()
 
     def _bytes_of_the_mark(self) -> npt.NDArray[np.int32] | None:
-        """The byte pieces that spell U+2581, or None for a model that adds spaces or changes characters anyway."""
+        """The byte pieces of U+2581; None for a model that adds spaces, changes characters or has no byte pieces."""
         probe = "  ① ﾊ\u3099 "
         if self._model.normalize(probe) != probe.replace(" ", SPACE_MARK):
             return None
@@ -78,7 +78,7 @@ class SentencePieceTokenizer:
 
 
 def _at_mark(text: str) -> Iterator[str]:
-    """The blocks of `text`, cut once more around each U+2581, which stands alone."""
+    """The blocks of `text`, cut again so that each U+2581 is a piece of its own."""
     for block in _blocks(text):
         if SPACE_MARK in block:
             yield from re.split(f"({SPACE_MARK})", block)

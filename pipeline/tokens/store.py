@@ -1,12 +1,12 @@
-"""Token shards on disk: their format, how they are written, and how one is opened.
+"""The format of token shards on disk, and how a shard is written and opened.
 
-A dataset is a folder: shards and `dataset.json`, which is written last and names them in order, with sizes and hashes
-(`token_dataset` opens it). A shard is one Arrow IPC *file*, uncompressed, with exactly one record batch and one row a
-document, so that the token stream (`tokens.values`) and the index of documents (`tokens.offsets`) are views of the mapped
-file. The delimiter is the first token of each document and occurs nowhere else. A split without documents has no shards,
-and a shard has at least one document.
+A dataset is a folder with shards and `dataset.json`, which is written last and names the shards in order, with sizes and hashes
+(`tokens.dataset` opens it). A shard is one uncompressed Arrow IPC *file* with exactly one record batch and one row per document,
+so that the token stream (`tokens.values`) and the document offsets (`tokens.offsets`) are views of the mapped file. The delimiter
+is the first token of each document and occurs nowhere else. A split without documents has no shards; a shard has at least one
+document.
 
-The module imports nothing else of the project. What it refuses, it refuses with `TokenStoreError`.
+Every refusal is a `TokenStoreError`.
 """
 
 import hashlib
@@ -34,12 +34,12 @@ _DOC_ID = re.compile("[0-9a-f]{32}")
 
 
 class TokenStoreError(RunStopped):
-    """A shard or dataset that cannot be written or read; the message names the file and what to do."""
+    """A shard or dataset cannot be written or read; the message names the file and what to do."""
 
 
 @contextmanager
 def replacing_file(path: Path) -> Iterator[Path]:
-    """As `files.replacing`, for the files of a token dataset. Raises TokenStoreError."""
+    """`files.replacing` for files of a token dataset. Raises TokenStoreError instead of OSError."""
     try:
         with replacing(path) as temporary:
             yield temporary
@@ -48,7 +48,7 @@ def replacing_file(path: Path) -> Iterator[Path]:
 
 
 class _Tokenizer(Protocol):
-    """What the store asks of a tokenizer."""
+    """What the store needs from a tokenizer."""
 
     @property
     def digest(self) -> str: ...
@@ -60,7 +60,7 @@ class _Tokenizer(Protocol):
 
 @dataclass(frozen=True)
 class TokenMeta:
-    """Which tokenizer made the tokens: the hex SHA-256 of its files, the number of its ids, and the id between documents."""
+    """Which tokenizer made the tokens: the hex SHA-256 of its files, its number of ids, and the id of the delimiter."""
 
     tokenizer_sha256: str
     vocabulary_size: int
@@ -68,22 +68,22 @@ class TokenMeta:
 
     @classmethod
     def of(cls, tokenizer: _Tokenizer) -> "TokenMeta":
-        """The description of the tokens that `tokenizer` makes."""
+        """The description of a tokenizer's tokens."""
         return cls(tokenizer.digest, tokenizer.vocabulary_size, tokenizer.delimiter_id)
 
     @property
     def dtype(self) -> np.dtype:
-        """How the tokens are stored, see `token_dtype`."""
+        """The dtype of stored tokens, see `token_dtype`."""
         return token_dtype(self.vocabulary_size)
 
     def described(self) -> dict[str, str | int]:
-        """The description as it stands in `dataset.json` and in each shard's schema."""
+        """The description as written in `dataset.json` and in each shard's schema."""
         return {"format_version": FORMAT_VERSION, **asdict(self), "dtype": self.dtype.name}
 
 
 @dataclass(frozen=True)
 class ShardInfo:
-    """A written shard: its file name, its documents, its tokens (delimiters included) and the hex SHA-256 of its bytes."""
+    """A written shard: file name, number of documents and tokens (delimiters included), hex SHA-256 of its bytes, end ids."""
 
     file: str
     documents: int
@@ -94,7 +94,7 @@ class ShardInfo:
 
 
 def token_dtype(vocabulary_size: int) -> np.dtype:
-    """uint16 where it holds the ids 0 to `vocabulary_size` - 1, that is up to 65,536 ids, else uint32."""
+    """uint16 for up to 65,536 ids (0 to `vocabulary_size` - 1), uint32 for more."""
     return np.dtype(np.uint16 if vocabulary_size <= 2**16 else np.uint32)
 
 
@@ -110,13 +110,13 @@ def write_shard(
     n_chars: npt.NDArray[np.integer[Any]],
     meta: TokenMeta,
 ) -> ShardInfo:
-    """Write one shard, under its final name when it is whole, without a copy of `tokens`; an existing file is replaced.
+    """Write one shard atomically, without copying `tokens`; an existing file is replaced.
 
-    doc_ids: N ids of 32 hex digits, N > 0. tokens: shape (T,), dtype `meta.dtype`, document i being
-    `tokens[offsets[i]:offsets[i + 1]]` with the delimiter first. offsets: int64 (N + 1,). n_bytes, n_chars: sizes of the
-    encoded texts in UTF-8 bytes and code points, integers (N,).
+    doc_ids: N ids of 32 hex digits, N > 0. tokens: (T,) of dtype `meta.dtype`; document i is `tokens[offsets[i]:offsets[i + 1]]`
+    and begins with the delimiter. offsets: int64 (N + 1,). n_bytes, n_chars: integers (N,), the sizes of the encoded texts in
+    UTF-8 bytes and code points.
 
-    Raises TokenStoreError when the columns break the format or the file cannot be written.
+    Raises TokenStoreError if the columns break the format or the file cannot be written.
     """
     _check_documents(path, doc_ids, {"n_bytes": n_bytes, "n_chars": n_chars})
     _check_tokens(path, len(doc_ids), tokens, offsets, meta)
@@ -135,13 +135,13 @@ def write_shard(
 
 
 def write_dataset(folder: Path, splits: Mapping[str, Sequence[ShardInfo]], meta: TokenMeta) -> str:
-    """Write `dataset.json` over the shards of `folder` and return the fingerprint.
+    """Write `dataset.json` for the shards in `folder` and return the fingerprint.
 
-    The fingerprint is the hex SHA-256 of everything else in the file: the order, sizes and hashes of the shards and the
-    description of the tokenizer; no path outside the folder and no time enters it. The shards are opened and held
-    against `splits`; their tokens are not read again.
+    The fingerprint is the hex SHA-256 of everything else in the file: the order, sizes and hashes of the shards, and the
+    description of the tokenizer. It depends on no path outside the folder and on no time. The shards are opened and compared
+    with `splits`, but their tokens are not read again.
 
-    Raises TokenStoreError when a shard is missing, damaged, or was made with another tokenizer.
+    Raises TokenStoreError if a shard is missing, damaged or made with another tokenizer, or if the file cannot be written.
     """
     shards: list[dict[str, Any]] = []
     totals: dict[str, dict[str, int]] = {}
@@ -174,7 +174,7 @@ def _check_documents(path: Path, doc_ids: Sequence[str], sizes: Mapping[str, npt
     if bad_id is not None:
         raise TokenStoreError(f"{path}: doc_id {bad_id!r} is not 32 lower-case hex digits")
     for name, values in sizes.items():
-        # uint32 on disk: a text of 4 GiB is no document.
+        # Stored as uint32; no document has a text of 4 GiB.
         if values.shape != (count,) or values.min() < 0 or values.max() >= 2**32:
             raise TokenStoreError(f"{path}: {name} must hold {count} sizes from 0 to {2**32 - 1}")
 
@@ -221,10 +221,10 @@ def _shard_schema(meta: TokenMeta, documents: int, tokens: int) -> pa.Schema:
 class TokenShard:
     """One mapped shard of N documents and T tokens. Every array is a read-only view of the file; nothing is copied.
 
-    tokens: (T,) uint16 or uint32. offsets: int64 (N + 1,), document i being `tokens[offsets[i]:offsets[i + 1]]`.
-    doc_ids: Arrow strings (N,). n_bytes, n_chars: uint32 (N,), sizes of the texts that were encoded.
-    descriptor: the open file, closed when the last view is gone. first_byte: where in it the tokens begin. With these two a
-    reader gets tokens by `pread`, without a page of the file in its own memory.
+    tokens: uint16 or uint32 (T,). offsets: int64 (N + 1,); document i is `tokens[offsets[i]:offsets[i + 1]]`.
+    doc_ids: Arrow strings (N,). n_bytes, n_chars: uint32 (N,), sizes of the encoded texts in UTF-8 bytes and code points.
+    descriptor: the open file, closed when the last view is gone. first_byte: the byte of the file at which the tokens begin. With
+    these two a reader gets tokens by `pread`, without mapping pages of the file into its memory.
     """
 
     path: Path
@@ -239,7 +239,7 @@ class TokenShard:
 
     @classmethod
     def open(cls, path: Path) -> "TokenShard":
-        """Map a shard; its tokens are not read. Raises TokenStoreError when it is damaged or of another format version."""
+        """Map a shard without reading its tokens. Raises TokenStoreError if it is damaged or of another format version."""
         try:
             with path.open("rb") as stream:
                 mapping = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
@@ -275,7 +275,7 @@ class TokenShard:
 
 
 def open_shard(path: Path, info: ShardInfo, meta: TokenMeta) -> TokenShard:
-    """Map the shard that `info` describes. Raises TokenStoreError when it is another: of another tokenizer or size."""
+    """Map the shard that `info` describes. Raises TokenStoreError if it is damaged or has another tokenizer or size."""
     shard = TokenShard.open(path)
     if shard.meta != meta:
         raise TokenStoreError(f"{path}: made with {shard.meta}, not with {meta}; tokenize the corpus again")
@@ -288,7 +288,7 @@ def open_shard(path: Path, info: ShardInfo, meta: TokenMeta) -> TokenShard:
 
 
 def check_version(path: Path, version: object) -> None:
-    """Raises TokenStoreError when `version`, found in the file at `path`, is not the one that this module writes."""
+    """Raise TokenStoreError if `version`, found in the file at `path`, is not the one that this module writes."""
     if str(version) != str(FORMAT_VERSION):
         raise TokenStoreError(
             f"{path}: format_version is {version}, this program reads {FORMAT_VERSION}; use the program that wrote it"
@@ -296,7 +296,7 @@ def check_version(path: Path, version: object) -> None:
 
 
 def file_size(path: Path) -> int:
-    """Bytes of the file at `path`; raises TokenStoreError when there is none."""
+    """Size in bytes of the file at `path`. Raises TokenStoreError if there is none."""
     try:
         return path.stat().st_size
     except OSError as error:
@@ -304,7 +304,7 @@ def file_size(path: Path) -> int:
 
 
 def sha256_of(path: Path) -> str:
-    """The hex SHA-256 of the file at `path`; raises TokenStoreError when it cannot be read."""
+    """The hex SHA-256 of the file at `path`. Raises TokenStoreError if it cannot be read."""
     try:
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
@@ -313,7 +313,7 @@ def sha256_of(path: Path) -> str:
 
 
 def fingerprint_of(content: Mapping[str, Any]) -> str:
-    """The hex SHA-256 of what `dataset.json` says, its own fingerprint left out, whatever the order of its keys."""
+    """The hex SHA-256 of the content of `dataset.json` without its fingerprint, independent of the order of keys."""
     described = {name: value for name, value in content.items() if name != "fingerprint"}
     canonical = json.dumps(described, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode("utf-8")).hexdigest()

@@ -1,12 +1,11 @@
-"""Tokenizers: text to ids and back, for models that are given and for models trained on the corpus.
+"""The interface of tokenizers, text to ids and back, and what their implementations share.
 
-A tokenizer is made of a few small files, a mapping from name to content, and nothing else: `digest` is their hash, `save`
-writes them, `load_tokenizer` reads them. Two kinds of files are known: a SentencePiece model, and byte pairs with ranks
-as tiktoken serves them. Training is in `tokenizer_training`.
+A tokenizer consists of a few small files (a mapping from name to content) and nothing else: `digest` is their hash, `save` writes
+them, `tokens.opening.load_tokenizer` reads them. There are two kinds: a SentencePiece model, and byte pairs with ranks in
+tiktoken's format. Training is in `tokens.training`.
 
-Encoding knows no special tokens: `<|endoftext|>` in a page is thirteen characters, never the delimiter. The tokenizers
-that are trained here are lossless, `decode(encode(text)) == text`; a given model keeps the normalisation that it was
-trained with.
+Encoding has no special tokens: `<|endoftext|>` in a page is thirteen characters, never the delimiter. Tokenizers trained here are
+lossless, `decode(encode(text)) == text`; a given model keeps the normalisation that it was trained with.
 """
 
 import hashlib
@@ -22,28 +21,28 @@ from pipeline.errors import UserError
 from pipeline.files import sync, temporary_name
 
 SENTENCEPIECE_FILE = "sentencepiece.model"
-RANKS_FILE = "ranks.tiktoken"  # one line a token: its bytes in base64, a space, its id
-PATTERN_FILE = "pattern.json"  # how text is cut before pairs are merged, and the ids of the special tokens
+RANKS_FILE = "ranks.tiktoken"  # one line per token: its bytes in base64, a space, its id
+PATTERN_FILE = "pattern.json"  # the expression that cuts text before pairs are merged, and the ids of special tokens
 DELIMITER = "<|endoftext|>"
 
-# Longer texts are encoded block by block. Below it, SentencePiece needs some 30 MB of working memory (65 bytes a
-# character), and the expressions of given tiktoken models stay clear of their engine's limit of 1,000,000 steps back.
+# Longer texts are encoded in blocks of this size. A block costs SentencePiece about 30 MB of working memory (65 bytes per
+# character), and keeps the expressions of tiktoken's models below their engine's limit of 1,000,000 backtracking steps.
 BLOCK_CHARACTERS = 500_000
 
-# SentencePiece writes this character where a text has a space, and reads it back as one.
+# SentencePiece replaces a space by this character, and decodes it to a space.
 SPACE_MARK = "\u2581"
 
 
 class TokenizerError(UserError):
-    """A tokenizer that cannot be made or loaded, or a text that it cannot take; the message says what to do."""
+    """A tokenizer cannot be made or loaded, or cannot encode a text; the message says what to do."""
 
 
 class Tokenizer(Protocol):
-    """What the stages ask of a tokenizer. Ids are stored as uint16 up to 65,536 of them, else as uint32."""
+    """What the stages need from a tokenizer. Ids are uint16 up to a vocabulary of 65,536, otherwise uint32."""
 
     @property
     def files(self) -> Mapping[str, bytes]:
-        """All that the tokenizer is made of."""
+        """All files of the tokenizer, name to content."""
 
     @property
     def vocabulary_size(self) -> int:
@@ -55,35 +54,35 @@ class Tokenizer(Protocol):
 
     @property
     def delimiter_id(self) -> int:
-        """Its id, which no text encodes to."""
+        """The delimiter's id, which no text encodes to."""
 
     @property
     def digest(self) -> str:
         """The hex SHA-256 of the files' names and contents."""
 
     def encode_batch(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.unsignedinteger[Any]], npt.NDArray[np.int64]]:
-        """All ids of `texts` in one flat array, without delimiters, and int64 offsets (N + 1,): text i is the ids in
-        [offsets[i], offsets[i + 1]). A text over `BLOCK_CHARACTERS` is encoded block by block, each cut behind its last
-        line end. Raises TokenizerError for a text with lone surrogates, which UTF-8 cannot write."""
+        """All ids of `texts` in one flat array, without delimiters, and int64 offsets (N + 1,): text i has the ids in
+        [offsets[i], offsets[i + 1]). A text above `BLOCK_CHARACTERS` is encoded in blocks, each cut after its last line end.
+        Raises TokenizerError for a text with a lone surrogate, which UTF-8 cannot encode."""
 
     def count_batch(self, texts: Sequence[str]) -> npt.NDArray[np.int64]:
-        """How many ids each of `texts` encodes to, int64 (N,)."""
+        """The number of ids of each text, without delimiters: int64 (N,). Raises TokenizerError as `encode_batch`."""
 
     def decode(self, ids: Sequence[int] | npt.NDArray[np.integer[Any]]) -> str:
-        """The text of `ids`; special tokens have none, bytes that are no UTF-8 become U+FFFD. Raises TokenizerError for
-        an id outside the vocabulary."""
+        """The text of `ids`. Special tokens have no text, and bytes that are not UTF-8 become U+FFFD. Raises TokenizerError
+        for an id outside the vocabulary."""
 
     def save(self, folder: Path) -> None:
-        """Write the files into `folder`, each whole or not at all; `load_tokenizer` makes the same tokenizer of them."""
+        """Write the files into `folder`, each atomically; `load_tokenizer` reads the same tokenizer back. Raises OSError."""
 
 
 def surrogate_error(error: UnicodeEncodeError) -> TokenizerError:
-    """What to say of a text that UTF-8 cannot write."""
+    """The error for a text that UTF-8 cannot encode."""
     return TokenizerError(f"a text holds a lone surrogate ({error}); replace it by U+FFFD before it is tokenized")
 
 
 def _blocks(text: str) -> Iterator[str]:
-    """`text` in blocks of at most BLOCK_CHARACTERS, cut behind the last line end of each block, if it has one."""
+    """Yield `text` in blocks of at most BLOCK_CHARACTERS, each cut after its last line end, if it has one."""
     start = 0
     while len(text) - start > BLOCK_CHARACTERS:
         limit = start + BLOCK_CHARACTERS
@@ -94,7 +93,7 @@ def _blocks(text: str) -> Iterator[str]:
 
 
 def _cut(texts: Sequence[str], cut: Callable[[str], Iterator[str]]) -> tuple[list[str], npt.NDArray[np.int64]]:
-    """All pieces that `cut` makes of `texts`, and offsets (N + 1,) into them, one piece at least for each text."""
+    """The pieces that `cut` makes of each of N texts, at least one per text, and offsets (N + 1,) into them."""
     pieces: list[str] = []
     ends = [0]
     for text in texts:
@@ -106,9 +105,9 @@ def _cut(texts: Sequence[str], cut: Callable[[str], Iterator[str]]) -> tuple[lis
 def _flat(
     encoded: Sequence[npt.NDArray[np.integer[Any]]], ends_of_texts: npt.NDArray[np.int64], dtype: np.dtype
 ) -> tuple[npt.NDArray[np.unsignedinteger[Any]], npt.NDArray[np.int64]]:
-    """The ids of all pieces in one array of `dtype`, and the int64 offsets of the texts in it."""
+    """The ids of all pieces in one array of `dtype`, and the offsets of the N texts in it: int64 (N + 1,)."""
     ends_of_pieces = np.cumsum([0, *map(len, encoded)], dtype=np.int64)
-    # "unsafe" is numpy's word for int32 to uint16; every id is below the vocabulary, by which the dtype was chosen.
+    # numpy calls int32 to uint16 "unsafe"; it is safe here, because every id is below the vocabulary size that decides the dtype.
     flat = np.concatenate([np.empty(0, dtype), *encoded], dtype=dtype, casting="unsafe")
     return flat, ends_of_pieces[ends_of_texts]
 
@@ -135,5 +134,5 @@ def _save(files: Mapping[str, bytes], folder: Path) -> None:
     sync(folder)
 
 
-# In a shard each document begins with the delimiter; counts include it, so that they add up to the shards.
+# Each document in a shard begins with the delimiter. Counts include it, so that they add up to the tokens of the shards.
 DELIMITER_TOKENS = 1

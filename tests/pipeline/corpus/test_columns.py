@@ -1,4 +1,4 @@
-"""Tables of a part: columns that may be missing, and rows of documents found without reading what is not asked for."""
+"""Tables of a part: columns that may be missing, and rows of single documents."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ IDS = [f"{number:032x}" for number in range(7)]
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with a table of seven rows, in row groups of three."""
+    """A folder with a table of seven rows, in row groups of up to three."""
     pq.write_table(pa.table({"doc_id": IDS, "text": list("abcdefg")}), tmp_path / "t.parquet", row_group_size=3)
     return tmp_path
 

@@ -1,4 +1,4 @@
-"""The views of the ledger, on the built sample."""
+"""The ledger's views, on the sample's corpus."""
 
 import shutil
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Keys: what changes a result changes a key, and nothing else does; what a key covers is recorded beside this file."""
+"""Keys change exactly if a result can change; what each key covers is recorded in `keys.txt` beside this file."""
 
 from pathlib import Path
 
@@ -112,7 +112,7 @@ def test_names_of_other_stages_are_those_of_the_flow() -> None:
 
 
 def listing() -> str:
-    """What the key of each stage covers, as it is recorded."""
+    """What each stage's key covers, in the form of `keys.txt`."""
     lines = []
     for stage in FLOW:
         runs = closure_of_function(stage.perform)
@@ -122,7 +122,7 @@ def listing() -> str:
 
 
 def test_what_each_key_covers_is_recorded() -> None:
-    """A change shows in review what it makes users do again; `python -m tests.pipeline.engine.test_keys` records it."""
+    """So a review sees what a change makes users redo. `python -m tests.pipeline.engine.test_keys` records it."""
     assert listing() == RECORDED.read_text(encoding="utf-8")
 
 

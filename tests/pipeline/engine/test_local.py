@@ -1,4 +1,4 @@
-"""Processes that die, hang and raise."""
+"""The local executor with workers that die, hang and raise."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ PATIENCE = 1.0
 
 
 def perform(task: Task[tuple[str, int]], mark: Mark) -> Result:
-    """What the tasks of these tests do; at the top of the module, so that a spawned process finds it."""
+    """What these tests' tasks do; at module level, so that a spawned process can import it."""
     what, number = task.settings
     mark(number)
     if what == "die":

@@ -1,4 +1,4 @@
-"""Which inputs a manifest names, and the records of those that are no WARC."""
+"""Which inputs a manifest names, and the records of inputs that are not WARC."""
 
 import functools
 import gzip

@@ -1,4 +1,4 @@
-"""Reading WARC files whatever their state."""
+"""Reading WARC files, sound and damaged."""
 
 import gzip
 import io
@@ -19,7 +19,7 @@ def records_of(content: bytes, start: int = 0, end: int = -1) -> list[Record]:
 
 
 def summary(content: bytes) -> list[tuple[int, str]]:
-    """(number, problem) of each record; -1 for one whose id is not that of a record that was put in."""
+    """(number, problem) of each record; -1 if its id is not that of a record put in."""
     numbers = {f"<urn:uuid:00000000-0000-0000-0000-{number:012d}>": number for number in range(10)}
     return [(numbers.get(record.record_id, -1), record.problem) for record in records_of(content)]
 
@@ -63,19 +63,19 @@ def test_a_damaged_gzip_member_costs_one_record() -> None:
 @pytest.mark.parametrize("how", ["gzip", "plain"])
 def test_whatever_is_cut_out_of_the_middle_the_other_records_are_read(how: str) -> None:
     pieces = packed([warc_record(number) for number in range(4)], how)
-    # The first bytes of a plain record cannot be told from the end of the record before.
+    # In a plain file, the first bytes of a record look like the end of the record before.
     for kept in range(12, len(pieces[1]) - 70):
         found = summary(pieces[0] + pieces[1][:kept] + pieces[2] + pieces[3])
         good = [number for number, problem in found if not problem]
         assert {0, 2, 3} <= set(good), kept
-        # A plain record cut inside its header melts into the header of the next, and nothing is left to flag.
+        # A plain record cut inside its header merges with the next header, so there is nothing to flag.
         if how == "gzip" or b"\r\n\r\n" in pieces[1][:kept]:
             assert "corrupt_record" in [problem for _, problem in found], kept
 
 
 def test_a_file_that_ends_inside_a_record_says_so() -> None:
     members = gzipped([warc_record(number) for number in range(2)])
-    # Below some 90 bytes a gzip member does not yield a readable header, above there is a record to flag.
+    # Below about 90 bytes a gzip member has no readable header; above, there is a record to flag.
     for kept in range(120, len(members[1]) - 12):
         found = summary(members[0] + members[1][:kept])
         assert found[0] == (0, "")

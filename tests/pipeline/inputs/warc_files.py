@@ -1,4 +1,4 @@
-"""WARC records made by hand, so that tests know every byte of what they feed in."""
+"""Hand-made WARC records, so that tests know every byte of their input."""
 
 import gzip
 
@@ -14,7 +14,7 @@ def warc_record(
     headers: str = "",
     url: str | None = None,
 ) -> bytes:
-    """One record, uncompressed; `length` overrides the stated Content-Length, `http=""` leaves the HTTP message out."""
+    """One uncompressed record. `length` overrides the stated Content-Length; `http=""` leaves out the HTTP message."""
     block = (http + "\r\n\r\n").encode() + body if http else body
     stated = len(block) if length is None else length
     content_type = "application/http; msgtype=response" if http else "text/plain"
@@ -28,5 +28,5 @@ def warc_record(
 
 
 def gzipped(records: list[bytes]) -> list[bytes]:
-    """Each record as a gzip member of its own, as Common Crawl writes them; the same bytes each time."""
+    """Each record as its own gzip member, as in Common Crawl; the bytes are the same each time."""
     return [gzip.compress(record, mtime=0) for record in records]

@@ -1,4 +1,4 @@
-"""What a run of the tests reports: the units done and the problems."""
+"""Builds corpora for tests, and records the units done and the problems reported."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ FILES = sorted(str(path) for path in SAMPLE.glob("*.warc.gz"))
 
 
 class Recorder(Listener):
-    """What a run did: the units done, by stage, and the problems it told of."""
+    """Records what a run reports: the units done, by stage, and the problems."""
 
     def __init__(self) -> None:
         self.units: list[tuple[str, str]] = []
@@ -28,7 +28,7 @@ class Recorder(Listener):
 
 
 def build(manifest: Manifest, executor: Executor | None = None) -> tuple[str | None, Recorder]:
-    """Build a corpus, in this process unless an executor is given, since workers take long to start; nothing may fail."""
+    """Build a corpus without failures; in this process unless given an executor, because workers start slowly."""
     recorder = Recorder()
     report = run(manifest, recorder, executor or InThisProcess())
     assert report.failed == []

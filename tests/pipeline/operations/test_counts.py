@@ -1,4 +1,4 @@
-"""What the stages took in and let out, part by part, held against one SQL query for each figure."""
+"""The yields of the stages, summed over parts, equal one SQL query per figure."""
 
 import shutil
 from collections.abc import Callable
@@ -19,7 +19,7 @@ SIZES = ("chars", "bytes", "tokens")
 
 
 def restated_stage(ledger: Ledger, stage: str) -> tuple[Any, ...]:
-    """docs_in, docs_out and chars, bytes and tokens in and out of a judging stage behind extract."""
+    """docs_in and docs_out, then chars, bytes and tokens in and out, of a judging stage after extract."""
     after = "v" if stage in ("clean", "pii") else "b"
     sums = ", ".join(f"sum(b.n_{size})::BIGINT, (sum({after}.n_{size}) FILTER (v.kept))::BIGINT" for size in SIZES)
     return ledger.rows(

@@ -1,4 +1,4 @@
-"""The run as a whole: nothing disappears, the same bytes always, nothing done twice."""
+"""A run as a whole: no record disappears, the bytes are always the same, and no work is done twice."""
 
 import shutil
 from collections import Counter
@@ -110,7 +110,7 @@ def test_an_input_that_is_forgotten_leaves_nothing_behind(copy: Path, tmp_path: 
         assert ledger.rows("SELECT count(DISTINCT warc_file) FROM records") == [(3,)]
 
 
-# Nothing twice
+# No work is done twice
 
 
 def test_a_second_run_does_nothing(copy: Path) -> None:
@@ -122,7 +122,7 @@ def test_a_second_run_does_nothing(copy: Path) -> None:
 
 
 def test_a_changed_threshold_reads_no_text_and_redoes_only_what_follows(copy: Path) -> None:
-    # Stricter, so the documents of the parts can even be unreadable for all stages up to the signatures.
+    # A stricter threshold, so the documents may even be unreadable for all stages up to the signatures.
     _, recorder = build(sample_manifest(copy, "quality.num_letters.min=800"))
     done = {stage for stage, _ in recorder.units}
     assert done & {"extract", "measure", "tokenizer", "count"} == set()
@@ -152,7 +152,7 @@ def test_a_file_that_was_removed_is_made_again(copy: Path) -> None:
     assert fingerprint == before
 
 
-# Bad input, bad places
+# Bad inputs and outputs
 
 
 def test_a_copied_file_adds_no_document(corpus: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Drivers and workers are killed in the middle; nothing is lost, and nothing half written is seen."""
+"""After drivers and workers are killed mid-run, nothing is lost and no half-written file is visible."""
 
 import json
 import os
@@ -40,7 +40,7 @@ def workers_of(process: subprocess.Popen[str]) -> list[int]:
 
 def test_killed_drivers_lose_nothing_and_show_no_half_written_file(corpus: Path, tmp_path: Path) -> None:
     output = tmp_path / "out"
-    # Each run is killed after so many units; together they pass through all stages.
+    # Units after which each run is killed; together the runs pass through all stages.
     for units in (0, 3, 9, 12, 15):
         process = run_in_a_process(output)
         assert process.stdout is not None
@@ -74,7 +74,7 @@ def test_killed_workers_lose_nothing(corpus: Path, tmp_path: Path) -> None:
 
 
 class Dying:
-    """An executor that works in this process, as if workers had died at records of the input: how, and how often, by record."""
+    """An executor in this process that simulates deaths of workers; `deaths` has how and how often, by record."""
 
     name, workers = "local", 1
 
@@ -82,7 +82,7 @@ class Dying:
         self.deaths = deaths
 
     def run(self, perform: Perform, tasks: Iterable[Task[Any]], patience: float) -> Iterator[Outcome]:
-        """An outcome a task; deaths come in the order of the records, and none at a record that is skipped."""
+        """One outcome per task; deaths come in the order of records, and none at a skipped record."""
         for task in tasks:
             coming = [at for at, (_, times) in self.deaths.items() if task.stage == "extract" and times and at not in task.skip]
             if coming:
@@ -93,7 +93,7 @@ class Dying:
                 yield Outcome(task, perform(task, lambda position: None))
 
     def close(self) -> None:
-        """Nothing is held."""
+        """There is nothing to release."""
 
 
 def test_a_record_is_dropped_that_ended_more_workers_than_chance_would(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A finished dataset: each split is one stream, and whatever is damaged or foreign is refused before training."""
+"""A finished dataset: each split is one stream, and a damaged or foreign dataset is refused before training."""
 
 import json
 import tempfile

@@ -1,4 +1,4 @@
-"""Shards that were replaced can still be asked which document lay where, whatever was killed, and hold no token any more."""
+"""The index still has the documents of replaced shards, without tokens, even if a run was killed at any moment."""
 
 import shutil
 import signal
@@ -20,13 +20,13 @@ from tests.trainer.checkpoints.test_survival import killed_at
 from tests.trainer.tokenizers import byte_tokenizer
 
 META = TokenMeta.of(byte_tokenizer())
-# Lengths of the documents of three shards, and of the second after one of its documents went. Ids count from 0, 10 and 20.
+# Lengths of the documents of three shards, and of the second without one document. Ids count from 0, 10 and 20.
 BEFORE = {"train-0": [3, 1], "train-1": [5, 2, 4], "val-0": [2]}
 AFTER = {**BEFORE, "train-1": [5, 4]}
 
 
 def plan(root: Path, shards: dict[str, list[int]]) -> None:
-    """Shards and ledger as the units leave them: all done, and `dataset.json` not yet written over them."""
+    """Shards and ledger as the units leave them: all done, but `dataset.json` not yet written."""
     tokens = root / "tokens"
     tokens.mkdir(parents=True, exist_ok=True)
     byte_tokenizer().save(tokens / "tokenizer")
@@ -38,7 +38,7 @@ def plan(root: Path, shards: dict[str, list[int]]) -> None:
 
 
 def write_shard(tokens: Path, name: str, lengths: Sequence[int], first: int) -> ShardInfo:
-    """A shard of documents of these lengths, under a name that says what it holds as those of the pipeline do."""
+    """Write a shard of documents with these lengths; its name depends on its content, as in the pipeline."""
     return write_documents(tokens / f"{name}-{'x'.join(map(str, lengths))}.arrow", [[7] * own for own in lengths], META, first)
 
 
@@ -48,7 +48,7 @@ def published(root: Path) -> str:
 
 
 def told(index: DatasetIndex) -> dict[str, list[tuple[str, int, int]]]:
-    """By split the documents in their order, each with its place in the stream."""
+    """By split, the documents in order, each with its place in the stream."""
     found = {}
     for name, split in index.splits.items():
         shards = zip(split.shards, split.first_tokens.tolist(), strict=False)

@@ -1,4 +1,4 @@
-"""One shard: what is written is what is read, without copies; what breaks the format is refused by name."""
+"""A shard reads back as written, without copies; whatever breaks the format is refused with a reason."""
 
 import errno
 import json
@@ -32,7 +32,7 @@ WIDE = replace(META, vocabulary_size=65_537)
 
 
 def columns(**changed: Any) -> dict[str, Any]:
-    """The columns of a valid shard of two documents, some of them changed."""
+    """The columns of a valid shard of two documents, with `changed` ones replaced."""
     valid = {
         "doc_ids": ["0" * 32, "f" * 32],
         "tokens": np.array([1, 7, 8, 1, 9], dtype=np.uint16),
@@ -214,7 +214,7 @@ def test_a_truncated_shard_is_named(tmp_path: Path, share: float) -> None:
 
 
 def rewritten(path: Path, metadata: dict[bytes, bytes] | None = None, batches: int = 1, drop: str | None = None) -> None:
-    """Write the shard at `path` anew, with changed metadata, another number of batches, or a column less."""
+    """Rewrite the shard at `path` with changed metadata, another number of batches, or one column less."""
     table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
     table = table.replace_schema_metadata({**table.schema.metadata, **(metadata or {})})
     table = table.drop_columns([drop]) if drop else table

@@ -1,4 +1,4 @@
-"""Tokenizers: text comes back, nothing in a text is a special token, and what is saved is what is loaded."""
+"""Tokenizers: decoding restores the text, no text encodes to a special token, and loading restores what was saved."""
 
 import re
 from pathlib import Path
@@ -33,7 +33,7 @@ def trained(request: pytest.FixtureRequest) -> Tokenizer:
 
 @pytest.fixture(scope="module")
 def given_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SentencePiece model as others train them: with NFKC, a space put in front, and runs of spaces made one."""
+    """A SentencePiece model with the library's usual settings: NFKC, a leading space, runs of spaces collapsed."""
     path = tmp_path_factory.mktemp("model") / "given.model"
     with path.open("wb") as writer:
         sentencepiece.SentencePieceTrainer.train(
@@ -238,7 +238,7 @@ def test_gpt2_has_the_published_ids_and_needs_no_cache_once_saved(monkeypatch: p
     assert tokenizer.delimiter_id not in encode(tokenizer, SPECIAL)
     tokenizer.save(tmp_path)
     assert encode(load_tokenizer(tmp_path), "日本語 text").tolist() == encode(tokenizer, "日本語 text").tolist()
-    # Longer than the engine of this model's expression can step back over at once.
+    # Longer than the backtracking limit of the engine that runs this model's expression.
     spaces = " " * 1_500_000 + "a"
     assert tokenizer.decode(encode(tokenizer, spaces)) == spaces
 
@@ -246,7 +246,7 @@ def test_gpt2_has_the_published_ids_and_needs_no_cache_once_saved(monkeypatch: p
 def test_without_cache_and_network_the_message_says_what_to_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(tmp_path))
     for name in ("HTTPS_PROXY", "https_proxy"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9")  # the discard port: nobody answers
+        monkeypatch.setenv(name, "http://127.0.0.1:9")  # the discard port, where nothing answers
     with pytest.raises(TokenizerError, match=r"tokenizer.model: 'p50k_edit'.*set TIKTOKEN_CACHE_DIR"):
         open_tokenizer(TokenizerConfig(kind="tiktoken", model="p50k_edit"))
     assert list(tmp_path.iterdir()) == []

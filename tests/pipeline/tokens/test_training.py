@@ -1,4 +1,4 @@
-"""Training: the same bytes from the same texts, no noise, and small samples make small vocabularies instead of errors."""
+"""Training: the same texts give the same bytes, nothing is printed, and a small sample gives a small vocabulary."""
 
 import random
 import subprocess
@@ -18,7 +18,7 @@ Kind = Literal["sentencepiece", "bpe"]
 KINDS: tuple[Kind, ...] = ("sentencepiece", "bpe")
 TEN_SENTENCES = [f"第{index}の文は、{'とても' * (index % 3)}短いです。" for index in range(10)]
 
-# Trains in a process of its own, on as many cores as it is told, and prints the digest.
+# A program that trains on a given number of cores and prints the digest.
 TRAIN = """
 import os, random, sys
 kind, cores = sys.argv[1], int(sys.argv[2])

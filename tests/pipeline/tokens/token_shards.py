@@ -1,4 +1,4 @@
-"""Small token shards for tests: documents as lists of ids, the delimiter put in front of each."""
+"""Small token shards for tests: documents as lists of ids; the delimiter is added before each."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ META = TokenMeta(tokenizer_sha256="ab" * 32, vocabulary_size=1000, delimiter_id=
 
 
 def write_documents(path: Path, documents: Sequence[Sequence[int]], meta: TokenMeta = META, first: int = 0) -> ShardInfo:
-    """A shard of `documents`, whose doc_ids count from `first`, and whose texts have 3 bytes and 1 character a token."""
+    """Write a shard of `documents`. doc_ids count from `first`; texts have 3 bytes and 1 character per token."""
     whole = [[meta.delimiter_id, *document] for document in documents]
     counts = np.array([len(document) for document in documents], dtype=np.int64)
     return write_shard(

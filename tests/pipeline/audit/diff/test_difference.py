@@ -1,4 +1,4 @@
-"""What differs between two corpora, held against a plain restatement and against what is known of the sample."""
+"""The difference between two corpora, compared with a plain restatement and with known facts of the sample."""
 
 import json
 import random
@@ -25,7 +25,7 @@ JUDGING = ("quality", "dedup", "hosts", "clean", "pii")
 
 
 class Page(NamedTuple):
-    """A record of a made-up corpus; `fate` as `diff` names it, sizes of 0 where it became no page."""
+    """A record of a made-up corpus; `fate` as `diff` names it, sizes of 0 if it became no document."""
 
     doc_id: str
     url: str
@@ -37,7 +37,7 @@ class Page(NamedTuple):
 
 
 def make_corpus(root: Path, pages: list[Page], **manifest: object) -> Path:
-    """A corpus of one part with these pages, and with nothing that `diff` does not read."""
+    """A corpus of one part with these pages, and only the files that `diff` reads."""
 
     def write(name: str, columns: dict[str, list[object]], schema: pa.Schema) -> None:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -99,7 +99,7 @@ def drawn_page(draw: random.Random, number: int, url: str) -> Page:
 
 
 def restated(a: list[Page], b: list[Page]) -> tuple[Counter[tuple[object, ...]], dict[str, list[int]]]:
-    """Groups of differing pages with their number, and (documents A, B, tokens A, B) of each host, in plain Python."""
+    """Groups of differing pages with their sizes, and (documents A, B, tokens A, B) per host, in plain Python."""
     by_id_a, by_id_b = ({page.doc_id: page for page in pages} for pages in (a, b))
     pairs: list[tuple[str, Page | None, Page | None]] = []
     pairs += [("same page", by_id_a[doc_id], by_id_b[doc_id]) for doc_id in by_id_a.keys() & by_id_b.keys()]

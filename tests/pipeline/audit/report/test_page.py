@@ -1,4 +1,4 @@
-"""The report: every figure is the ledger's, every stop of a slider what a judge would say, and nothing on it runs."""
+"""The report: its figures are the ledger's, its sliders give what judging would give, and no crawled content is executed."""
 
 import html
 import json
@@ -27,7 +27,7 @@ from pipeline.quality import profiles
 from pipeline.rules import Rule
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-# What a page may call itself to be run: as markup, as the end of the data, as an address.
+# Hostile strings in a page that might be executed: as markup, as the end of the data, as an address.
 HOSTILE = (
     "</script><script>document.title='ran'</script>",
     "<img src=x onerror=\"document.title='ran'\">",
@@ -238,7 +238,7 @@ def test_a_browser_shows_the_figures_and_runs_nothing_of_hostile_pages(data: dic
     body = shown[shown.index('<main id="report">') : shown.index("</main>")]
     assert "<script" not in body
     assert "<img" not in body
-    # In the heading, a rule, a host, and of the page: its rule, address, title, text, and the line of detail and id.
+    # In the heading, a rule, a host, and in the page's rule, address, title, text, and line with detail and id.
     assert body.count(html.escape(HOSTILE[0], quote=False)) >= 8
     for stage in data["stages"]:
         assert f"{stage['docs_out']:,}" in body

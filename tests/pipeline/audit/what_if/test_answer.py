@@ -1,4 +1,4 @@
-"""What the corpus would be under other thresholds: a run under them gives the figures that were promised."""
+"""`what-if` under other thresholds: a run with them gives the promised figures."""
 
 import json
 import shutil
@@ -40,7 +40,7 @@ def stages_of(outcome: Outcome) -> dict[str, StageFigures]:
 
 
 def counted(corpus: Path) -> tuple[dict[str, Size], dict[tuple[str, str], Size]]:
-    """What the ledger counts behind each stage, and of what each rule is the first to drop."""
+    """From the ledger: what each stage lets through, and what each rule is the first to drop."""
     with read_ledger(corpus) as ledger:
         stages = sizes_by_stage(ledger)
         rules = ledger.rows(
@@ -50,11 +50,11 @@ def counted(corpus: Path) -> tuple[dict[str, Size], dict[tuple[str, str], Size]]
     return stages, {(stage, rule): Size(*sizes) for stage, rule, *sizes in rules}
 
 
-# A run gives what was promised
+# A run gives the promised figures
 
 
 def differing(promised: Outcome, corpus: Path) -> list[str]:
-    """The stages and rules whose promised figures are not those that the ledger of `corpus` counts."""
+    """The stages and rules whose promised figures differ from the ledger of `corpus`."""
     stages, rules = counted(corpus)
     nothing = Size(0, 0, 0)
     wrong = [stage.stage for stage in promised.stages if stage.then != stages[stage.stage]]
@@ -83,7 +83,7 @@ def test_other_survivors_are_as_many_as_a_run_keeps_and_only_the_sizes_of_their_
 
 
 def test_pages_that_were_never_signed_are_estimated_behind_quality(corpus: Path, other_corpus: Path) -> None:
-    """The corpus before, promised from the one that followed it: three quarters of its pages were never signed there."""
+    """Asked of the other corpus about the sample's: three quarters of the pages have no signature there."""
     promised = outcome_of(
         other_corpus, "quality.num_letters={min: 400}", "dedup.minimum_similarity=0.77", "dedup.survivor=newest"
     )
@@ -122,7 +122,7 @@ def test_a_page_that_masking_drops_stays_dropped(corpus: Path, tmp_path: Path) -
 
 
 def test_a_survivor_that_leaves_makes_room_for_its_repeat(corpus: Path) -> None:
-    """The repeat's text was never cleaned, so the sizes behind are estimates, and its number of documents is not lost."""
+    """The repeat's text was never cleaned, so later sizes are estimates, but numbers of documents stay exact."""
     with read_ledger(corpus) as ledger:
         lowest, second = ledger.rows("SELECT DISTINCT similarity FROM duplicates ORDER BY 1 LIMIT 2")
     outcome = outcome_of(corpus, f"dedup.minimum_similarity={(lowest[0] + second[0]) / 2}")

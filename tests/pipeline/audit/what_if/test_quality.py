@@ -1,4 +1,4 @@
-"""Moved bounds judge as a whole new judgement would, though only the columns that moved are read."""
+"""Judging with moved bounds reads only their columns, and agrees with judging by all rules again."""
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ VALUES = st.one_of(st.floats(0, 1), st.just(float("nan")))
 
 @st.composite
 def judged_again(draw: st.DrawFn) -> tuple[list[Rule], list[Rule], dict[str, npt.NDArray[np.float64]]]:
-    """Rules as they are, as they would be, and values of their columns."""
+    """Rules today, rules with the change, and values of their columns."""
     names = ["a", "b", "c"]
     count = draw(st.integers(0, 6))
     columns = {name: np.array(draw(st.lists(VALUES, min_size=count, max_size=count))) for name in names}
@@ -41,7 +41,7 @@ def test_moved_bounds_judge_as_all_rules_anew_would(
     failed = judge(before, doc_ids, columns)["failed"].combine_chunks()
     moved = moved_rules(before, [after])
     zeros = np.zeros(count, dtype=np.int64)
-    measured = {column: columns[column] for column in moved.values()}  # the others are not to be looked at
+    measured = {column: columns[column] for column in moved.values()}  # other columns must not be read
     part = Part("part-00000", pa.array(doc_ids), zeros, zeros, measured, zeros.astype(np.int8), {}, failed)
     names = [rule.name for rule in after] + [None]
     first = [names[number] for number in first_failures(part, before, after, moved)]
