@@ -2,7 +2,7 @@
 
 It first changes the log of `removals` and then runs that stage and the later ones. If the process is killed in between, the next
 `run` or `remove` applies the request. Training runs are asked before anything changes; afterwards `trainer.where` still knows
-what they read, from the index of documents that is kept for replaced shards (`token_index`).
+what they read, from the index of documents that is kept for replaced shards (`tokens.index`).
 """
 
 from collections.abc import Sequence
