@@ -2,21 +2,39 @@
 
 Only the driver of a run writes it. Its tables hold the record of runs (`units`, `runs`), the newest state of the corpus
 (`stage_counts`, `rule_counts`, `token_shards`) and the files that stages write (`tables`). `corpus.views` adds views over the
-files, so that `duckdb OUT/manifest.duckdb` answers "what happened to this URL?" with one SELECT on `fates`.
+files, so that `duckdb OUT/manifest.duckdb` answers "what happened to this URL?" with one SELECT on `fates`. While a run works,
+it publishes what is done so far (`corpus.ledger_files`), so that the corpus can be asked at any time.
 """
 
 import json
+import time
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import duckdb
 
+from pipeline.corpus.ledger_files import (
+    PUBLISHED,
+    STORAGE_VERSION,
+    hand_over,
+    prepare_working_file,
+    publish,
+    quoted,
+    rewrite_in_old_storage,
+)
 from pipeline.errors import RunStopped, UserError
 
-FILE_NAME = "manifest.duckdb"
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FILE_NAME = PUBLISHED
 # The driver must stay below 1.5 GB whatever the size of the corpus; DuckDB spills to disk beyond this.
 MEMORY_LIMIT = "600MB"
+# While a run works, its ledger is published after so many seconds, and at most for this share of the time: what a second
+# terminal shows is a few seconds old, and the copies of a ledger of a million units do not slow the run.
+PUBLISH_SECONDS = 5.0
+PUBLISH_SHARE = 0.02
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS runs (
@@ -73,28 +91,46 @@ class UnitRow(NamedTuple):
 
 
 class Ledger:
-    """The open ledger of the corpus in `root`; a context manager.
+    """The open ledger of the corpus in `root`; a context manager. The folder must be locked for writing (`operations.run`).
 
-    Opening raises NoCorpusError if `read_only` and the file is missing, LedgerError if it is damaged, locked, or already open in
-    this process for reading.
+    Opening raises NoCorpusError if `read_only` and the file is missing, LedgerError if it is damaged or cannot be opened.
     """
 
     def __init__(self, root: Path, read_only: bool = False) -> None:
         self.root = root
         self.path = root / FILE_NAME
+        self.is_read_only = read_only
+        self.before_publishing: Callable[[], None] = lambda: None
+        self._published = time.monotonic()
+        self._seconds_to_publish = 0.0
         if read_only and not self.path.exists():
             raise NoCorpusError(f"{root} holds no corpus: {self.path} is missing; `run` a manifest with this output first")
         try:
-            self.connection = duckdb.connect(str(self.path), read_only=read_only)
-            self.connection.execute(f"SET memory_limit='{MEMORY_LIMIT}'; SET temp_directory='{root / '.duckdb-spill'}'")
-            if not read_only:
-                self.connection.execute(TABLES)
-        except duckdb.ConnectionException as error:  # this process has the file open for reading and now opens it for writing
-            raise LedgerError(f"{self.path} is open in this program already; close that corpus first") from error
+            self.connection = self._for_reading() if read_only else self._for_writing()
+            self.connection.execute(f"SET memory_limit='{MEMORY_LIMIT}'; SET temp_directory={quoted(root / '.duckdb-spill')}")
+            self.connection.execute("SET VARIABLE corpus = ?", [f"{root.resolve()}/"])
         except duckdb.IOException as error:
             raise LedgerError(_opening_failed(self.path, error)) from error
         except duckdb.Error as error:
             raise LedgerError(_damaged(self.path, error)) from error
+
+    def _for_reading(self) -> duckdb.DuckDBPyConnection:
+        # Attached to a database of its own: DuckDB would hand out the copy that this process already has open, however old. That
+        # database shows the ledger's tables, and takes the views over the files that are there now.
+        connection = duckdb.connect()
+        connection.execute(f"ATTACH {quoted(self.path)} AS ledger (READ_ONLY)")
+        query = "SELECT table_name FROM duckdb_tables() WHERE database_name = 'ledger' ORDER BY table_name"
+        for (table,) in connection.execute(query).fetchall():
+            connection.execute(f"CREATE VIEW {table} AS FROM ledger.main.{table}")
+        return connection
+
+    def _for_writing(self) -> duckdb.DuckDBPyConnection:
+        working = prepare_working_file(self.root)
+        if working.exists():
+            rewrite_in_old_storage(working, TABLES)
+        connection = duckdb.connect(str(working), config={"storage_compatibility_version": STORAGE_VERSION})
+        connection.execute(TABLES)
+        return connection
 
     def __enter__(self) -> "Ledger":
         return self
@@ -103,6 +139,22 @@ class Ledger:
         self.connection.close()
         # A traceback can keep this object alive until the program exits, and DuckDB then complains about a live connection.
         del self.connection
+        if not self.is_read_only:
+            hand_over(self.root)
+
+    def publish(self) -> None:
+        """Let others read what is done so far. Raises OSError."""
+        began = time.monotonic()
+        self.before_publishing()
+        publish(self.connection, self.root)
+        self._published = time.monotonic()
+        self._seconds_to_publish = self._published - began
+
+    def publish_if_due(self) -> None:
+        """Publish if the published ledger is old enough for it. Raises OSError."""
+        due = max(PUBLISH_SECONDS, self._seconds_to_publish / PUBLISH_SHARE)
+        if time.monotonic() - self._published >= due:
+            self.publish()
 
     def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
         """The rows of a query that has `?` for each of `parameters`. Raises duckdb.Error."""
@@ -133,6 +185,7 @@ class Ledger:
         as_json = {"output", "ingredients"}
         values = [json.dumps(value, sort_keys=True) if name in as_json else value for name, value in unit._asdict().items()]
         self.connection.execute("INSERT OR REPLACE INTO units VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+        self.publish_if_due()
 
     def forget(self, stage: str, part: str) -> None:
         """Remove the row of a unit that is no longer part of the corpus."""

@@ -72,6 +72,7 @@ class Walk:
             todo = [unit for unit in units if not self.plan.is_done(unit)]
             self.listener.stage(stage.name, len(units), len(todo))
             before = len(self.failed)
+            self.ledger.publish_if_due()
             self._perform(stage, todo)
             lost = {part for _, part, _ in self.failed[before:]}
             self.plan.parts = [part for part in self.plan.parts if part not in lost]

@@ -89,9 +89,9 @@ class _Stage:
 
 def refresh(ledger: Ledger, run_id: str, changed: bool) -> None:
     """Count the corpus again if something `changed`, or if it was never counted, and replace the tables of counts."""
+    create_views(ledger)
     if not changed and ledger.rows("SELECT 1 FROM stage_counts LIMIT 1"):
         return
-    create_views(ledger)
     stages = {stage: _Stage() for stage in COUNTED}
     for part in layout.parts(ledger.root):
         _add_part(ledger.root, part, stages)

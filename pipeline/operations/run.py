@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import yaml
@@ -17,7 +18,7 @@ import yaml
 import pipeline
 from pipeline.corpus import layout
 from pipeline.corpus.ledger import Ledger, RunRow
-from pipeline.corpus.views import describe_tables
+from pipeline.corpus.views import create_views, describe_tables
 from pipeline.engine.executor import Executor
 from pipeline.engine.keys import Fixed, fixed_ingredients, unit_key
 from pipeline.engine.local import LocalExecutor
@@ -119,6 +120,8 @@ def _run(
     remove_temporary_files(root)
     executor = executor or LocalExecutor(manifest.workers)
     run_id = _begin(ledger, manifest, fixed, executor)
+    ledger.before_publishing = partial(create_views, ledger)
+    ledger.publish()
     status = "interrupted"
     try:
         plan = Plan(root, manifest, ledger, sources, FLOW, fixed)

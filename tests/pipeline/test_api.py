@@ -14,7 +14,6 @@ import pytest
 
 import pipeline
 from pipeline.api import corpora, texts
-from pipeline.corpus.ledger import LedgerError
 from pipeline.extract.config import DOCUMENT_SCHEMA
 from pipeline.measure.table import MEASURES
 from tests.conftest import ROOT, SAMPLE
@@ -180,7 +179,11 @@ def test_a_closed_corpus_says_so(corpus: Path) -> None:
         closed.yields()
 
 
-def test_a_corpus_that_is_open_is_not_called_damaged(checkout: Path) -> None:
+def test_a_corpus_that_is_open_blocks_no_run_and_shows_the_new_one_when_opened_again(checkout: Path) -> None:
     manifest = checkout / "data" / "manifest.yaml"
-    with pipeline.open_corpus(checkout / "data"), pytest.raises(LedgerError, match="close that corpus first"):
+    with pipeline.open_corpus(checkout / "data") as before:
+        runs = before.sql("SELECT count(*) AS n FROM runs")["n"][0].as_py()
         pipeline.build_corpus(manifest, inputs=[str(SAMPLE / "*.warc.gz")], output=checkout / "data")
+        assert before.sql("SELECT count(*) AS n FROM runs")["n"][0].as_py() == runs
+        with pipeline.open_corpus(checkout / "data") as after:
+            assert after.sql("SELECT count(*) AS n FROM runs")["n"][0].as_py() == runs + 1

@@ -12,8 +12,8 @@ from typing import Any
 
 import duckdb
 
-from pipeline.corpus.ledger import FILE_NAME, Ledger, LedgerError
-from pipeline.corpus.views import create_views
+from pipeline.corpus.ledger import FILE_NAME, LedgerError
+from pipeline.corpus.views import read_ledger
 from pipeline.removals.log import requests_for
 from trainer.errors import TrainerError
 
@@ -84,8 +84,7 @@ class Pages:
         if not (corpus / FILE_NAME).exists():
             raise TrainerError(f"{corpus}: no {FILE_NAME}, so documents have no URLs here; give their corpus by --corpus FOLDER")
         with self._plain_errors():
-            self._ledger = Ledger(corpus, read_only=True)
-            create_views(self._ledger, temporary=True)
+            self._ledger = read_ledger(corpus)
 
     def __enter__(self) -> "Pages":
         self._ledger.__enter__()

@@ -3,11 +3,12 @@
 import shutil
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.corpus.ledger import Ledger, UnitRow
+from pipeline.corpus.ledger import FILE_NAME, Ledger, UnitRow
 from pipeline.corpus.views import create_views, describe_tables, read_ledger
 from pipeline.flow import FLOW, tables_of
 from pipeline.rules import VERDICT_SCHEMA
@@ -52,6 +53,29 @@ def test_the_tokens_of_dropped_pages_are_those_that_rules_are_charged_with(corpu
         )
         query = "SELECT rule, sum(n_tokens)::BIGINT FROM pages WHERE stage = ? AND NOT kept GROUP BY rule ORDER BY rule"
         assert ledger.rows(query, stage) == charged != []
+
+
+def test_the_ledger_of_a_moved_corpus_answers_in_plain_duckdb_from_any_folder(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved = shutil.copytree(corpus, tmp_path / "a moved 'corpus'", ignore=shutil.ignore_patterns("tokens", "encoded"))
+    for folder, name in ((tmp_path, f"{moved.name}/{FILE_NAME}"), (moved, FILE_NAME), (Path("/"), str(moved / FILE_NAME))):
+        monkeypatch.chdir(folder)
+        with duckdb.connect(name, read_only=True) as connection:
+            assert connection.execute("SELECT count(*) FROM fates").fetchall()[0][0] > 200
+            views = connection.execute("SELECT sql FROM duckdb_views() WHERE NOT internal").fetchall()
+    assert not any(str(place) in sql for (sql,) in views for place in (corpus, moved))
+    with duckdb.connect() as connection:
+        connection.execute(f"ATTACH '{str(moved / FILE_NAME).replace(chr(39), chr(39) * 2)}' AS ledger (READ_ONLY)")
+        connection.execute("SET VARIABLE corpus = ?", [f"{moved}/"])
+        assert connection.execute("SELECT count(*) FROM ledger.fates").fetchall()[0][0] > 200
+
+
+def test_a_reader_lists_each_table_once(corpus: Path) -> None:
+    with read_ledger(corpus) as ledger:
+        names = [name for (name,) in ledger.rows("SHOW TABLES")]
+        assert names == sorted(set(names))
+        assert {"fates", "units"} < set(names)
 
 
 def record_unit(ledger: Ledger, part: str, code: str | None, status: str = "done") -> None:
