@@ -4,16 +4,16 @@ Exit status 0: done; 1: done, but units failed (they are listed), or the run had
 modules of a command are imported when it is called, so that `--help` answers at once.
 """
 
-import getpass
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pipeline.errors import RunStopped, UserError
+from pipeline.places import user_name
 from pipeline.terminal import Group, json_text, show
 
 if TYPE_CHECKING:
@@ -81,6 +81,10 @@ def main() -> None:
 @click.option("--workers", type=click.IntRange(min=1), help="Processes; default: one a core. Never changes the result.")
 @click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Such as quality.num_letters.min=300.")
 @click.option("--forget", is_flag=True, help="Delete the pages of inputs that the corpus holds and this run does not name.")
+@click.option("--allow-failed", is_flag=True, help="Go on without the inputs that failed.")
+@click.option("--retrain-tokenizer", is_flag=True, help="Make a new tokenizer from what is there now; encodes all texts again.")
+@click.option("--from", "donor", metavar="CORPUS", help="Take what is the same from another corpus, by links to its files.")
+@click.option("--accept-code", multiple=True, metavar="STAGE", help="Keep what earlier code of a stage made; may be repeated.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def run(
     manifest: str,
@@ -88,29 +92,33 @@ def run(
     output: str | None,
     workers: int | None,
     changes: tuple[str, ...],
-    forget: bool,
     as_json: bool,
+    **chosen: Any,
 ) -> None:
-    """Build the corpus that MANIFEST describes, doing only what is not done yet."""
+    """Build the corpus that MANIFEST describes, doing only what is not done yet.
+
+    MANIFEST is a file, the name of a bundled one such as ja_web, or the folder of a corpus, which is then brought up to date.
+    """
     with _plain_errors():
         from pipeline.audit.yields import yield_table
         from pipeline.manifest import read_manifest
+        from pipeline.operations.guards import Choices
+        from pipeline.operations.outcome import closing_lines, report_data
         from pipeline.operations.progress import listener_for
         from pipeline.operations.run import run as run_manifest
 
         wanted = read_manifest(manifest, changes, input=list(inputs) or None, output=output, workers=workers)
         with listener_for(as_json) as listener:
-            report = run_manifest(wanted, listener, forget=forget)
+            report = run_manifest(wanted, listener, choices=Choices(**chosen))
         if as_json:
-            failed = [dict(zip(("stage", "part", "error"), item, strict=True)) for item in report.failed]
-            show(json_text({"done": report.done, "failed": failed, "fingerprint": report.fingerprint}))
+            show(json_text(report_data(report)))
         else:
             with _ledger(wanted.output) as ledger:
                 show(yield_table(ledger))
             show(f"{report.done} units done, {len(report.failed)} failed; tokens: {report.fingerprint or 'none'}")
-        for stage, part, error in report.failed:
-            show(f"failed: {stage} {part}: {error}", err=True)
-        if report.failed:
+        for line in closing_lines(report):
+            show(line, err=True)
+        if report.failed or report.empty:
             sys.exit(1)
 
 
@@ -248,7 +256,7 @@ def explain(output: str, url_or_doc_id: str, as_json: bool) -> None:
 @click.option("--urls", type=click.Path(path_type=Path), metavar="FILE", help="Addresses of pages, one a line.")
 @click.option("--hosts", type=click.Path(path_type=Path), metavar="FILE", help="Hosts, with all below them, one a line.")
 @click.option("--reason", required=True, help="Why; kept in the ledger with who asked and when.")
-@click.option("--who", default=getpass.getuser, help="Who asks for it; default: the user's name.")
+@click.option("--who", default=user_name, help="Who asks for it; default: the user's name.")
 @click.option("--undo", is_flag=True, help="Take the removal of these back.")
 @click.option("--dry-run", is_flag=True, help="Only say what would go.")
 @click.option(

@@ -24,6 +24,7 @@ FLOORS = {
         editing
         engine
         corpus inputs tokens
+        places
         text rules config files terminal
         errors compiled
     """,

@@ -49,6 +49,10 @@ class Bars(Listener):
         if self.bar is not None:
             self.progress.advance(self.bar)
 
+    def note(self, message: str) -> None:
+        """Print a line above the bars."""
+        self.progress.console.print(harmless(message), markup=False, highlight=False)
+
     def problem(self, message: str) -> None:
         """Print a line above the bars."""
         self.progress.console.print(harmless(message), style="yellow", markup=False, highlight=False)
@@ -76,6 +80,10 @@ class PlainLines(Listener):
             self.last = time.monotonic()
             show(f"{name}: {self.done} of {self.todo}", err=True)
 
+    def note(self, message: str) -> None:
+        """Print the message."""
+        show(message, err=True)
+
     def problem(self, message: str) -> None:
         """Print the message."""
         show(message, err=True)
@@ -92,6 +100,10 @@ class JsonLines(Listener):
         """{"event": "unit", …}"""
         event = {"event": "unit", "stage": name, "part": part, "rows": rows, "seconds": round(seconds, 3)}
         show(json_text(event))
+
+    def note(self, message: str) -> None:
+        """{"event": "note", …}"""
+        show(json_text({"event": "note", "message": message}))
 
     def problem(self, message: str) -> None:
         """{"event": "problem", …}"""
