@@ -17,6 +17,7 @@ from pipeline.engine.plan import Plan, Unit, is_file_name
 from pipeline.engine.stage import Stage
 from pipeline.engine.takeover import Takeover
 from pipeline.engine.task import Result
+from pipeline.engine.worker_progress import Working
 from pipeline.places import user_name
 
 # A first error may be the machine's (memory, a network file); a second one is taken for the unit's own.
@@ -39,8 +40,8 @@ class Listener:
     def unit(self, name: str, part: str, rows: int, seconds: float) -> None:
         """A unit is done and recorded, in `seconds` of wall-clock time."""
 
-    def working(self, records: int, n_bytes: int, is_compiling: bool) -> None:
-        """The units of the stage at work are so far: records and bytes of inputs read, those of finished units included."""
+    def working(self, working: Working) -> None:
+        """How far the units at work are; called about once a second."""
 
     def note(self, message: str) -> None:
         """The run says what it does, and why."""

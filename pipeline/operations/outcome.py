@@ -1,7 +1,13 @@
 """What a user must know after a run beyond its counts: why a corpus is empty, and which records could not be read."""
 
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
 from pipeline.corpus.ledger import Ledger, sizes_by_stage
 from pipeline.flow import COUNTED, JUDGING
+
+if TYPE_CHECKING:
+    from pipeline.operations.run import Report
 
 _UNREADABLE = "corrupt_record"
 _JSON_SUFFIXES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz", ".jsonl.zst", ".ndjson.zst", ".json.gz")
@@ -60,6 +66,22 @@ def _advice(ledger: Ledger, rule: str, file: str) -> str:
     (kept,) = ledger.rows("SELECT count(*) FROM records WHERE warc_file = ? AND rule IS DISTINCT FROM ?", file, rule)[0]
     if kept:
         return ""
-    return (
-        "; each line must be a JSON object of its own: `jq -c . FILE` writes pretty-printed JSON so, `jq -c '.[]' FILE` an array"
-    )
+    return "; each line must be one JSON object: `jq -c . FILE` turns pretty-printed JSON into lines, `jq -c '.[]' FILE` an array"
+
+
+def closing_lines(report: "Report") -> list[str]:
+    """What to say after the counts: what failed, could not be read or is empty, and what to do."""
+    lines = [f"failed: {stage} {part}: {error}" for stage, part, error in report.failed]
+    lines += [said for said in (report.unreadable, report.empty) if said]
+    if report.stopped_before:
+        lines.append(
+            f"stopped before {report.stopped_before}, which is made of all inputs: mend what failed and run again, drop it from "
+            "the inputs, or pass --allow-failed to build the corpus without it"
+        )
+    return lines
+
+
+def report_data(report: "Report") -> dict[str, Any]:
+    """The same as plain JSON."""
+    failed = [dict(zip(("stage", "part", "error"), item, strict=True)) for item in report.failed]
+    return {**asdict(report), "failed": failed}

@@ -153,7 +153,7 @@ def _run(
         if stage.pinned and stage.name not in anew:
             guards.refuse_another_tokenizer(ledger.units(), stage, fixed[stage.name])
     remove_temporary_files(root)
-    executor = executor or LocalExecutor(manifest.workers)
+    executor = executor or LocalExecutor(manifest.workers, listener.working)
     run_id = _begin(ledger, manifest, fixed, executor)
     status = "interrupted"
     try:

@@ -90,9 +90,10 @@ def test_accepted_results_of_earlier_code_are_kept_with_a_note(copy: Path, monke
 # Corpora without documents
 
 
-def test_an_empty_corpus_says_the_commonest_reason(tmp_path: Path) -> None:
+def test_an_empty_corpus_says_the_commonest_reason(corpus: Path, tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text(json.dumps([{"text": "pretty"}, {"text": "printed"}], indent=1))
-    report = run(sample_manifest(tmp_path / "out", inputs=[str(tmp_path / "a.jsonl")]), Listener(), InThisProcess())
+    given = f"tokenizer.model={corpus / 'tokens' / 'tokenizer'}"
+    report = run(sample_manifest(tmp_path / "out", given, inputs=[str(tmp_path / "a.jsonl")]), Listener(), InThisProcess())
     assert report.empty is not None
     assert "none is kept. The commonest reason is corrupt_record of extract" in report.empty
     assert "a.jsonl at 0" in report.empty
@@ -107,7 +108,8 @@ def test_unreadable_records_are_told_beside_good_inputs(tmp_path: Path) -> None:
     assert report.unreadable.startswith("5 of the 5 records of 1 input cannot be read (corrupt_record); the first: ")
 
 
-def test_inputs_without_a_record_make_an_empty_corpus(tmp_path: Path) -> None:
+def test_inputs_without_a_record_make_an_empty_corpus(corpus: Path, tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text("\n\n")
-    report = run(sample_manifest(tmp_path / "out", inputs=[str(tmp_path / "a.jsonl")]), Listener(), InThisProcess())
+    given = f"tokenizer.model={corpus / 'tokens' / 'tokenizer'}"
+    report = run(sample_manifest(tmp_path / "out", given, inputs=[str(tmp_path / "a.jsonl")]), Listener(), InThisProcess())
     assert report.empty == "the corpus is empty: the inputs hold no record; check what they are"
