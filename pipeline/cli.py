@@ -4,17 +4,17 @@ Exit status 0: done; 1: done, but units failed (they are listed), or the run had
 modules of a command are imported when it is called, so that `--help` answers at once.
 """
 
-import getpass
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pipeline.errors import RunStopped, UserError
+from pipeline.places import user_name
+from pipeline.terminal import Group, json_text, show
 
 if TYPE_CHECKING:
     from pipeline.corpus.ledger import Ledger
@@ -45,7 +45,7 @@ def _plain_errors() -> Iterator[None]:
     except RunStopped as error:
         raise Stopped(str(error)) from error
     except KeyboardInterrupt:
-        click.echo("interrupted; finished work is kept, run the same command to resume", err=True)
+        show("interrupted; finished work is kept, run the same command to resume", err=True)
         sys.exit(INTERRUPTED)
 
 
@@ -54,7 +54,7 @@ def _print_versions(context: click.Context, _option: click.Parameter, is_given: 
         return
     from pipeline.operations.versions import versions, versions_text
 
-    click.echo(versions_text(versions()))
+    show(versions_text(versions()))
     context.exit()
 
 
@@ -68,7 +68,7 @@ version_option = click.option(
 )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
 @version_option
 def main() -> None:
     """From crawled pages to token shards, with a ledger of what happened to every page."""
@@ -81,6 +81,10 @@ def main() -> None:
 @click.option("--workers", type=click.IntRange(min=1), help="Processes; default: one a core. Never changes the result.")
 @click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Such as quality.num_letters.min=300.")
 @click.option("--forget", is_flag=True, help="Delete the pages of inputs that the corpus holds and this run does not name.")
+@click.option("--allow-failed", is_flag=True, help="Go on without the inputs that failed.")
+@click.option("--retrain-tokenizer", is_flag=True, help="Make a new tokenizer from what is there now; encodes all texts again.")
+@click.option("--from", "donor", metavar="CORPUS", help="Take what is the same from another corpus, by links to its files.")
+@click.option("--accept-code", multiple=True, metavar="STAGE", help="Keep what earlier code of a stage made; may be repeated.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def run(
     manifest: str,
@@ -88,29 +92,33 @@ def run(
     output: str | None,
     workers: int | None,
     changes: tuple[str, ...],
-    forget: bool,
     as_json: bool,
+    **chosen: Any,
 ) -> None:
-    """Build the corpus that MANIFEST describes, doing only what is not done yet."""
+    """Build the corpus that MANIFEST describes, doing only what is not done yet.
+
+    MANIFEST is a file, the name of a bundled one such as ja_web, or the folder of a corpus, which is then brought up to date.
+    """
     with _plain_errors():
         from pipeline.audit.yields import yield_table
         from pipeline.manifest import read_manifest
+        from pipeline.operations.guards import Choices
+        from pipeline.operations.outcome import closing_lines, report_data
         from pipeline.operations.progress import listener_for
         from pipeline.operations.run import run as run_manifest
 
         wanted = read_manifest(manifest, changes, input=list(inputs) or None, output=output, workers=workers)
         with listener_for(as_json) as listener:
-            report = run_manifest(wanted, listener, forget=forget)
+            report = run_manifest(wanted, listener, choices=Choices(**chosen))
         if as_json:
-            failed = [dict(zip(("stage", "part", "error"), item, strict=True)) for item in report.failed]
-            click.echo(json.dumps({"done": report.done, "failed": failed, "fingerprint": report.fingerprint}))
+            show(json_text(report_data(report)))
         else:
             with _ledger(wanted.output) as ledger:
-                click.echo(yield_table(ledger))
-            click.echo(f"{report.done} units done, {len(report.failed)} failed; tokens: {report.fingerprint or 'none'}")
-        for stage, part, error in report.failed:
-            click.echo(f"failed: {stage} {part}: {error}", err=True)
-        if report.failed:
+                show(yield_table(ledger))
+            show(f"{report.done} units done, {len(report.failed)} failed; tokens: {report.fingerprint or 'none'}")
+        for line in closing_lines(report):
+            show(line, err=True)
+        if report.failed or report.empty:
             sys.exit(1)
 
 
@@ -129,7 +137,7 @@ def status(manifest_or_output: str, changes: tuple[str, ...], as_json: bool) -> 
         if place.is_dir():
             manifest = manifest.model_copy(update={"output": str(place)})
         states = status_of(manifest)
-        click.echo(json.dumps(states, ensure_ascii=False) if as_json else status_text(states))
+        show(json_text(states) if as_json else status_text(states))
 
 
 @main.command(name="yield")
@@ -144,9 +152,9 @@ def yield_(output: str, as_json: bool) -> None:
         with Ledger(Path(output), read_only=True) as ledger:  # the counts are tables of the ledger, so no views over files
             if as_json:
                 for row in yield_rows(ledger):
-                    click.echo(json.dumps(row, ensure_ascii=False))
+                    show(json_text(row))
             else:
-                click.echo(yield_table(ledger))
+                show(yield_table(ledger))
 
 
 @main.command(name="what-if")
@@ -175,16 +183,16 @@ def what_if(output: str, changes: tuple[str, ...], sweep: str | None, sample: in
             remade = remade_stages(ledger, present.manifest)
         wanted = [read_manifest(path, each) for each in alternatives]
         if remade:
-            click.echo(f"not exact: made by other code or lists than now, so a run redoes it: {', '.join(remade)}", err=True)
+            show(f"not exact: made by other code or lists than now, so a run redoes it: {', '.join(remade)}", err=True)
         pages, outcomes = what_if(present, wanted)
         shown = sample_pages(present, pages, outcomes[0].fates, wanted[0], sample) if sample else []
         if as_json:
             for settings, outcome in zip(alternatives, outcomes, strict=True):
-                click.echo(json.dumps(what_if_table.what_if_data(settings, outcome, shown), ensure_ascii=False))
+                show(json_text(what_if_table.what_if_data(settings, outcome, shown)))
         elif sweep:
-            click.echo(what_if_table.sweep_text([settings[-1] for settings in alternatives], outcomes))
+            show(what_if_table.sweep_text([settings[-1] for settings in alternatives], outcomes))
         else:
-            click.echo(what_if_table.what_if_text(outcomes[0], shown))
+            show(what_if_table.what_if_text(outcomes[0], shown))
 
 
 @main.command()
@@ -201,7 +209,7 @@ def diff(output_a: str, output_b: str, sample: int | None, as_json: bool) -> Non
         from pipeline.audit.diff.text import diff_text
 
         found = difference(a, b, sample or 0)
-        click.echo(json.dumps(asdict(found), ensure_ascii=False) if as_json else diff_text(found))
+        show(json_text(asdict(found)) if as_json else diff_text(found))
 
 
 @main.command()
@@ -224,7 +232,7 @@ def report(output: str, compare: str | None, page: Path | None) -> None:
             write_report(path, data)
         except OSError as error:
             raise WrongUse(f"{path} cannot be written: {error.strerror}; name another with --page") from error
-        click.echo(f"{path}: {path.stat().st_size:,} bytes; open it in a browser")
+        show(f"{path}: {path.stat().st_size:,} bytes; open it in a browser")
 
 
 @main.command()
@@ -240,7 +248,7 @@ def explain(output: str, url_or_doc_id: str, as_json: bool) -> None:
         if not found:
             raise WrongUse(f'{output} has no record of {url_or_doc_id!r}; try `sql {output} "SELECT url FROM records"`')
         for story in found:
-            click.echo(json.dumps(story, ensure_ascii=False, default=str) if as_json else story_text(story))
+            show(json_text(story) if as_json else story_text(story))
 
 
 @main.command()
@@ -248,7 +256,7 @@ def explain(output: str, url_or_doc_id: str, as_json: bool) -> None:
 @click.option("--urls", type=click.Path(path_type=Path), metavar="FILE", help="Addresses of pages, one a line.")
 @click.option("--hosts", type=click.Path(path_type=Path), metavar="FILE", help="Hosts, with all below them, one a line.")
 @click.option("--reason", required=True, help="Why; kept in the ledger with who asked and when.")
-@click.option("--who", default=getpass.getuser, help="Who asks for it; default: the user's name.")
+@click.option("--who", default=user_name, help="Who asks for it; default: the user's name.")
 @click.option("--undo", is_flag=True, help="Take the removal of these back.")
 @click.option("--dry-run", is_flag=True, help="Only say what would go.")
 @click.option(
@@ -272,16 +280,16 @@ def remove(
         entries = takedown.read_request(urls, hosts)
         with _ledger(str(output)) as ledger:
             touched = takedown.affected(ledger, entries)
-        click.echo(takedown.affected_text(touched))
+        show(takedown.affected_text(touched))
         if touched.in_shards and not undo:
             from trainer.where.readers import training_text  # only a take-down asks training runs
 
-            click.echo(training_text(runs, touched.in_shards))
+            show(training_text(runs, touched.in_shards))
         if dry_run:
             return
         with listener_for(False) as listener:
             applied = takedown.apply(output, entries, "restore" if undo else "remove", reason, who, listener)
-        click.echo(takedown.applied_text(applied, undo))
+        show(takedown.applied_text(applied, undo))
 
 
 @main.command()
@@ -303,9 +311,9 @@ def sql(output: str, query: str, as_json: bool) -> None:
             raise WrongUse(str(error)) from error
         if as_json:
             for row in rows:
-                click.echo(json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False, default=str))
+                show(json_text(dict(zip(columns, row, strict=True))))
         else:
-            click.echo(aligned_text(columns, rows))
+            show(aligned_text(columns, rows))
 
 
 @main.command()
@@ -318,7 +326,7 @@ def export(output: str, form: str, target: str | None) -> None:
         from pipeline.operations.export import export_texts
 
         documents, files = export_texts(ledger, Path(target or Path(output) / "export"), form)
-        click.echo(f"{documents} documents in {files} files under {target or Path(output) / 'export'}")
+        show(f"{documents} documents in {files} files under {target or Path(output) / 'export'}")
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from pipeline.extract.config import ExtractConfig
 from pipeline.hosts.config import HostsConfig
 from pipeline.measure.config import MeasureConfig
 from pipeline.pii.config import PiiConfig
+from pipeline.places import PATH_KEYS, find_manifest, is_bundled, resolve_names
 from pipeline.quality.config import QualityConfig
 from pipeline.tokenize.config import TokenizeConfig
 from pipeline.tokens.config import TokenizerConfig
@@ -54,27 +55,52 @@ class Manifest(Config):
 
 
 def read_manifest(path: str, changes: Sequence[str] = (), **replacements: object) -> Manifest:
-    """The manifest in the YAML file `path`.
+    """The manifest in the YAML file `path`, or the bundled one of that name, or that of the corpus in the folder `path`.
 
     changes: `section.key=value` settings that override it, values written as in YAML. replacements: whole top-level keys; None
-    keeps the key of the file. Raises ManifestError.
+    keeps the key of the file. `pipeline.places` says what relative names mean. The manifest that a corpus holds has the folder
+    that it is in as its output. `input` is empty for a bundled manifest without inputs: it gets the sample, with the sample's
+    settings of `tokenizer` and `tokenize`. Raises ManifestError, UserError.
     """
+    file = find_manifest(path)
+    content = _read(file)
+    is_of_corpus = content.pop("versions", None) is not None  # a corpus's own manifest records the versions that built it
+    given = {key: value for key, value in replacements.items() if value is not None}
+    if is_of_corpus and "output" not in given:
+        given["output"] = _own_folder(file)
+    content = {**content, **given}
+    if not content.get("input"):
+        if not is_bundled(file):
+            raise ManifestError(f"{path}: the key 'input' is missing; name the files of your crawl there, or with --input")
+        sample = _read(file.with_name("sample.yaml"))
+        content |= {"input": [], **{key: {**content.get(key, {}), **sample[key]} for key in ("tokenizer", "tokenize")}}
+    resolve_names(content, file.parent, tuple(key for key in PATH_KEYS if key not in given))
+    for change in changes:
+        _apply_change(content, change)
+    resolve_names(content, Path.cwd(), tuple(key for key in PATH_KEYS if key not in ("input", "output")))
     try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        return Manifest.model_validate(content)
+    except ValidationError as error:
+        raise ManifestError(f"{path}: {explained(error, Manifest)}") from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ManifestError(f"{path}: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ManifestError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
         raise ManifestError(f"{path}: a manifest is a mapping with at least the key 'input'; see manifests/ja_web.yaml")
-    content.pop("versions", None)  # a corpus's own manifest.yaml records the versions that built it
-    for change in changes:
-        _apply_change(content, change)
-    content.update({key: value for key, value in replacements.items() if value is not None})
-    try:
-        return Manifest.model_validate(content)
-    except ValidationError as error:
-        raise ManifestError(f"{path}: {explained(error, Manifest)}") from error
+    return content
+
+
+def _own_folder(path: Path) -> str:
+    """The corpus folder whose manifest is `path`. Raises ManifestError for a copy of it elsewhere."""
+    if not (path.parent / "manifest.duckdb").exists():
+        raise ManifestError(f"{path} is the manifest of a corpus, which is not in {path.parent}; name a folder with --output")
+    return str(path.parent)
 
 
 def _apply_change(content: dict[str, Any], change: str) -> None:

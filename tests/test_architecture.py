@@ -24,6 +24,7 @@ FLOORS = {
         editing
         engine
         corpus inputs tokens
+        places
         text rules config files terminal
         errors compiled
     """,
@@ -52,7 +53,7 @@ ABROAD = {
         "pipeline.compiled",
     },
     "trainer.where": {"pipeline.tokens", "pipeline.corpus", "pipeline.removals", "pipeline.terminal", "pipeline.errors"},
-    "trainer.command": {"pipeline.cli", "model.export"},
+    "trainer.command": {"pipeline.cli", "pipeline.terminal", "model.export"},
 }
 # What a stage may import from a stage on a lower floor: tables and rules, never its work.
 LENT = {

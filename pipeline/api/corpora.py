@@ -21,6 +21,7 @@ from pipeline.engine.runner import Listener
 from pipeline.errors import UserError
 from pipeline.manifest import read_manifest
 from pipeline.operations.export import final_texts
+from pipeline.operations.guards import Choices
 from pipeline.operations.run import Report, run
 
 
@@ -104,12 +105,18 @@ def build_corpus(
     output: str | Path | None = None,
     workers: int | None = None,
     forget: bool = False,
+    allow_failed: bool = False,
+    retrain_tokenizer: bool = False,
+    donor: str | Path | None = None,
+    accept_code: Sequence[str] = (),
 ) -> Report:
     """Build the corpus that the YAML file `manifest` describes, doing only what is not done yet; as `python -m pipeline run`.
 
     changes: settings that override it, such as `quality.num_letters.min=300`. inputs, output, workers: replace those of the
-    manifest. forget: delete pages of inputs that the corpus holds and this run does not name. The work is done in new processes,
-    so a script must call this under `if __name__ == "__main__":`; a notebook need not.
+    manifest. forget: delete pages of inputs that the corpus holds and this run does not name. allow_failed: go on without inputs
+    that failed. retrain_tokenizer: make a new tokenizer. donor: the folder of a corpus to take equal results from. accept_code:
+    stages whose results by earlier code are kept. The work is done in new processes, so a script must call this under
+    `if __name__ == "__main__":`; a notebook need not.
 
     Failed units are in the report. Raises UserError for a wrong manifest, setting or input, and RunStopped if the run cannot
     continue; finished work is kept, and the same call resumes.
@@ -120,7 +127,11 @@ def build_corpus(
     place = None if output is None else str(_folder(output))
     settings = [changes] if isinstance(changes, str) else changes
     wanted = read_manifest(str(manifest), settings, input=inputs, output=place, workers=workers)
-    return run(wanted, Listener(), forget=forget)
+    other = None if donor is None else str(_folder(donor))
+    choices = Choices(
+        forget, allow_failed, retrain_tokenizer, other, (accept_code,) if isinstance(accept_code, str) else tuple(accept_code)
+    )
+    return run(wanted, Listener(), choices=choices)
 
 
 def difference(a: Corpus, b: Corpus, examples: int = 0) -> Difference:

@@ -52,6 +52,7 @@ CREATE TABLE IF NOT EXISTS rule_counts (
 CREATE TABLE IF NOT EXISTS token_shards (
     file VARCHAR, split VARCHAR, documents BIGINT, tokens BIGINT, digest VARCHAR, first_doc_id VARCHAR,
     last_doc_id VARCHAR);
+CREATE TABLE IF NOT EXISTS notes (run_id VARCHAR, noted TIMESTAMP, who VARCHAR, kind VARCHAR, stage VARCHAR, detail VARCHAR);
 CREATE TABLE IF NOT EXISTS tables (path VARCHAR, stage VARCHAR, made_by VARCHAR, columns VARCHAR, changes_texts BOOLEAN);
 """
 
@@ -103,6 +104,7 @@ class Ledger:
         self.before_publishing: Callable[[], None] = lambda: None
         self._published = time.monotonic()
         self._seconds_to_publish = 0.0
+        self.run_id = ""
         if read_only and not self.path.exists():
             raise NoCorpusError(f"{root} holds no corpus: {self.path} is missing; `run` a manifest with this output first")
         try:
@@ -163,8 +165,22 @@ class Ledger:
     # What was done
 
     def begin_run(self, run: RunRow) -> None:
-        """Record that a run begins now."""
+        """Record that a run begins now; `note` refers to it from then on."""
+        self.run_id = run.run_id
         self.connection.execute("INSERT INTO runs VALUES (?, now()::TIMESTAMP, NULL, ?, ?, ?, ?, ?, 'running')", list(run))
+
+    def note(self, who: str, kind: str, stage: str, **detail: Any) -> None:
+        """Record for the present run what `who` decided about a stage: a row of `notes`, with `detail` as JSON."""
+        as_json = json.dumps(detail, ensure_ascii=False, sort_keys=True)
+        values = [self.run_id, who, kind, stage, as_json]
+        self.connection.execute("INSERT INTO notes VALUES (?, now()::TIMESTAMP, ?, ?, ?, ?)", values)
+
+    def notes(self, kind: str) -> list[tuple[str, str, str, str, dict[str, Any]]]:
+        """The rows of `notes` of a kind, as (run_id, time, who, stage, detail), oldest first; [] in a ledger of earlier code."""
+        if not self.rows("SELECT 1 FROM duckdb_tables() WHERE table_name = 'notes'"):
+            return []
+        query = "SELECT run_id, strftime(noted, '%Y-%m-%d'), who, stage, detail FROM notes WHERE kind = ? ORDER BY noted"
+        return [(run, noted, who, stage, json.loads(detail)) for run, noted, who, stage, detail in self.rows(query, kind)]
 
     def end_run(self, run_id: str, status: str) -> None:
         """Record that the run ended now, with its status."""

@@ -160,7 +160,7 @@ def _mixed(ledger: Ledger, tables: Sequence[TableRow]) -> set[str]:
     """The paths of tables whose files may differ in columns: those not known to be written by one version of the code."""
     query = """
         SELECT stage FROM units GROUP BY stage
-        HAVING bool_and(status = 'done') AND count(DISTINCT ingredients->>'$.code') = 1
+        HAVING bool_and(status = 'done') AND count(DISTINCT coalesce(ingredients->>'$.made_by', ingredients->>'$.code')) = 1
     """
     of_one_code = {stage for (stage,) in ledger.rows(query)}
     return {table.path for table in tables if "{part}" in table.path and table.made_by not in of_one_code}

@@ -6,16 +6,22 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pipeline.engine.executor import Outcome
 from pipeline.engine.task import Perform, Result, Task
+from pipeline.engine.worker_progress import BYTES, COMPILING, NUMBERS, POSITION, RECORDS, SINCE, Working, share
 from pipeline.errors import Kind, described, kind_of
 
 if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess
+
+
+# Loading cached code takes one or two seconds; on a busy machine some more.
+SECONDS_OF_LOADING = 5.0
 
 
 class LocalExecutor:
@@ -23,8 +29,11 @@ class LocalExecutor:
 
     name = "local"
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, watch: Callable[[Working], None] = lambda working: None) -> None:
+        """watch: called about once a second while tasks run."""
         self.workers = workers
+        self._watch = watch
+        self._past_records = self._past_bytes = self._total_bytes = 0
         # Spawned, not forked: a fork would copy the locks of DuckDB's and Arrow's threads in whatever state they are.
         self._context = multiprocessing.get_context("spawn")
         self._idle: list[_Worker] = []
@@ -32,6 +41,9 @@ class LocalExecutor:
 
     def run(self, perform: Perform, tasks: Iterable[Task[Any]], patience: float) -> Iterator[Outcome]:
         """See `Executor.run`. Tasks are handed out in order, each to the first free worker."""
+        tasks = list(tasks)
+        self._past_records = self._past_bytes = 0
+        self._total_bytes = sum(_bytes_of(task) for task in tasks)
         pending = iter(tasks)
         exhausted = False
         while True:
@@ -46,6 +58,12 @@ class LocalExecutor:
             if not self._busy:
                 return
             yield from self._collect(patience)
+            self._watch(self._working())
+
+    def _working(self) -> Working:
+        records = self._past_records + sum(worker.counted(RECORDS) for worker in self._busy)
+        n_bytes = self._past_bytes + sum(worker.counted(BYTES) for worker in self._busy)
+        return Working(records, n_bytes, self._total_bytes, any(worker.is_compiling() for worker in self._busy))
 
     def _collect(self, patience: float) -> Iterator[Outcome]:
         """Wait up to one second for a worker to end its task or die; yield the outcomes available then."""
@@ -64,6 +82,8 @@ class LocalExecutor:
                 worker.kill()
                 yield Outcome(task, died=died, position=position, seconds=seconds)
                 continue
+            self._past_records += worker.counted(RECORDS)
+            self._past_bytes += _bytes_of(task) or worker.counted(BYTES)
             self._idle.append(worker)
             yield Outcome(task, *answer, seconds=seconds)
 
@@ -85,10 +105,10 @@ class _Answer(NamedTuple):
 
 
 class _Worker:
-    """A process, the pipe to it, and two shared numbers: the record it is at, and since when (0: between records)."""
+    """A process, the pipe to it, and the numbers that it shares (`worker_progress`)."""
 
     def __init__(self, context: multiprocessing.context.SpawnContext) -> None:
-        self.progress = context.RawArray("d", 2)
+        self.progress = context.RawArray("d", NUMBERS)
         self.pipe, theirs = context.Pipe()
         self.process: SpawnProcess = context.Process(target=_serve, args=(theirs, self.progress), daemon=True)
         self.process.start()
@@ -96,7 +116,7 @@ class _Worker:
 
     def send(self, perform: Perform, task: Task[Any]) -> None:
         """Send a task. If the worker died while idle, `answer` shows it."""
-        self.progress[0], self.progress[1] = -1, 0
+        self.progress[:] = [-1, *[0] * (NUMBERS - 1)]
         try:
             self.pipe.send((perform, task))
         except (BrokenPipeError, ConnectionResetError):
@@ -115,11 +135,20 @@ class _Worker:
 
     def position(self) -> int:
         """The record that the worker marked last; -1 between records."""
-        return int(self.progress[0])
+        return int(self.progress[POSITION])
+
+    def counted(self, which: int) -> int:
+        """RECORDS begun or BYTES passed in the present task."""
+        return int(self.progress[which])
+
+    def is_compiling(self) -> bool:
+        """Whether the worker has been preparing its code for longer than loading it takes."""
+        since = float(self.progress[COMPILING])
+        return since > 0 and time.monotonic() - since > SECONDS_OF_LOADING
 
     def stands_still(self, patience: float) -> bool:
         """Whether the worker has been inside one record for longer than `patience` seconds."""
-        since = float(self.progress[1])
+        since = float(self.progress[SINCE])
         return since > 0 and time.monotonic() - since > patience
 
     def how_it_ended(self) -> Literal["crash", "killed"]:
@@ -138,10 +167,12 @@ def _serve(pipe: Connection, progress: Any) -> None:
     """The worker's main loop: receive a task, perform it, answer; exit with the driver."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver handles Ctrl-C and kills its workers
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    share(progress)
 
     def mark(position: int) -> None:
-        progress[0] = position
-        progress[1] = time.monotonic() if position >= 0 else 0
+        progress[POSITION] = position
+        progress[SINCE] = time.monotonic() if position >= 0 else 0
+        progress[RECORDS] = max(progress[RECORDS], position + 1)
 
     while True:
         try:
@@ -154,6 +185,19 @@ def _serve(pipe: Connection, progress: Any) -> None:
             answer = _Answer(None, described(error), kind_of(error), traceback.format_exc())
         mark(-1)
         pipe.send(answer)
+
+
+def _bytes_of(task: Task[Any]) -> int:
+    """The bytes of a task's input, 0 if they are unknown without asking a server."""
+    source = task.source
+    if source is None or "://" in source.uri or source.uri.endswith(".parquet"):
+        return 0
+    if source.end >= 0:
+        return source.end - source.start
+    try:
+        return Path(source.uri).stat().st_size - source.start
+    except OSError:
+        return 0
 
 
 def _end_with_parent() -> None:

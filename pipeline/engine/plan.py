@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from pipeline.corpus.ledger import Ledger
+from pipeline.corpus.ledger import Ledger, UnitRow
 from pipeline.engine.keys import Fixed, ingredients, obeyed, unit_key
 from pipeline.engine.stage import Stage, upstream_of
 from pipeline.engine.task import Task
@@ -43,8 +43,11 @@ class Plan:
         sources: list[Source],
         flow: Sequence[Stage],
         fixed: dict[str, Fixed],
+        anew: frozenset[str] = frozenset(),
     ) -> None:
+        """anew: pinned stages that are to be done again if their key changed."""
         self.root = root
+        self.anew = anew
         self.flow = flow
         self.fixed = fixed
         self.manifest = manifest
@@ -74,10 +77,21 @@ class Plan:
         return Unit(stage, task, made_of, unit_key(made_of))
 
     def is_done(self, unit: Unit) -> bool:
-        """Whether the ledger has the unit under its current key and its files exist."""
+        """Whether the ledger has the unit under its current key, or pinned, and its files exist."""
         row = self.units.get((unit.stage.name, unit.task.part))
-        if row is None or row.status != "done" or row.key != unit.key:
+        if row is None or row.status != "done":
             return False
+        return (row.key == unit.key or self.is_pinned(unit)) and self.has_files(row)
+
+    def is_pinned(self, unit: Unit) -> bool:
+        """Whether a finished unit is kept although its key changed: it is pinned, under the same settings."""
+        row = self.units.get((unit.stage.name, unit.task.part))
+        if row is None or row.status != "done" or not unit.stage.pinned or unit.stage.name in self.anew:
+            return False
+        return row.key != unit.key and bool(row.ingredients.get("settings") == unit.made_of["settings"])
+
+    def has_files(self, row: UnitRow) -> bool:
+        """Whether all files of a unit exist."""
         return all((self.root / name).exists() for name in row.output if is_file_name(name))
 
     def why(self, unit: Unit) -> str:
@@ -88,12 +102,12 @@ class Plan:
         if row.status != "done":
             return f"failed: {row.error}"
         reasons = []
-        if row.ingredients.get("code") != unit.made_of["code"]:
+        if row.ingredients.get("code") != unit.made_of["code"] and not unit.stage.pinned:
             reasons.append("its code or a library changed")
-        reasons += _differences("", row.ingredients.get("settings"), unit.made_of["settings"])
+        reasons += differences("", row.ingredients.get("settings"), unit.made_of["settings"])
         before, now = row.ingredients.get("reads", {}), unit.made_of["reads"]
         changed = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
-        if changed:
+        if changed and not unit.stage.pinned:
             more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
             reasons.append(f"{', '.join(changed[:3])}{more} changed")
         missing = [name for name in row.output if is_file_name(name) and not (self.root / name).exists()]
@@ -115,17 +129,17 @@ def _parts_of(ledger: Ledger, sources: list[Source]) -> dict[str, Source]:
     return named
 
 
-def _differences(prefix: str, before: Any, now: Any) -> list[str]:
+def differences(prefix: str, before: Any, now: Any) -> list[str]:
     """The settings that changed, as `key: old -> new`."""
     if before == now:
         return []
     if isinstance(before, dict) and isinstance(now, dict):
         found = []
         for key in sorted({*before, *now}):
-            found += _differences(f"{prefix}.{key}".lstrip("."), before.get(key), now.get(key))
+            found += differences(f"{prefix}.{key}".lstrip("."), before.get(key), now.get(key))
         return found
     if isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
-        return [item for old, new in zip(before, now, strict=True) for item in _differences(prefix, old, new)]
+        return [item for old, new in zip(before, now, strict=True) for item in differences(prefix, old, new)]
     return [f"{prefix or 'a list or model'}: {before} -> {now}"]
 
 

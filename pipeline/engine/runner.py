@@ -15,7 +15,10 @@ from pipeline.engine.executor import Executor, Outcome
 from pipeline.engine.keys import obeyed
 from pipeline.engine.plan import Plan, Unit, is_file_name
 from pipeline.engine.stage import Stage
+from pipeline.engine.takeover import Takeover
 from pipeline.engine.task import Result
+from pipeline.engine.worker_progress import Working
+from pipeline.places import user_name
 
 # A first error may be the machine's (memory, a network file); a second one is taken for the unit's own.
 MAX_ERRORS = 2
@@ -37,23 +40,48 @@ class Listener:
     def unit(self, name: str, part: str, rows: int, seconds: float) -> None:
         """A unit is done and recorded, in `seconds` of wall-clock time."""
 
+    def working(self, working: Working) -> None:
+        """How far the units at work are; called about once a second."""
+
+    def note(self, message: str) -> None:
+        """The run says what it does, and why."""
+
     def problem(self, message: str) -> None:
         """Something went wrong that does not end the run."""
 
 
 @dataclass(frozen=True)
 class Walked:
-    """What a walk did: the number of units done, the failures as (stage, part, error), and whether it reached the end."""
+    """What a walk did: the number of units done, the failures as (stage, part, error), and whether it reached the end.
+
+    stopped_before: the stage of the whole corpus that was not begun because a part had failed; None if there was none.
+    """
 
     done: int
     failed: list[tuple[str, str, str]]
     reached_the_end: bool
+    stopped_before: str | None = None
 
 
 class Walk:
-    """One walk through `stages`: the plan's flow, or its last stages."""
+    """One walk through `stages`: the plan's flow, or its last stages.
 
-    def __init__(self, plan: Plan, ledger: Ledger, listener: Listener, executor: Executor, stages: Sequence[Stage]) -> None:
+    allow_failed: whether to do stages of the whole corpus without the parts that failed before them.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        ledger: Ledger,
+        listener: Listener,
+        executor: Executor,
+        stages: Sequence[Stage],
+        takeover: Takeover,
+        allow_failed: bool = False,
+    ) -> None:
+        self.takeover = takeover
+        self._accepted: set[tuple[str, str | None]] = set()
+        self.allow_failed = allow_failed
         self.plan = plan
         self.stages = stages
         self.root = plan.root
@@ -68,8 +96,11 @@ class Walk:
         self._forget_parts_but(self.plan.parts, self.stages)
         reached_the_end = False
         for position, stage in enumerate(self.stages):
+            if self.failed and stage.scope in ("corpus", "shard") and not self.allow_failed:
+                return Walked(self.done, self.failed, False, stage.name)
             units = self.plan.of(stage)
-            todo = [unit for unit in units if not self.plan.is_done(unit)]
+            self._say_what_is_pinned(units)
+            todo = [unit for unit in units if not self.plan.is_done(unit) and not self._take_over(unit)]
             self.listener.stage(stage.name, len(units), len(todo))
             before = len(self.failed)
             self.ledger.publish_if_due()
@@ -98,20 +129,43 @@ class Walk:
                     again[unit.task.part] = unit
             waiting = again
 
+    def _say_what_is_pinned(self, units: Sequence[Unit]) -> None:
+        if any(self.plan.is_pinned(unit) and self.plan.is_done(unit) for unit in units):
+            name = units[0].stage.name
+            self.listener.note(f"the {name} stays as it is, so that no text is encoded again; --retrain-{name} makes a new one")
+
+    def _take_over(self, unit: Unit) -> bool:
+        """Record a finished result that the unit need not make; whether there is one."""
+        row = self.takeover.row_for(self.plan, unit)
+        if row is None:
+            return False
+        earlier, code = row.ingredients.get("made_by"), unit.made_of["code"]
+        if earlier not in (None, code) and (row.stage, earlier) not in self._accepted:
+            self._accepted.add((row.stage, earlier))
+            self.ledger.note(user_name(), "accepted code", row.stage, earlier=earlier, now=code)
+        self._record(unit, row)
+        return True
+
     def _accept(self, unit: Unit, result: Result, seconds: float) -> None:
         commit(self.root, list(result.outputs))
         output = {written.final: written.digest for written in result.outputs} | dict(result.digests)
         digest = hashlib.blake2b(repr(sorted(output.items())).encode(), digest_size=16).hexdigest()
         stage, part = unit.stage.name, unit.task.part
         row = UnitRow(stage, part, unit.key, result.rows, output, digest, seconds, "done", None, unit.made_of)
-        before = self.plan.units.get((stage, part))
-        self.ledger.record(row)
-        if unit.stage.scope != "shard":  # the earlier dataset may still name its shards; publishing removes those
-            self._remove(name for name in (before.output if before else {}) if name not in output)
-        self.plan.units[(stage, part)] = row
-        self.plan.digests.update(output)
+        self._record(unit, row)
         self.done += 1
         self.listener.unit(stage, part, row.rows, seconds)
+
+    def _record(self, unit: Unit, row: UnitRow) -> None:
+        """Record a unit whose files are in place, and remove those of its earlier result."""
+        before = self.plan.units.get((row.stage, row.part))
+        if unit.stage.pinned:
+            self.ledger.note(user_name(), "pinned", row.stage, inputs=len(self.plan.parts), digest=row.digest)
+        self.ledger.record(row)
+        if unit.stage.scope != "shard":  # the earlier dataset may still name its shards; publishing removes those
+            self._remove(name for name in (before.output if before else {}) if name not in row.output)
+        self.plan.units[(row.stage, row.part)] = row
+        self.plan.digests.update(row.output)
 
     def _may_try_again(self, unit: Unit, outcome: Outcome) -> bool:
         """Decide on a failed unit: True to retry (perhaps without a deadly record), False after recording the failure."""

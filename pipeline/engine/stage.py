@@ -22,7 +22,7 @@ class Stage:
     """A stage: what its units do, what they read and write, and which settings they obey.
 
     scope: what a unit works on: `input` one input of the run, `part` one part of the corpus, `corpus` all of it, `shard` one
-    token shard.
+    token shard. pinned: a finished unit stays done whatever its code and what it reads become, until a new one is asked for.
 
     reads: names of what the result depends on. `{part}` is the unit's part, or every part if the unit works on the whole corpus
     or a shard. `{shard}` is the unit's shard, `{judge}` the stage whose survivors reach this one, `{editor}` each earlier stage
@@ -55,6 +55,7 @@ class Stage:
     libraries: tuple[str, ...] = ()
     counted_as: str = ""
     leaves_room: bool = False
+    pinned: bool = False
     seconds_at_a_record: Callable[[Any], float] = lambda obeyed: math.inf
     shards: Callable[[Path], list[str]] = lambda root: []
 

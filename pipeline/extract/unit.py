@@ -7,20 +7,24 @@ from pipeline.corpus import layout
 from pipeline.corpus.writer import BATCH_ROWS, TableWriter
 from pipeline.engine.stage import Stage
 from pipeline.engine.task import Mark, Result, Task, finished
+from pipeline.engine.worker_progress import compiling, passing
 from pipeline.extract.config import DOCUMENT_SCHEMA, RECORD_VERDICT_SCHEMA, ExtractConfig
 from pipeline.extract.stage import extract
 from pipeline.extract.warm_up import make_ready
-from pipeline.inputs.sources import read_records
+from pipeline.inputs.sources import PARQUET_SUFFIXES, read_records
 
 
 def extract_input(task: Task[ExtractConfig], mark: Mark) -> Result:
     """Extract the records of an input, batch by batch."""
     assert task.source is not None
-    make_ready(task.settings.extractor)
+    with compiling():
+        make_ready(task.settings.extractor)
     with ExitStack() as stack:
         text = stack.enter_context(TableWriter(task.folder, layout.documents(task.part), DOCUMENT_SCHEMA))
         fate = stack.enter_context(TableWriter(task.folder, layout.verdicts(task.stage, task.part), RECORD_VERDICT_SCHEMA))
         records = read_records(task.source, task.settings.max_page_bytes)
+        if not task.source.uri.endswith(PARQUET_SUFFIXES):  # whose offsets are rows
+            records = passing(records, task.source.start)
         for extracted in extract(records, task.source.uri, task.settings, task.skip, mark, BATCH_ROWS):
             text.write(extracted.documents)
             fate.write(extracted.verdicts)

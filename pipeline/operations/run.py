@@ -6,6 +6,7 @@ This module puts the parts together: lock, record of the run, executor, walk, to
 import datetime
 import hashlib
 import platform
+import shutil
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,18 +26,17 @@ from pipeline.engine.local import LocalExecutor
 from pipeline.engine.plan import Plan
 from pipeline.engine.runner import Listener, Walk
 from pipeline.engine.stage import Stage
-from pipeline.errors import RunStopped, described
-from pipeline.files import exclusive_lock, remove_temporary_files, write_text
+from pipeline.engine.takeover import Takeover
+from pipeline.errors import RunStopped, UserError, described
+from pipeline.files import exclusive_lock, remove_temporary_files, replacing, write_text
 from pipeline.flow import FLOW, tables_of
-from pipeline.inputs.record import InputError, Source
+from pipeline.inputs.record import Source
 from pipeline.inputs.sources import resolve_inputs
 from pipeline.manifest import Manifest
-from pipeline.operations import counts
+from pipeline.operations import counts, guards, outcome
+from pipeline.places import SAMPLE_RECORDS, absolute_names, sample_pattern, user_name
 from pipeline.removals.unit import STAGE as REMOVALS
 from pipeline.tokenize import publish
-
-# Inputs named in a message; more would hide the remedy at its end.
-MISSING_SHOWN = 5
 
 
 class RunError(RunStopped):
@@ -45,11 +45,18 @@ class RunError(RunStopped):
 
 @dataclass(frozen=True)
 class Report:
-    """What a run did: units done by it, failed units as (stage, part, error), and the tokens' fingerprint (None: no tokens)."""
+    """What a run did: units done by it, failed units as (stage, part, error), and the tokens' fingerprint (None: no tokens).
+
+    stopped_before: the stage that was not begun because an input had failed. empty: why the corpus has no document. unreadable:
+    how many records could not be read, and the first. Each is None if it is not so.
+    """
 
     done: int
     failed: list[tuple[str, str, str]]
     fingerprint: str | None
+    stopped_before: str | None = None
+    empty: str | None = None
+    unreadable: str | None = None
 
 
 @contextmanager
@@ -66,32 +73,55 @@ def locked(root: Path) -> Iterator[None]:
         raise RunError(f"output {root} cannot be written: {error.strerror}; name another with --output") from error
 
 
-def run(manifest: Manifest, listener: Listener, executor: Executor | None = None, *, forget: bool = False) -> Report:
+def run(
+    manifest: Manifest, listener: Listener, executor: Executor | None = None, choices: guards.Choices = guards.NOTHING_CHOSEN
+) -> Report:
     """Build the corpus that `manifest` describes, doing only what is not done.
 
-    forget: whether pages of inputs that the manifest does not name may be deleted from the corpus. Raises RunError, LedgerError,
-    and InputError for a wrong input, or if such pages exist and `forget` is False.
+    A manifest without inputs builds the bundled sample. Raises RunError, LedgerError; InputError for a wrong input; and UserError
+    for what `choices` does not allow: deleting pages of inputs that the manifest does not name, or replacing the tokenizer.
     """
-    sources = resolve_inputs(manifest.input, manifest.paths_prefix, manifest.paths_limit)
-    with locked(Path(manifest.output)), Ledger(Path(manifest.output)) as ledger:
-        if not forget:
-            _refuse_to_forget(ledger, sources)
-        return _run(manifest, sources, ledger, FLOW, listener, executor)
+    guards.refuse_unknown_stages(choices.accept_code, FLOW)
+    wanted = manifest if manifest.input else manifest.model_copy(update={"input": (sample_pattern(),)})
+    sources = resolve_inputs(wanted.input, wanted.paths_prefix, wanted.paths_limit)
+    takeover = _takeover(choices, Path(wanted.output))
+    with locked(Path(wanted.output)), Ledger(Path(wanted.output)) as ledger:
+        held = guards.inputs_held(ledger, FLOW[0].name)
+        if not manifest.input:
+            guards.refuse_the_sample(ledger.root, held, wanted.input[0])
+            said = f"no input named: building the bundled sample of {SAMPLE_RECORDS} records; name your crawl with --input"
+            listener.note(said)
+        if not choices.forget:
+            guards.refuse_to_forget(ledger, held, sources)
+        if takeover.donor is not None:
+            _start_from(takeover.donor, ledger)
+        report = _run(wanted, sources, ledger, FLOW, listener, executor, choices, takeover)
+    if takeover.taken:
+        counted = ", ".join(f"{stage} {number}" for stage, number in takeover.taken.items())
+        listener.note(f"units taken from {takeover.donor}: {counted}")
+    return report
 
 
-def _refuse_to_forget(ledger: Ledger, sources: Sequence[Source]) -> None:
-    """Raise InputError if the corpus holds pages of an input that is not among `sources`."""
-    query = "SELECT DISTINCT uri FROM inputs JOIN units USING (part) WHERE stage = ? AND status = 'done' ORDER BY uri"
-    named = {source.uri for source in sources}
-    missing = [uri for (uri,) in ledger.rows(query, FLOW[0].name) if uri not in named]
-    if missing:
-        shown = ", ".join(missing[:MISSING_SHOWN]) + (
-            f" and {len(missing) - MISSING_SHOWN} more" if missing[MISSING_SHOWN:] else ""
-        )
-        raise InputError(
-            f"{ledger.root} holds pages of {len(missing)} input{'s' * (len(missing) > 1)} that this run does not name: {shown}; "
-            "name all inputs, with --input for each, to keep their pages, or pass --forget to delete them"
-        )
+def _takeover(choices: guards.Choices, root: Path) -> Takeover:
+    """What a run may take. Raises NoCorpusError, LedgerError; UserError if the other corpus is the one to build."""
+    accepted = frozenset(choices.accept_code)
+    if choices.donor is None:
+        return Takeover(accepted=accepted)
+    donor = Path(choices.donor).resolve()
+    if donor == root.resolve():
+        raise UserError(f"--from {choices.donor} is the output itself; name another corpus, or another --output")
+    with Ledger(donor, read_only=True) as ledger:
+        return Takeover(donor, ledger.units(), accepted)
+
+
+def _start_from(donor: Path, ledger: Ledger) -> None:
+    """Give a new corpus the part names of `donor`, so that the keys of its units agree, and the log of what was taken down."""
+    if not ledger.rows("SELECT 1 FROM inputs LIMIT 1"):
+        with Ledger(donor, read_only=True) as theirs:
+            ledger.replace_rows("inputs", theirs.rows("SELECT uri, start_byte, end_byte, part FROM inputs"))
+    if (donor / layout.REMOVALS).exists() and not (ledger.root / layout.REMOVALS).exists():
+        with replacing(ledger.root / layout.REMOVALS) as temporary:
+            shutil.copyfile(donor / layout.REMOVALS, temporary)
 
 
 def rerun_removals(manifest: Manifest, ledger: Ledger, listener: Listener) -> Report:
@@ -104,7 +134,7 @@ def rerun_removals(manifest: Manifest, ledger: Ledger, listener: Listener) -> Re
     query = "SELECT uri, start_byte, end_byte FROM inputs JOIN units USING (part) WHERE stage = ? AND units.status = 'done'"
     before = FLOW[position - 1].name
     sources = [Source(uri, start, end, identity="") for uri, start, end in ledger.rows(query, before)]
-    return _run(manifest, sources, ledger, FLOW[position:], listener, None)
+    return _run(manifest, sources, ledger, FLOW[position:], listener, None, guards.NOTHING_CHOSEN, Takeover())
 
 
 def _run(
@@ -114,25 +144,34 @@ def _run(
     stages: Sequence[Stage],
     listener: Listener,
     executor: Executor | None,
+    choices: guards.Choices,
+    takeover: Takeover,
 ) -> Report:
     root = Path(manifest.output)
     fixed = fixed_ingredients(manifest, root, stages)
+    anew = frozenset(stage.name for stage in stages if stage.pinned and choices.retrain_tokenizer)
+    for stage in stages:
+        if stage.pinned and stage.name not in anew:
+            guards.refuse_another_tokenizer(ledger.units(), stage, fixed[stage.name])
     remove_temporary_files(root)
-    executor = executor or LocalExecutor(manifest.workers)
+    executor = executor or LocalExecutor(manifest.workers, listener.working)
     run_id = _begin(ledger, manifest, fixed, executor)
     ledger.before_publishing = partial(create_views, ledger)
     ledger.publish()
     status = "interrupted"
     try:
-        plan = Plan(root, manifest, ledger, sources, FLOW, fixed)
+        if takeover.donor is not None:
+            ledger.note(user_name(), "from", "", corpus=str(takeover.donor))
+        plan = Plan(root, manifest, ledger, sources, FLOW, fixed, anew)
         if stages is FLOW:
             ledger.replace_rows("inputs", [(s.uri, s.start, s.end, part) for part, s in sorted(plan.inputs.items())])
-        walked = Walk(plan, ledger, listener, executor, stages).walk()
+        walked = Walk(plan, ledger, listener, executor, stages, takeover, choices.allow_failed).walk()
         fingerprint = publish.publish(root, ledger) if walked.reached_the_end else publish.published(root)
         counts.refresh(ledger, run_id, walked.done > 0)
         has_failed = any(unit.status == "failed" for unit in plan.units.values())
         counts.check(ledger, whole=walked.reached_the_end and not has_failed)
         status = "failed" if walked.failed else "done"
+        empty, unreadable = outcome.why_empty(ledger), outcome.unreadable(ledger)
     except OSError as error:
         status = "stopped"
         raise RunError(f"the run stopped: {described(error)}; finished work is kept, `run` again to resume") from error
@@ -140,13 +179,14 @@ def _run(
         executor.close()
         ledger.end_run(run_id, status)
         remove_temporary_files(root)
-    return Report(walked.done, walked.failed, fingerprint)
+    return Report(walked.done, walked.failed, fingerprint, walked.stopped_before, empty, unreadable)
 
 
 def _begin(ledger: Ledger, manifest: Manifest, fixed: dict[str, Fixed], executor: Executor) -> str:
     """Record the start of a run, the tables that its stages make, and the resolved manifest with the versions of the code."""
     run_id = f"{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
     content = manifest.model_dump(mode="json")
+    absolute_names(content)
     versions = {**_recorded_versions(ledger.root), **{name: of_stage.code for name, of_stage in fixed.items()}}
     code = hashlib.blake2b(repr(sorted(versions.items())).encode(), digest_size=8).hexdigest()
     resolved = {

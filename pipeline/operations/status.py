@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+from pipeline.corpus import layout
 from pipeline.corpus.ledger import Ledger
 from pipeline.engine.keys import fixed_ingredients
 from pipeline.engine.plan import Plan
 from pipeline.flow import FLOW
 from pipeline.inputs.sources import resolve_inputs
-from pipeline.manifest import Manifest
+from pipeline.manifest import Manifest, read_manifest
 
 REASONS_SHOWN = 5
 
@@ -19,10 +20,13 @@ def status_of(manifest: Manifest) -> list[dict[str, Any]]:
     The output of a stale unit is unknown until it is done. So a stage downstream of a stale one is compared with the files that
     are there today, and its `waits_for` names the stale stages before it. Raises InputError, LedgerError, NoCorpusError.
     """
-    sources = resolve_inputs(manifest.input, manifest.paths_prefix, manifest.paths_limit)
     root = Path(manifest.output)
+    if not manifest.input:  # a bundled manifest names none: those of the corpus
+        manifest = manifest.model_copy(update={"input": read_manifest(str(root / layout.MANIFEST)).input})
+    sources = resolve_inputs(manifest.input, manifest.paths_prefix, manifest.paths_limit)
     with Ledger(root, read_only=True) as ledger:
         plan = Plan(root, manifest, ledger, sources, FLOW, fixed_ingredients(manifest, root, FLOW))
+        notes = _notes(ledger)
     states: list[dict[str, Any]] = []
     for stage in FLOW:
         units = plan.of(stage)
@@ -35,9 +39,21 @@ def status_of(manifest: Manifest) -> list[dict[str, Any]]:
                 "done": len(units) - len(stale),
                 "stale": {unit.task.part: plan.why(unit) for unit in stale},
                 "waits_for": waits_for,
+                "notes": notes.get(stage.name, []),
             }
         )
     return states
+
+
+def _notes(ledger: Ledger) -> dict[str, list[str]]:
+    """What the ledger notes about stages: what a pinned one was made of last, and the code whose results were accepted."""
+    found: dict[str, list[str]] = {}
+    for run, _, _, stage, detail in ledger.notes("pinned"):
+        found[stage] = [f"pinned: made of {detail['inputs']} inputs in run {run}"]
+    for run, day, who, stage, detail in ledger.notes("accepted code"):
+        said = f"results of code {detail['earlier']} are kept as those of {detail['now']}, by {who} on {day} in run {run}"
+        found.setdefault(stage, []).append(said)
+    return found
 
 
 def status_text(states: list[dict[str, Any]]) -> str:
@@ -46,6 +62,7 @@ def status_text(states: list[dict[str, Any]]) -> str:
     for state in states:
         waiting = f"  (to be looked at again after {', '.join(state['waits_for'])})" if state["waits_for"] else ""
         lines.append(f"{state['stage']:>10}  {state['done']} of {state['units']} done{waiting}")
+        lines += [f"{'':>12}{note}" for note in state["notes"]]
         stale = list(state["stale"].items())
         lines += [f"{'':>12}{part}: {reason}" for part, reason in stale[:REASONS_SHOWN]]
         if len(stale) > REASONS_SHOWN:

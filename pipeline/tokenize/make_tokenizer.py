@@ -89,4 +89,6 @@ STAGE = Stage(
     settings="tokenizer",
     outside=lambda root, config: model_digest(config),
     counted_as="tokenize",
+    # A new tokenizer changes every token, so a corpus that grows keeps the one it has.
+    pinned=True,
 )

@@ -19,9 +19,13 @@ class Recorder(Listener):
     def __init__(self) -> None:
         self.units: list[tuple[str, str]] = []
         self.problems: list[str] = []
+        self.notes: list[str] = []
 
     def unit(self, name: str, part: str, rows: int, seconds: float) -> None:
         self.units.append((name, part))
+
+    def note(self, message: str) -> None:
+        self.notes.append(message)
 
     def problem(self, message: str) -> None:
         self.problems.append(message)

@@ -11,13 +11,19 @@ from fastwarc.warc import ArchiveIterator
 from pipeline.corpus.views import read_ledger
 from pipeline.engine.local import LocalExecutor
 from pipeline.engine.runner import Listener
+from pipeline.errors import UserError
 from pipeline.flow import JUDGING
 from pipeline.inputs.record import InputError
+from pipeline.operations.guards import Choices
 from pipeline.operations.run import RunError, run
+from pipeline.operations.status import status_of
 from pipeline.tokens.dataset import TokenDataset
+from pipeline.tokens.opening import load_tokenizer
 from tests.conftest import SAMPLE, sample_manifest
 from tests.pipeline.corpora import InThisProcess
 from tests.pipeline.operations.runs import FILES, Recorder, build, fingerprint_of
+
+FORGET = Choices(forget=True, retrain_tokenizer=True)
 
 
 @pytest.fixture
@@ -85,10 +91,41 @@ def test_the_number_of_workers_and_the_order_of_the_inputs_change_no_byte(corpus
 
 
 def test_what_was_built_in_two_steps_is_what_is_built_in_one(corpus: Path, tmp_path: Path) -> None:
-    build(sample_manifest(tmp_path / "out", inputs=FILES[1:3]))
-    fingerprint, recorder = build(sample_manifest(tmp_path / "out", inputs=FILES))
+    output = tmp_path / "out"
+    build(sample_manifest(output, inputs=FILES[1:3]))
+    tokenizer = load_tokenizer(output / "tokens" / "tokenizer").digest
+    recorder = Recorder()
+    grown = run(sample_manifest(output, inputs=FILES), recorder, InThisProcess())
+    assert load_tokenizer(output / "tokens" / "tokenizer").digest == tokenizer
+    done = Counter(stage for stage, _ in recorder.units)
+    assert (done["extract"], done["tokenizer"], done["count"]) == (len(FILES) - 2, 0, len(FILES) - 2)
+    assert any("--retrain-tokenizer" in note for note in recorder.notes)
+    anew = run(sample_manifest(output, inputs=FILES), Listener(), InThisProcess(), Choices(retrain_tokenizer=True))
+    assert anew.fingerprint == fingerprint_of(corpus) != grown.fingerprint
+
+
+def test_a_corpus_with_a_given_tokenizer_is_the_same_however_it_grew(corpus: Path, tmp_path: Path) -> None:
+    given = f"tokenizer.model={corpus / 'tokens' / 'tokenizer'}"
+    build(sample_manifest(tmp_path / "out", given, inputs=FILES[1:3]))
+    fingerprint, _ = build(sample_manifest(tmp_path / "out", given, inputs=FILES))
     assert fingerprint == fingerprint_of(corpus)
-    assert Counter(stage for stage, _ in recorder.units)["extract"] == len(FILES) - 2
+
+
+def test_another_tokenizer_is_made_only_if_asked_for(copy: Path) -> None:
+    before = fingerprint_of(copy)
+    with pytest.raises(UserError, match=r"vocabulary: 16000 -> 3000.*texts are counted and encoded again.*--retrain-tokenizer"):
+        run(sample_manifest(copy, "tokenizer.vocabulary=3000"), Listener())
+    assert fingerprint_of(copy) == before
+    recorder = Recorder()
+    report = run(sample_manifest(copy, "tokenizer.vocabulary=3000"), recorder, InThisProcess(), Choices(retrain_tokenizer=True))
+    assert report.failed == []
+    assert load_tokenizer(copy / "tokens" / "tokenizer").vocabulary_size <= 3000
+    # The same again: nothing is to be done, with or without the flag.
+    for choices in (Choices(retrain_tokenizer=True), Choices()):
+        again = run(sample_manifest(copy, "tokenizer.vocabulary=3000"), Listener(), InThisProcess(), choices)
+        assert (again.done, again.fingerprint) == (0, report.fingerprint)
+    states = {state["stage"]: state for state in status_of(sample_manifest(copy, "tokenizer.vocabulary=3000"))}
+    assert states["tokenizer"]["notes"][0].startswith(f"pinned: made of {len(FILES)} inputs in run ")
 
 
 def test_a_run_that_names_fewer_inputs_lists_the_others_and_deletes_nothing(copy: Path) -> None:
@@ -100,7 +137,9 @@ def test_a_run_that_names_fewer_inputs_lists_the_others_and_deletes_nothing(copy
 
 
 def test_an_input_that_is_forgotten_leaves_nothing_behind(copy: Path, tmp_path: Path) -> None:
-    report = run(sample_manifest(copy, inputs=FILES[:3]), Listener(), InThisProcess(), forget=True)
+    report = run(
+        sample_manifest(copy, inputs=FILES[:3]), Listener(), InThisProcess(), Choices(forget=True, retrain_tokenizer=True)
+    )
     assert report.failed == []
     fingerprint = report.fingerprint
     alone, _ = build(sample_manifest(tmp_path / "alone", inputs=FILES[:3]))
@@ -176,7 +215,10 @@ def test_an_unreadable_input_fails_alone_and_is_done_when_it_is_mended(corpus: P
     ((stage, part, error),) = report.failed
     assert stage == "extract"
     assert "is an ARC file" in error
-    assert report.fingerprint == fingerprint_of(corpus)
+    assert (report.stopped_before, report.fingerprint) == ("tokenizer", None)
+    assert {done for done, _ in recorder.units} == {"extract", "measure", "quality"}
+    without = run(sample_manifest(tmp_path / "out", inputs=[*FILES, str(broken)]), Listener(), choices=Choices(allow_failed=True))
+    assert without.fingerprint == fingerprint_of(corpus)
     shutil.copy(FILES[0], broken)
     fingerprint, recorder = build(sample_manifest(tmp_path / "out", inputs=[*FILES, str(broken)]))
     assert [done for done in recorder.units if done[0] == "extract"] == [("extract", part)]
