@@ -24,7 +24,7 @@ CLEAN, PII = CleanConfig(), PiiConfig()
 
 def look_through(texts: list[str]) -> None:
     """Run both stages as the pipeline calls them."""
-    find_edits_batch(texts, CLEAN)
+    find_edits_batch(texts, CLEAN, [False] * len(texts))
     find_personal_data_batch(texts, PII)
 
 

@@ -75,7 +75,8 @@ def features_of(random: np.random.Generator, count: int) -> dict[str, npt.NDArra
             top = high if high is not None else 3 * low
             columns[rule.measured] = top - drawn * (top - low) / (1 - DROPPED_SHARE)
     columns["num_letters"] = np.exp(random.normal(7.0, 0.8, count))
-    columns["n_bytes"] = columns["num_letters"] * 2.8
+    columns["n_chars"] = columns["num_letters"]
+    columns["n_bytes"] = columns["n_chars"] * 2.8
     columns["num_ng_letters_not_allowed"] = random.random(count) * 4
     columns["has_dating_expression"] = random.random(count) < 0.0005
     for field in MEASURED_SCHEMA:
@@ -120,7 +121,7 @@ def write_part(root: Path, part: str, documents: int, hosts: int, random: np.ran
     write(root, f"verdicts/extract/{part}.parquet", RECORD_VERDICT_SCHEMA, {**nothing, **strings, **record, **words})
     features = features_of(random, documents)
     write(root, f"features/{part}.parquet", MEASURED_SCHEMA, {"doc_id": doc_ids, **features})
-    tokens = (features["num_letters"] * TOKENS_A_CHARACTER).astype(np.int64)
+    tokens = (features["n_chars"] * TOKENS_A_CHARACTER).astype(np.int64)
     write(root, f"token_counts/{part}.parquet", TOKEN_COUNT_SCHEMA, {"doc_id": doc_ids, "n_tokens": tokens})
     accept(root, judge_quality(Task(str(root), "quality", part, (part,), manifest.quality), lambda position: None))
 
@@ -141,8 +142,8 @@ def write_sizes(root: Path, stage: str, previous: str, part: str, random: np.ran
     doc_id = pa.chunked_array([survivors(root, previous, part)])
     if previous == "hosts":
         counted = aligned(read(root, f"token_counts/{part}.parquet", ["doc_id", "n_tokens"]), doc_id)
-        measured = aligned(read(root, f"features/{part}.parquet", ["doc_id", "num_letters", "n_bytes"]), doc_id)
-        before = [measured["num_letters"], measured["n_bytes"], counted["n_tokens"]]
+        measured = aligned(read(root, f"features/{part}.parquet", ["doc_id", "n_chars", "n_bytes"]), doc_id)
+        before = [measured["n_chars"], measured["n_bytes"], counted["n_tokens"]]
     else:
         sized = aligned(read(root, f"verdicts/{previous}/{part}.parquet", ["doc_id", "n_chars", "n_bytes", "n_tokens"]), doc_id)
         before = [sized[name] for name in ("n_chars", "n_bytes", "n_tokens")]

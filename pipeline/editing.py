@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.corpus import layout
-from pipeline.corpus.columns import aligned, batches, documents, read, survivors
+from pipeline.corpus.columns import aligned, batches, came_as_text, documents, read, survivors
 from pipeline.corpus.writer import TableWriter
 from pipeline.engine.task import Result, Task, finished
 from pipeline.rules import VERDICT_SCHEMA, Rule, judge
@@ -36,12 +36,16 @@ EDITING_READS = (
 )
 
 
-def edit_part(task: Task[Any], rules: Sequence[Rule], find: Callable[[list[str]], list[list[Edit]]]) -> Result:
+# What a stage finds in a batch of texts, each of which came as text or from a page.
+Find = Callable[[list[str], list[bool]], list[list[Edit]]]
+
+
+def edit_part(task: Task[Any], rules: Sequence[Rule], find: Find) -> Result:
     """Write the edits and verdicts of one part for a stage that edits texts, with the size of each text after it.
 
-    find: takes a batch of texts as extracted, returns the edits of each. The sizes are those after the edits of all stages so
-    far; rules may judge them and `n_edits`, the number of edits of this stage. Raises KeyError if a document has no sizes,
-    TokenizerError if the corpus's tokenizer cannot be loaded.
+    find: takes a batch of texts as extracted, and whether each came as text; returns the edits of each. The sizes are those after
+    the edits of all stages so far; rules may judge them and `n_edits`, the number of edits of this stage. Raises KeyError if a
+    document has no sizes, TokenizerError if the corpus's tokenizer cannot be loaded.
     """
     kept = survivors(task.folder, task.upstream.judge, task.part)
     sizes = sizes_after(task.folder, task.part, task.upstream.editors)
@@ -50,11 +54,11 @@ def edit_part(task: Task[Any], rules: Sequence[Rule], find: Callable[[list[str]]
     with ExitStack() as stack:
         spans = stack.enter_context(TableWriter(task.folder, layout.edits(task.stage, task.part), EDIT_SCHEMA))
         verdicts = stack.enter_context(TableWriter(task.folder, layout.verdicts(task.stage, task.part), SIZED_VERDICT_SCHEMA))
-        for batch in documents(task.folder, task.part, ["doc_id", "text"], kept):
+        for batch in documents(task.folder, task.part, ["doc_id", "text", "extractor"], kept):
             doc_ids, texts = batch["doc_id"].to_pylist(), batch["text"].to_pylist()
             before = aligned(sizes, batch["doc_id"])
             measured = {name: before[name].to_numpy().copy() for name in SIZES}
-            found = find(texts)
+            found = find(texts, came_as_text(batch))
             changed = [index for index, spans_found in enumerate(found) if spans_found]
             after = [edits.apply(texts[index], edits.merge(earlier.get(doc_ids[index], []), found[index])) for index in changed]
             if changed:
@@ -75,12 +79,12 @@ def sizes_after(root: Path, part: str, editors: Sequence[str]) -> pa.Table:
     if editors:
         return read(root, layout.verdicts(editors[-1], part), ["doc_id", *SIZES])
     counts = read(root, layout.token_counts(part), ["doc_id", "n_tokens"])
-    features = read(root, layout.features(part), ["doc_id", "num_letters", "n_bytes"])
+    features = read(root, layout.features(part), ["doc_id", "n_chars", "n_bytes"])
     features = aligned(features, counts["doc_id"])
     return pa.table(
         {
             "doc_id": counts["doc_id"],
-            "n_chars": features["num_letters"].cast(pa.int64()),
+            "n_chars": features["n_chars"].cast(pa.int64()),
             "n_bytes": features["n_bytes"].cast(pa.int64()),
             "n_tokens": counts["n_tokens"],
         }

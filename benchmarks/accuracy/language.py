@@ -19,8 +19,8 @@ from pipeline.extract.charset import decode
 from pipeline.extract.config import PRECISE_RULE, RAPID_RULE
 from pipeline.extract.language import find_language_model, measure_language, rapid_check
 from pipeline.extract.main_text.extractors import extract_main_text
-from pipeline.extract.stage import one_line_a_paragraph
 from pipeline.rules import Rule
+from pipeline.text.normal_form import normal_form
 
 SUBJECT = "2 language"
 DECLARED = re.compile(rb"<html[^>]*\slang\s*=\s*[\"']?ja", re.IGNORECASE)
@@ -76,7 +76,7 @@ def decide(body: bytes, http_charset: str | None, is_japanese: bool, asks_fastte
     swallow = fasttext = None
     if rapid or asks_fasttext:
         main = extract_main_text(decode(body, http_charset).text, "auto")
-        text = one_line_a_paragraph(main.text)
+        text = normal_form(main.text, came_as_text=False)
         if rapid:
             numbers = measure_language(text, main.title, evidence.letters)
             final = passes(PRECISE_RULE, numbers.lang_score)

@@ -19,20 +19,22 @@ from pipeline.clean.stage import find_edits
 from pipeline.config import Config, explained
 from pipeline.dedup.config import DedupConfig
 from pipeline.dedup.minhash import has_signature, signatures, similarity
+from pipeline.dedup.signatures import texts_as_compared
 from pipeline.errors import UserError
 from pipeline.extract.charset import Decoded, decode
 from pipeline.extract.config import PRECISE_RULE, ExtractConfig
 from pipeline.extract.language import measure_language
 from pipeline.extract.main_text.extractors import MainText, extract_main_text
-from pipeline.extract.stage import extract, one_line_a_paragraph
+from pipeline.extract.stage import extract
 from pipeline.inputs.warc import read_warc
 from pipeline.measure.config import MeasureConfig
 from pipeline.measure.expression_lists import ExpressionLists, read_lists
-from pipeline.measure.stage import measure
+from pipeline.measure.stage import measure_stored
 from pipeline.pii.config import PiiConfig
 from pipeline.pii.stage import find_personal_data as find_in_text
 from pipeline.quality.config import QualityConfig, rules_of
 from pipeline.text.edits import Edit, apply
+from pipeline.text.normal_form import normal_form
 
 Signature = npt.NDArray[np.uint8]
 Bounds = Mapping[str, Mapping[str, float | None] | None]
@@ -112,14 +114,13 @@ def decode_bytes(content: bytes, http_charset: str | None = None) -> Decoded:
 def extract_html(page: str) -> MainText:
     """The title and the main text of an HTML page in any language, without menus, advertisements and footers.
 
-    For bytes: `extract_html(decode_bytes(content).text)`. The text has one line per paragraph and no blank line; it is "" if the
+    For bytes: `extract_html(decode_bytes(content).text)`. The text is as a run stores it, one line per paragraph; it is "" if the
     page has no main text. Raises TypeError, UserError.
 
     >>> extract_html("<title>猫</title><p>吾輩は猫である。名前はまだ無い。どこで生れたかとんと見当がつかぬ。</p>").title
     '猫'
     """
-    main = extract_main_text(_text(page, "page"), "auto")
-    return main._replace(text=one_line_a_paragraph(main.text))
+    return extract_main_text(_text(page, "page"), "auto")
 
 
 def extract_warc(content: bytes) -> Iterator[ExtractedRecord]:
@@ -163,7 +164,7 @@ def identify_language(text: str, title: str = "") -> Language:
     >>> identify_language("This is a sentence in English.").language
     'en'
     """
-    numbers = measure_language(_text(text), title)
+    numbers = measure_language(normal_form(_text(text), came_as_text=True), title)
     is_japanese = PRECISE_RULE.broken_bound(numbers.lang_score) is None
     return Language(is_japanese, numbers.lang, numbers.lang_score, numbers.kana_share, numbers.japanese_share)
 
@@ -171,13 +172,13 @@ def identify_language(text: str, title: str = "") -> Language:
 def measure_text(text: str) -> dict[str, float | bool]:
     """Every number that a quality rule may judge, by name; `docs/quality.md` explains each one.
 
-    Counts are of code points or lines, fractions are in [0, 1], lengths of sentences and lines are in code points. Raises
-    TypeError, UserError.
+    Counts are of code points or lines, fractions are in [0, 1], lengths of sentences and lines are in code points. All but
+    `n_chars` and `n_bytes` are of the text without blank lines and invisible characters. Raises TypeError, UserError.
 
     >>> measure_text("猫です。")["hiragana_fraction"]
     0.5
     """
-    measured = measure([_text(text)], _expressions())
+    measured = measure_stored([_text(text)], [True], _expressions())
     return {name: values[0].item() for name, values in measured.items()}
 
 
@@ -243,29 +244,30 @@ def mask_personal_data(text: str, kinds: Sequence[str] | None = None, *, persona
     return apply(text, find_personal_data(text, kinds, personal_only=personal_only))
 
 
-def cleaning_edits(text: str, steps: Sequence[str] | None = None) -> list[Edit]:
+def cleaning_edits(text: str, steps: Sequence[str] | None = None, *, of_page: bool = False) -> list[Edit]:
     r"""The edits that cleaning makes in a text: spans with step and replacement, ordered, without overlaps.
 
-    steps: the steps to apply, by default all; `docs/quality.md` describes them. Raises TypeError, UserError.
+    steps: the steps to apply, by default all; `docs/quality.md` describes them. of_page: whether the text is the main text of a
+    page; white space is removed in these alone. Raises TypeError, UserError.
 
     >>> cleaning_edits("猫\u200bです。")
     [Edit(start=1, end=2, kind='invisible', replacement='')]
     """
     wanted = {} if steps is None else {"steps": _names(steps)}
-    return find_edits(_text(text), _section(CleanConfig, **wanted))
+    return find_edits(_text(text), _section(CleanConfig, **wanted), came_as_text=not of_page)
 
 
-def clean_text(text: str, steps: Sequence[str] | None = None) -> str:
+def clean_text(text: str, steps: Sequence[str] | None = None, *, of_page: bool = False) -> str:
     """The text after `cleaning_edits`; "" if nothing is left. Raises TypeError, UserError.
 
     >>> clean_text("今日は晴れ．明日は雨．")
     '今日は晴れ。明日は雨。'
     """
-    return apply(text, cleaning_edits(text, steps))
+    return apply(text, cleaning_edits(text, steps, of_page=of_page))
 
 
 def sign_text(text: str) -> Signature:
-    """The MinHash signature of a text: uint8 of shape (400,). Equal texts have equal signatures, on every machine.
+    """The MinHash signature of a text: uint8 of shape (400,). Texts that cleaning makes equal have equal signatures, everywhere.
 
     Raises TypeError, and UserError for a text of fewer than 5 characters (white space aside), which has no signature.
 
@@ -273,7 +275,8 @@ def sign_text(text: str) -> Signature:
     (400,)
     """
     config = DedupConfig()
-    signed = signatures([_text(text)], shingle=config.shingle, values=config.values)
+    compared = texts_as_compared([_text(text)], [True], CleanConfig())
+    signed = signatures(compared, shingle=config.shingle, values=config.values)
     if not has_signature(signed)[0]:
         raise UserError(f"a text of fewer than {config.shingle} characters, white space aside, has no signature")
     return np.asarray(signed[0])

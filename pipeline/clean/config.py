@@ -7,7 +7,7 @@ from pydantic import Field
 from pipeline.config import Config
 from pipeline.rules import Rule
 
-Step = Literal["invisible", "kana", "anchor", "navigation", "repeat", "footer", "whitespace", "punctuation"]
+Step = Literal["invisible", "kana", "line_end", "anchor", "navigation", "repeat", "footer", "whitespace", "punctuation"]
 STEPS: tuple[Step, ...] = get_args(Step)
 
 

@@ -149,31 +149,34 @@ def lines_left(lines: Lines, kinds_L: np.ndarray, text: int, left: np.ndarray) -
 
 
 @njit(nogil=True)
-def remove_superfluous_blanks(lines: Lines, kinds_L: np.ndarray, kind: int) -> None:
-    """Give `kind` to blank lines after another blank line, and to those at the start or end of the text.
-
-    Lines that have a kind already do not count.
+def remove_superfluous_blanks(lines: Lines, kinds_L: np.ndarray, kind: int, is_page_T: np.ndarray) -> None:
+    """Give `kind` to the blank lines of pages that are of no use: those at the start or end of the text, and all but the first of
+    those between two lines that stay, if a line between them goes. Blank lines where none goes, as in program code, stay.
     """
     for text in range(len(lines.texts_T) - 1):
-        last_blank = -1  # the one that stays if text follows
-        seen_text = False
-        for line in range(lines.texts_T[text].first_line, lines.texts_T[text + 1].first_line):
-            if kinds_L[line] != KEPT:
+        if not is_page_T[text]:
+            continue
+        first, past = lines.texts_T[text].first_line, lines.texts_T[text + 1].first_line
+        after = first  # the line after the last one that stays and is not blank
+        for line in range(first, past + 1):
+            is_end = line == past
+            if not is_end and (kinds_L[line] != KEPT or lines.table_L[line].tail == lines.table_L[line].head):
                 continue
-            if lines.table_L[line].tail > lines.table_L[line].head:
-                seen_text = True
-                last_blank = -1
-            elif seen_text and last_blank < 0:
-                last_blank = line
-            else:
-                kinds_L[line] = kind
-        if last_blank >= 0:
-            kinds_L[last_blank] = kind
+            goes, stays = False, after > first and not is_end
+            for between in range(after, line):
+                goes |= kinds_L[between] != KEPT
+            for blank in range(after, line):
+                if kinds_L[blank] == KEPT:
+                    if stays:
+                        stays = not goes
+                    else:
+                        kinds_L[blank] = kind
+            after = line + 1
 
 
 @njit(nogil=True)
-def removals(lines: Lines, kinds_L: np.ndarray, white_space: int) -> np.ndarray:
-    """Deletions of the lines that have a kind, each with one line feed, and of white space at the ends of the others.
+def removals(lines: Lines, kinds_L: np.ndarray, white_space: int, is_page_T: np.ndarray) -> np.ndarray:
+    """Deletions of the lines that have a kind, each with one line feed, and in pages of white space at the ends of the others.
 
     Neighbouring lines of one kind are one deletion. `white_space` is the kind of deletions of white space, or KEPT to leave it.
     Returns rows of text, start and end (in code points of the text) and kind: int64 of shape (deletions, 4).
@@ -190,7 +193,7 @@ def removals(lines: Lines, kinds_L: np.ndarray, white_space: int) -> np.ndarray:
             start, past = lines.table_L[line].point, lines.table_L[line].past_point
             kind = kinds_L[line]
             if kind == KEPT:
-                if lines.table_L[line].tail == lines.table_L[line].end or white_space == KEPT:
+                if lines.table_L[line].tail == lines.table_L[line].end or white_space == KEPT or not is_page_T[text]:
                     continue
                 # A character of white space is one code unit.
                 start, kind = past - (lines.table_L[line].end - lines.table_L[line].tail), white_space

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pipeline.clean.code import INDENTED
 from pipeline.clean.line_automaton import LineAutomaton, groups_that_may_take, line_automaton
 from pipeline.clean.line_expressions import Ranges
 from pipeline.clean.lines import KEPT, MOST_ASKED, Lines, places_of
@@ -112,7 +113,7 @@ def furniture(texts: Sequence[str], lines: Lines) -> tuple[np.ndarray, np.ndarra
     ):
         written = texts[text][start:past]
         if written not in known:
-            known[written] = _match(written, groups)
+            known[written] = _match(written, groups) if not written.startswith(INDENTED) else (False, False)
         for matches, lines_found in zip(known[written], found, strict=True):
             if matches:
                 lines_found.append(line)

@@ -11,7 +11,7 @@ from pipeline.text.edits import EDIT_SCHEMA
 
 def clean_part(task: Task[CleanConfig], mark: Mark) -> Result:
     """Clean the documents of a part."""
-    return edit_part(task, rules_of(task.settings), lambda texts: find_edits_batch(texts, task.settings))
+    return edit_part(task, rules_of(task.settings), lambda texts, came: find_edits_batch(texts, task.settings, came))
 
 
 STAGE = Stage(

@@ -87,6 +87,12 @@ def documents(root: Path, part: str, columns: Sequence[str], kept: pa.Array | No
             yield chosen
 
 
+def came_as_text(batch: pa.Table) -> list[bool]:
+    """Whether each document of `batch`, by its column `extractor`, came as text (JSON lines, Parquet, WET) and not as a page."""
+    flags: list[bool] = pc.equal(batch["extractor"], "").to_pylist()
+    return flags
+
+
 def aligned(table: pa.Table, doc_ids: pa.ChunkedArray) -> pa.Table:
     """The rows of `table` in the order of `doc_ids`. Raises KeyError if a document has no row."""
     index = pc.index_in(doc_ids, value_set=table["doc_id"].combine_chunks())

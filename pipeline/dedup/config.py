@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 import pyarrow as pa
 from pydantic import Field
 
+from pipeline.clean.config import CleanConfig
 from pipeline.config import Config
 from pipeline.rules import Rule
 
@@ -57,18 +58,25 @@ def rules_of(config: DedupConfig) -> tuple[Rule, ...]:
 
 
 class SignatureSettings(NamedTuple):
-    """The settings on which a signature depends."""
+    """The settings that two signatures must share to be compared."""
 
     shingle: int
     rows: int
     bands: int
 
-    @property
-    def values(self) -> int:
-        """Values in a signature."""
-        return self.rows * self.bands
-
 
 def signature_settings(config: DedupConfig) -> SignatureSettings:
-    """The settings on which a signature depends."""
+    """The settings that two signatures must share to be compared."""
     return SignatureSettings(config.shingle, config.rows, config.bands)
+
+
+class SigningConfig(Config):
+    """What a signature depends on besides the text: it is of the text that cleaning will leave."""
+
+    dedup: SignatureSettings
+    clean: CleanConfig
+
+
+def signing(dedup: DedupConfig, clean: CleanConfig) -> SigningConfig:
+    """What a signature depends on, of the sections `dedup` and `clean`."""
+    return SigningConfig(dedup=signature_settings(dedup), clean=clean)

@@ -37,7 +37,8 @@ def fixed_ingredients(manifest: BaseModel, root: Path, stages: Sequence[Stage]) 
 
 def obeyed(stage: Stage, manifest: BaseModel) -> Any:
     """The part of the manifest that units of the stage get; None for a stage without settings."""
-    return stage.obeys(getattr(manifest, stage.settings)) if stage.settings else None
+    names = (stage.settings,) if isinstance(stage.settings, str) else stage.settings
+    return stage.obeys(*(getattr(manifest, name) for name in names)) if names else None
 
 
 def _settings_of(stage: Stage, manifest: BaseModel, root: Path) -> Any:

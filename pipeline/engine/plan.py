@@ -73,7 +73,8 @@ class Plan:
         made_of = ingredients(stage, self.fixed[stage.name], upstream, self.digests, part, self.parts)
         if source is not None:
             made_of["reads"] = {f"input {source.uri} [{source.start}, {source.end})": source.identity}
-        task = Task(str(self.root), stage.name, part, tuple(self.parts), obeyed(stage, self.manifest), upstream, source)
+        settings, code = obeyed(stage, self.manifest), self.fixed[stage.name].code
+        task = Task(str(self.root), stage.name, part, tuple(self.parts), settings, upstream, source, code)
         return Unit(stage, task, made_of, unit_key(made_of))
 
     def is_done(self, unit: Unit) -> bool:

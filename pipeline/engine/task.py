@@ -33,7 +33,8 @@ class Task(Generic[Settings]):
     """A unit of work: a stage on one part (or `all`), and what it may read.
 
     settings: what the stage obeys of the manifest, all of it in the unit's key. parts: all parts of the corpus. source: the
-    input, only for units of scope `input`. skip: records at which earlier workers died, as record number -> rule.
+    input, only for units of scope `input`. code: the hash of the code that the unit runs. skip: records at which earlier workers
+    died, as record number -> rule.
     """
 
     root: str
@@ -43,6 +44,7 @@ class Task(Generic[Settings]):
     settings: Settings
     upstream: Upstream = field(default_factory=Upstream)
     source: Source | None = None
+    code: str = ""
     skip: Mapping[int, str] = field(default_factory=dict)
 
     @property

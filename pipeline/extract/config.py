@@ -23,6 +23,11 @@ class ExtractConfig(Config):
         description="blocks is the project's own, resiliparse and trafilatura are public ones; auto is blocks, and a "
         "second look where they hold next to nothing",
     )
+    text: Literal["as_is", "one_line_a_paragraph"] = Field(
+        "as_is",
+        description="as_is stores a text as it came or was extracted, to the character; one_line_a_paragraph leaves out blank "
+        "lines and white space at the ends of lines",
+    )
     max_page_bytes: int = Field(
         10_000_000, gt=0, description="larger bodies are dropped, packed or not; Common Crawl cuts pages at 1 or 5 MiB"
     )
@@ -87,7 +92,7 @@ RULES: tuple[Rule, ...] = (
     Rule("not_html", source="neither the Content-Type nor the body's beginning says HTML"),
     Rule("oversized_page", source="max_page_bytes"),
     Rule("undecodable_body", source="a content or transfer encoding that cannot be undone"),
-    Rule("same_record", source="the same URL, date and record id, read before in this input"),
+    Rule("same_record", source="the same URL, date and record id, of texts also the same text, read before in this input"),
     RAPID_RULE,
     Rule("undecodable_text", maximum=0.1, source="share of U+FFFD; above it, one letter in ten is lost and sentences with it"),
     *NESTING_RULES,

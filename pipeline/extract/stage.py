@@ -34,6 +34,7 @@ from pipeline.extract.main_text.extractors import MainText, extract_main_text
 from pipeline.extract.visible_letters import VisibleLetters
 from pipeline.inputs.record import Record
 from pipeline.rules import Rule
+from pipeline.text.normal_form import normal_form, one_line_a_paragraph
 from pipeline.text.urls import host_of
 
 
@@ -60,8 +61,12 @@ class Extracted(NamedTuple):
 
 
 def document_id(record: Record) -> str:
-    """32 hex digits: BLAKE2b-128 of URL, date and record id, or of the text if the record has no id."""
-    own = record.record_id or record.text or hashlib.blake2b(record.body, digest_size=16).hexdigest()
+    """32 hex digits: BLAKE2b-128 of URL, date, record id and text, or of the body if the record has neither of the last two.
+
+    Only the id of a WARC record names one record in the world. What a table calls an id may be a row number, the name of a split
+    or the number of a page, so that the same id with another text is another document.
+    """
+    own = "\0".join(filter(None, (record.record_id, record.text))) or hashlib.blake2b(record.body, digest_size=16).hexdigest()
     identity = "\0".join((record.url, record.date, own))
     return hashlib.blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
@@ -136,10 +141,13 @@ def extract_record(record: Record, config: ExtractConfig, repeated: bool) -> dic
         page = _text_page(record, repeated)
     else:
         page, visible = _html_page(record, config, repeated)
-    text = one_line_a_paragraph(str(page["text"]))
-    if not text:
+    text = str(page["text"])
+    if config.text == "one_line_a_paragraph":
+        text = one_line_a_paragraph(text)
+    seen = normal_form(text, came_as_text=not page["extractor"])
+    if not seen:
         raise Dropped("no_text", 0)
-    numbers = measure_language(text, str(page["title"]), visible)
+    numbers = measure_language(seen, str(page["title"]), visible)
     _require(PRECISE_RULE, getattr(numbers, PRECISE_RULE.measured), detail=numbers.lang)
     return {
         "url": _encodable(record.url),
@@ -149,16 +157,6 @@ def extract_record(record: Record, config: ExtractConfig, repeated: bool) -> dic
         "text": text,
         **numbers._asdict(),
     }
-
-
-def one_line_a_paragraph(text: str) -> str:
-    """`text` without blank lines and without white space at the ends of lines.
-
-    Swallow's rules count lines as paragraphs, on texts without blank lines (trafilatura writes none). With blank lines, half of
-    the lines of an ordinary page would be repetitions of the empty line.
-    """
-    lines = (line.rstrip() for line in text.split("\n"))
-    return "\n".join(line for line in lines if line)
 
 
 def _text_page(record: Record, repeated: bool) -> dict[str, object]:

@@ -25,6 +25,18 @@ if TYPE_CHECKING:
 COMPRESSION_LEVEL = 1
 
 
+def measure_stored(texts: Sequence[str], came_as_text: Sequence[bool], expressions: ExpressionLists) -> dict[str, np.ndarray]:
+    """As `measure`, for texts as they are stored: their sizes, and the other numbers of their normal forms.
+
+    came_as_text: whether each text came as text, and is not what an extractor made of a page.
+    """
+    from pipeline.text.normal_form import normal_forms
+
+    measured = measure(normal_forms(texts, came_as_text), expressions)
+    sizes = {"n_chars": [len(text) for text in texts], "n_bytes": [len(text.encode("utf-8")) for text in texts]}
+    return measured | {name: np.array(values, dtype=measured[name].dtype) for name, values in sizes.items()}
+
+
 def measure(texts: Sequence[str], expressions: ExpressionLists) -> dict[str, np.ndarray]:
     """All `MEASURES` of N texts, by name and in the order of the table: arrays of shape (N,) of the table's types.
 
@@ -41,6 +53,7 @@ def measure(texts: Sequence[str], expressions: ExpressionLists) -> dict[str, np.
     bounds = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(letters)])
     values = {
         "num_letters": letters,
+        "n_chars": letters,
         **_of_letters(count_letters(codes, bounds), letters),
         **_of_divisions(divide(codes, bounds)),
         **_of_ngrams(count_ngrams(codes, bounds), letters),

@@ -1,4 +1,7 @@
-"""The table of measured numbers: the name, type, meaning and source of each column of `features/`."""
+"""The table of measured numbers: the name, type, meaning and source of each column of `features/`.
+
+All but the two sizes of the stored text are numbers of its normal form (`pipeline.text.normal_form`).
+"""
 
 from typing import NamedTuple
 
@@ -76,7 +79,8 @@ MEASURES: tuple[Measure, ...] = (
     Measure("num_ng_letters_not_allowed", COUNT, "characters of NG expressions outside allowed ones", SWALLOW_PAPER),
     Measure("ng_character_fraction", FRACTION, "those / characters", SWALLOW_PAPER),
     Measure("has_dating_expression", FLAG, "whether an expression of dating services occurs", SWALLOW_PAPER),
-    Measure("n_bytes", COUNT, "bytes in UTF-8", OWN),
+    Measure("n_chars", COUNT, "characters (code points) of the text as stored", OWN),
+    Measure("n_bytes", COUNT, "bytes in UTF-8 of the text as stored", OWN),
     Measure("num_sentences", COUNT, "sentences, by Swallow's expression", OWN),
     Measure("num_lines", COUNT, "lines with anything but white space on them", OWN),
     Measure("mean_line_length", FRACTION, "mean characters of those, stripped", OWN),

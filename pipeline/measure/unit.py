@@ -3,13 +3,13 @@
 import pyarrow as pa
 
 from pipeline.corpus import layout
-from pipeline.corpus.columns import documents
+from pipeline.corpus.columns import came_as_text, documents
 from pipeline.corpus.writer import TableWriter
 from pipeline.engine.stage import Stage
 from pipeline.engine.task import Mark, Result, Task, finished
 from pipeline.measure.config import MeasureConfig
 from pipeline.measure.expression_lists import read_lists
-from pipeline.measure.stage import measure
+from pipeline.measure.stage import measure_stored
 from pipeline.measure.table import FEATURE_SCHEMA
 
 MEASURED_SCHEMA = pa.schema([pa.field("doc_id", pa.string(), nullable=False), *FEATURE_SCHEMA])
@@ -19,8 +19,8 @@ def measure_part(task: Task[MeasureConfig], mark: Mark) -> Result:
     """Measure the documents of a part, batch by batch. Raises ExpressionListError."""
     expressions = read_lists(task.settings)
     with TableWriter(task.folder, layout.features(task.part), MEASURED_SCHEMA) as features:
-        for batch in documents(task.folder, task.part, ["doc_id", "text"]):
-            measured = measure(batch["text"].to_pylist(), expressions)
+        for batch in documents(task.folder, task.part, ["doc_id", "text", "extractor"]):
+            measured = measure_stored(batch["text"].to_pylist(), came_as_text(batch), expressions)
             features.write(pa.table({"doc_id": batch["doc_id"], **measured}, schema=MEASURED_SCHEMA))
         return finished(task, features)
 

@@ -28,7 +28,6 @@ _TYPES = pa.schema(
         ("rule", pa.string()),
         ("threshold", pa.float64()),
         ("record_bytes", pa.int64()),
-        ("num_letters", pa.int64()),
         *((name, pa.int64()) for name in SIZES),
     ]
 )
@@ -152,10 +151,10 @@ def _add_shards(ledger: Ledger, tokenize: _Sums) -> None:
 
 def _extracted_sizes(root: Path, part: str) -> pa.Table:
     """doc_id and sizes of the texts of a part as extracted; tokens are null if they are not counted yet."""
-    measured = _rows(root, layout.features(part), ("doc_id", "num_letters", "n_bytes"))
+    measured = _rows(root, layout.features(part), ("doc_id", "n_chars", "n_bytes"))
     counted = _rows(root, layout.token_counts(part), ("doc_id", "n_tokens"))
     tokens = _of(counted, measured["doc_id"])["n_tokens"]
-    return measured.rename_columns(["doc_id", "n_chars", "n_bytes"]).append_column("n_tokens", tokens)
+    return measured.append_column("n_tokens", tokens)
 
 
 def _of(sizes: pa.Table, doc_ids: pa.ChunkedArray) -> pa.Table:

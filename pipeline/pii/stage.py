@@ -26,10 +26,10 @@ def find_personal_data(text: str, config: PiiConfig) -> list[Edit]:
     """The spans of personal data in `text`, each with its mask: ordered, without overlaps, of the kinds of the table.
 
     A span begins and ends with a digit or letter of the match (and the combining marks on the last one) and is within one line.
-    Invisible characters are ignored, since cleaning removes them. With `mask_personal_only`, public business data gets no edit;
-    with the other policies it does.
+    Invisible characters are ignored, since cleaning removes them; a line ends at U+2028 as at a line feed. With
+    `mask_personal_only`, public business data gets no edit; with the other policies it does.
     """
-    removed = character_edits(text, kana=False)
+    removed = character_edits(text, kana=False, line_ends=True)
     if not removed:
         return _find(text, config)
     return original_spans(_find(apply(text, removed), config), removed)
@@ -42,7 +42,7 @@ def find_personal_data_batch(texts: Sequence[str], config: PiiConfig) -> list[li
     for run in runs_of(texts):
         found_in_run, hides = _find_screened(texts[run], config)
         found += found_in_run
-        hidden |= {run.start + index: character_edits(texts[run.start + index], kana=False) for index in hides}
+        hidden |= {run.start + index: character_edits(texts[run.start + index], kana=False, line_ends=True) for index in hides}
     # Without their invisible characters these texts can be screened as well; a joiner that is spelling stays.
     seen = [apply(texts[index], removed) for index, removed in hidden.items()]
     found_in_seen, still_hides = _find_screened(seen, config)

@@ -11,7 +11,7 @@ from pipeline.text.edits import EDIT_SCHEMA
 
 def mask_part(task: Task[PiiConfig], mark: Mark) -> Result:
     """Mask personal data in the documents of a part."""
-    return edit_part(task, rules_of(task.settings), lambda texts: find_personal_data_batch(texts, task.settings))
+    return edit_part(task, rules_of(task.settings), lambda texts, _: find_personal_data_batch(texts, task.settings))
 
 
 STAGE = Stage(

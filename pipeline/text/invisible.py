@@ -4,6 +4,11 @@ Removed: control characters but line feed and tab, zero-width characters, marks 
 interlinear annotation, tag characters. Composed: half-width katakana to full width, kana followed by a combining voiced or
 semi-voiced sound mark to one character. Nothing else is normalised: NFKC turns 10² into 102 and ① into 1, and plain NFC
 rewrites compatibility kanji, which changes names.
+
+Texts that came as text (JSON lines, Parquet, WET) differ in one point. There a carriage return, a form feed or U+2028 ends a
+line, as `str.splitlines` has it: files of old programs, text from PDF and JSON from JavaScript are written that way. Each becomes
+a line feed; a carriage return before a line feed stays as it is. In a page, browsers end no line at any of them, so they are
+removed.
 """
 
 import re
@@ -15,7 +20,6 @@ from pipeline.compiled import njit
 from pipeline.text.edits import Edit, merge
 from pipeline.text.utf16 import code_units
 
-# U+2028 and U+2029 end no line in a browser, so they go like the other control characters.
 _ALWAYS_INVISIBLE = (
     "\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\U000e0000-\U000e007f"
@@ -25,11 +29,15 @@ _JOINERS = "\u200c\u200d"
 _JOINING_SCRIPTS = "\u0600-\u061b\u061d-\u0dff\u1000-\u109f\u1780-\u180d\u180f-\u18af"
 # What may precede or follow the joiner in an emoji sequence: a pictograph, a skin tone, a variation selector.
 _EMOJI = "\u2190-\u21ff\u2600-\u27bf\u2b00-\u2bff\ufe0f\U0001f000-\U0001faff"
-_INVISIBLE = re.compile(
-    f"(?:[{_ALWAYS_INVISIBLE}]"
-    f"|\u200c(?!(?<=[{_JOINING_SCRIPTS}]\u200c)[{_JOINING_SCRIPTS}])"
-    f"|\u200d(?!(?<=[{_JOINING_SCRIPTS}]\u200d)[{_JOINING_SCRIPTS}]|(?<=[{_EMOJI}]\u200d)[{_EMOJI}]))+"
+# What ends a line of a text that came as text, besides the line feed.
+_LINE_ENDS = "\x0b\x0c\r\x1c-\x1e\x85\u2028\u2029"
+_LINE_END = re.compile(f"[{_LINE_ENDS}](?<!\r)|\r(?!\n)")
+_JOINER = (
+    f"\u200c(?!(?<=[{_JOINING_SCRIPTS}]\u200c)[{_JOINING_SCRIPTS}])"
+    f"|\u200d(?!(?<=[{_JOINING_SCRIPTS}]\u200d)[{_JOINING_SCRIPTS}]|(?<=[{_EMOJI}]\u200d)[{_EMOJI}])"
 )
+_INVISIBLE = re.compile(f"(?:[{_ALWAYS_INVISIBLE}]|{_JOINER})+")
+_INVISIBLE_IN_TEXT = re.compile(f"(?:(?![{_LINE_ENDS}])[{_ALWAYS_INVISIBLE}]|{_JOINER})+")
 
 _SOUND_MARKS = "\u3099\u309a"
 _COMPOSABLE = "".join(
@@ -48,23 +56,27 @@ _MAY_BE_INVISIBLE = re.compile(f"[{_ALWAYS_INVISIBLE}{_JOINERS}]")
 INVISIBLE_UNITS = [unit for unit in np.flatnonzero(IS_CANDIDATE).tolist() if unit == 0xDB40 or _MAY_BE_INVISIBLE.match(chr(unit))]
 
 
-def character_edits(text: str, invisible: bool = True, kana: bool = True) -> list[Edit]:
-    """The edits of the kinds `invisible` and `kana` that `text` needs, ordered, without overlaps.
+def character_edits(text: str, invisible: bool = True, kana: bool = True, line_ends: bool | None = None) -> list[Edit]:
+    """The edits of the kinds `invisible`, `kana` and `line_end` that `text` needs, ordered, without overlaps.
+
+    line_ends: for a text that came as text, whether other line ends become line feeds; None for the text of a page, where they
+    are invisible characters.
 
     A zero-width joiner stays between two emoji, and a joiner or non-joiner between two characters of a script that shapes
     its letters with it. Flags made of tag characters (England, Scotland, Wales) become a plain black flag.
     """
     # Most documents need no edit of characters; one pass over the text shows it.
-    return candidate_edits(text, invisible, kana) if _holds_candidate(code_units(text), IS_CANDIDATE) else []
+    return candidate_edits(text, invisible, kana, line_ends) if _holds_candidate(code_units(text), IS_CANDIDATE) else []
 
 
-def candidate_edits(text: str, invisible: bool, kana: bool) -> list[Edit]:
+def candidate_edits(text: str, invisible: bool, kana: bool, line_ends: bool | None) -> list[Edit]:
     """`character_edits` of a text that has a character of `IS_CANDIDATE`."""
+    unseen = _INVISIBLE if line_ends is None else _INVISIBLE_IN_TEXT
     composed = ((match.start(), match.end(), _compose(match.group())) for match in _KANA.finditer(text) if kana)
-    removed = (Edit(match.start(), match.end(), "invisible", "") for match in _INVISIBLE.finditer(text) if invisible)
     return merge(
         (Edit(start, end, "kana", new) for start, end, new in composed if new != text[start:end]),
-        removed,
+        (Edit(match.start(), match.end(), "invisible", "") for match in unseen.finditer(text) if invisible),
+        (Edit(match.start(), match.end(), "line_end", "\n") for match in _LINE_END.finditer(text) if line_ends),
     )
 
 

@@ -47,13 +47,13 @@ def _sample(task: Task[TokenizerConfig], characters: int) -> Iterator[str]:
     threshold must not change every token, and menus and spam are bad training text. If no document passes, all are eligible.
     """
     gate = PROFILES["swallow_code"]
-    columns = sorted({rule.measured for rule in gate} | {"num_letters"})
+    columns = sorted({rule.measured for rule in gate} | {"n_chars"})
     chosen: list[tuple[bool, str, str, int]] = []
     for part in task.parts:
         for batch in batches(task.folder, layout.features(part), ["doc_id", *columns]):
             doc_ids = batch["doc_id"].to_pylist()
             failed = (~judge(gate, doc_ids, numbers(batch, columns))["kept"].to_numpy()).tolist()
-            sizes = batch["num_letters"].to_pylist()
+            sizes = batch["n_chars"].to_pylist()
             chosen += zip(failed, doc_ids, itertools.repeat(part), sizes)
         # Only the first ones so far can be in the sample; this keeps the list short however large the corpus is.
         chosen = _first_characters(sorted(set(chosen)), characters)

@@ -25,7 +25,7 @@ _ROWS_JOINED = 200_000
 _HEX_DIGITS = "0123456789abcdef"
 _RECORD = pa.schema([("doc_id", pa.string()), ("url", pa.string()), ("kept", pa.bool_()), ("rule", pa.string())])
 _VERDICT = pa.schema([("doc_id", pa.string()), ("kept", pa.bool_()), ("rule", pa.string())])
-_SIZES = {"n_chars": (layout.features, "num_letters"), "n_tokens": (layout.token_counts, "n_tokens")}
+_SIZES = {"n_chars": (layout.features, "n_chars"), "n_tokens": (layout.token_counts, "n_tokens")}
 _FINAL = ("n_chars", "n_tokens")
 # A row per record: how many stages it passed (`reached`), its fate as text, and its sizes as extracted and in the shards.
 _PAGE = pa.schema(

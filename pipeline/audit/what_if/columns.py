@@ -20,8 +20,8 @@ from pipeline.corpus import layout
 from pipeline.corpus.columns import check_ids, numbers, stored
 from pipeline.errors import UserError
 
-# The numbers that `hosts` sums over the pages of a host.
-HOST_NUMBERS = ("num_ng_letters_not_allowed", "has_dating_expression")
+# The numbers that `dedup` prefers a page by and `hosts` sums over the pages of a host.
+PAGE_NUMBERS = ("num_letters", "num_ng_letters_not_allowed", "has_dating_expression")
 
 
 class WhatIfError(UserError):
@@ -41,7 +41,7 @@ class Part:
     doc_id: pa.StringArray
     n_chars: npt.NDArray[np.int64]  # int64 (D,)
     n_tokens: npt.NDArray[np.int64]  # int64 (D,)
-    measured: Mapping[str, npt.NDArray[Any]]  # each (D,); includes HOST_NUMBERS
+    measured: Mapping[str, npt.NDArray[Any]]  # each (D,); includes PAGE_NUMBERS
     passed: npt.NDArray[np.int8]  # int8 (D,)
     sizes: Mapping[str, npt.NDArray[np.int64]]  # each int64 (D, 2)
     failed: pa.ListArray
@@ -61,7 +61,7 @@ class Pages:
     doc_id: pa.ChunkedArray
     n_chars: npt.NDArray[np.int64]
     n_tokens: npt.NDArray[np.int64]
-    host_numbers: Mapping[str, npt.NDArray[Any]]
+    page_numbers: Mapping[str, npt.NDArray[Any]]
     passed: npt.NDArray[np.int8]
     sizes: Mapping[str, npt.NDArray[np.int64]]
     first: Sequence[npt.NDArray[np.int16]]
@@ -76,7 +76,7 @@ class Pages:
             doc_id=pa.chunked_array([part.doc_id.take(pa.array(rows))]),
             n_chars=part.n_chars[rows],
             n_tokens=part.n_tokens[rows],
-            host_numbers={name: part.measured[name][rows] for name in HOST_NUMBERS},
+            page_numbers={name: part.measured[name][rows] for name in PAGE_NUMBERS},
             passed=part.passed[rows],
             sizes={stage: of_stage[rows] for stage, of_stage in part.sizes.items()},
             first=[each[rows] for each in first],
@@ -92,7 +92,7 @@ class Pages:
             doc_id=pa.chunked_array([chunk for pages in found for chunk in pages.doc_id.chunks], pa.string()),
             n_chars=np.concatenate([pages.n_chars for pages in found]),
             n_tokens=np.concatenate([pages.n_tokens for pages in found]),
-            host_numbers={name: np.concatenate([pages.host_numbers[name] for pages in found]) for name in HOST_NUMBERS},
+            page_numbers={name: np.concatenate([pages.page_numbers[name] for pages in found]) for name in PAGE_NUMBERS},
             passed=np.concatenate([pages.passed for pages in found]),
             sizes={stage: np.concatenate([pages.sizes[stage] for pages in found]) for stage in found[0].sizes},
             first=[np.concatenate(of_alternative) for of_alternative in zip(*(pages.first for pages in found), strict=True)],
@@ -121,7 +121,7 @@ def read_part(root: Path, part: str, stages: Sequence[str], columns: Sequence[st
 
     Raises StaleCorpusError if a column was never measured, or if the tables do not hold the same documents.
     """
-    wanted = sorted({"num_letters", *HOST_NUMBERS, *columns})
+    wanted = sorted({"n_chars", *PAGE_NUMBERS, *columns})
     features = stored(root, layout.features(part), ["doc_id", *wanted])
     doc_id = features["doc_id"].combine_chunks()
     counted = stored(root, layout.token_counts(part), ["doc_id", "n_tokens"])
@@ -141,5 +141,5 @@ def read_part(root: Path, part: str, stages: Sequence[str], columns: Sequence[st
         reached = reached[verdicts["kept"].to_numpy()]
         passed[reached] = number + 1
     measured = numbers(features, wanted)
-    n_chars = measured["num_letters"].astype(np.int64)
+    n_chars = measured["n_chars"].astype(np.int64)
     return Part(part, doc_id, n_chars, counted["n_tokens"].to_numpy(), measured, passed, sizes, failed)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.audit.what_if.columns import HOST_NUMBERS, Pages
+from pipeline.audit.what_if.columns import Pages
 from pipeline.corpus import layout
 from pipeline.corpus.columns import check_ids, stored
 from pipeline.dedup import config as dedup_config
@@ -66,7 +66,8 @@ def _of_part(root: Path, pages: Pages, places: pa.Table, number: int, chosen: np
     )
     rows = (np.cumsum(has_row) - 1)[chosen[here]]
     is_chosen = pa.array(chosen[here])
-    columns = [ids.filter(is_chosen), dates.filter(is_chosen), pages.n_chars[here][chosen[here]]]
+    n_chars = pages.page_numbers["num_letters"][here][chosen[here]].astype(np.int64)
+    columns = [ids.filter(is_chosen), dates.filter(is_chosen), n_chars]
     return Group(part, pa.table(columns, names=["doc_id", "date", "n_chars"]), path, rows)
 
 
@@ -78,14 +79,14 @@ def judge_hosts(
     `places` must have the URLs if `lists` names addresses besides whole hosts.
     """
     table = places.filter(pa.array(chosen))
-    ng_characters, is_dating_page = (pages.host_numbers[name][chosen] for name in HOST_NUMBERS)
+    numbers = {name: values[chosen] for name, values in pages.page_numbers.items()}
     verdicts, _ = hosts.judge_hosts(
         doc_id=pages.doc_id.filter(pa.array(chosen)),
         host=table["host"],
         url=table["url"],
-        n_chars=pages.n_chars[chosen],
-        ng_characters=ng_characters,
-        is_dating_page=is_dating_page,
+        n_chars=numbers["num_letters"],
+        ng_characters=numbers["num_ng_letters_not_allowed"],
+        is_dating_page=numbers["has_dating_expression"],
         lists=lists,
         config=config,
     )

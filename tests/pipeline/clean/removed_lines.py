@@ -8,7 +8,7 @@ from pipeline.clean.stage import find_edits
 
 def removed_lines(lines: Sequence[str], step: Step) -> list[int]:
     """Indices of the `lines` that `step` alone removes whole, in order."""
-    edits = find_edits("\n".join(lines), CleanConfig(steps=(step,)))
+    edits = find_edits("\n".join(lines), CleanConfig(steps=(step,)), came_as_text=False)
     removed = []
     position = 0
     for index, line in enumerate(lines):

@@ -25,14 +25,16 @@ WORDED = [(section.words, re.compile("|".join(section.rows))) for section in nav
 HEAD = re.compile("|".join(row for section in navigation_sections() if not section.words for row in section.rows))
 
 
-def find_edits(text: str, config: CleanConfig) -> list[Edit]:
-    """What `pipeline.clean.stage.find_edits` returns."""
+def find_edits(text: str, config: CleanConfig, came_as_text: bool) -> list[Edit]:
+    """What `pipeline.clean.stage.find_edits` returns, for texts without fences and without carriage returns before line feeds."""
+    steps = {step: step in config.steps for step in ("invisible", "kana", "line_end")}
+    line_ends = steps["line_end"] if came_as_text else None
     return _find(
         text,
         (
-            lambda seen: character_edits(seen, invisible="invisible" in config.steps, kana="kana" in config.steps),
+            lambda seen: character_edits(seen, steps["invisible"], steps["kana"], line_ends),
             lambda seen: anchor_edits(seen) if "anchor" in config.steps else [],
-            lambda seen: _line_edits(seen, config),
+            lambda seen: _line_edits(seen, config, came_as_text),
         ),
     )
 
@@ -48,7 +50,7 @@ def _find(text: str, finders: Sequence[Callable[[str], list[Edit]]]) -> list[Edi
     return merge(original_spans(_find(apply(text, found), finders[1:]), found), found)
 
 
-def _line_edits(text: str, config: CleanConfig) -> list[Edit]:
+def _line_edits(text: str, config: CleanConfig, came_as_text: bool) -> list[Edit]:
     """The edits of whole lines, white space and punctuation; `text` needs no character edits."""
     lines = text.split("\n")
     removed: dict[int, str] = {}
@@ -61,9 +63,10 @@ def _line_edits(text: str, config: CleanConfig) -> list[Edit]:
         kept = _last_lines(lines, removed, config.footer_lines)
         start = footer_start([lines[index] for index in kept], config.footer_lines, config.footer_share)
         removed |= dict.fromkeys(kept[start:], "footer")
-    if "whitespace" in config.steps and not all(map(str.strip, lines)):
+    strips = "whitespace" in config.steps and not came_as_text
+    if strips and not all(map(str.strip, lines)):
         removed |= dict.fromkeys(_superfluous_blanks(lines, removed), "whitespace")
-    strip = "whitespace" in config.steps and list(map(str.rstrip, lines)) != lines
+    strip = strips and list(map(str.rstrip, lines)) != lines
     edits = _removals(lines, removed, strip) if removed or strip else []
     return merge(edits, _punctuation_edits(text, edits)) if "punctuation" in config.steps else edits
 
@@ -91,21 +94,21 @@ def _last_lines(lines: Sequence[str], removed: dict[int, str], count: int) -> li
 
 
 def _superfluous_blanks(lines: Sequence[str], removed: dict[int, str]) -> list[int]:
-    """Blank lines after another one, or at the start or end of the text, without the `removed` lines."""
+    """Blank lines at the start or end of the text, and after another one where a line between them is `removed`."""
     superfluous: list[int] = []
     blanks: list[int] = []
-    seen_text = False
+    seen_text = goes = False
     for index, line in enumerate(lines):
         if index in removed:
-            continue
-        if not line or line.isspace():
+            goes = True
+        elif not line or line.isspace():
             blanks.append(index)
-        elif blanks:
-            superfluous += blanks[1:] if seen_text else blanks
-            blanks = []
-            seen_text = True
         else:
-            seen_text = True
+            if not seen_text:
+                superfluous += blanks
+            elif goes:
+                superfluous += blanks[1:]
+            blanks, seen_text, goes = [], True, False
     return superfluous + blanks
 
 
@@ -139,18 +142,22 @@ def navigation_lines(lines: Sequence[str]) -> list[int]:
         for index, line in enumerate(lines)
         if len(line) <= LONGEST_FURNITURE
         for words, rows in WORDED
-        if any(word in line.replace("\xa0", " ") for word in words) and rows.fullmatch(_bare(line))
+        if any(word in line.replace("\xa0", " ") for word in words) and rows.fullmatch(_bare(line)) and not _is_code(line)
     }
     lines_of_text = 0
     for index, line in enumerate(lines):
         if lines_of_text == HEAD_LINES:
             break
         if index not in found and line.strip():
-            if len(line) <= LONGEST_FURNITURE and HEAD.fullmatch(_bare(line)):
+            if len(line) <= LONGEST_FURNITURE and HEAD.fullmatch(_bare(line)) and not _is_code(line):
                 found.add(index)
             else:
                 lines_of_text += 1
     return sorted(found)
+
+
+def _is_code(line: str) -> bool:
+    return line.startswith(("\t", "    "))
 
 
 def _bare(line: str) -> str:

@@ -76,7 +76,7 @@ def test_a_keyword_within_another_english_word_does_not_count() -> None:
 def test_no_keyword_is_lost_before_the_last_lines_are_looked_at(keyword: str) -> None:
     config = CleanConfig(steps=("footer",))
     for line in (keyword, f" {keyword}", keyword.upper()):
-        assert [edit.kind for edit in find_edits(f"{PROSE}\n{line}\n架空社", config)] == ["footer"]
+        assert [edit.kind for edit in find_edits(f"{PROSE}\n{line}\n架空社", config, came_as_text=False)] == ["footer"]
 
 
 @pytest.mark.parametrize(
@@ -84,4 +84,5 @@ def test_no_keyword_is_lost_before_the_last_lines_are_looked_at(keyword: str) ->
 )
 def test_no_mark_of_rights_is_lost_either(line: str) -> None:
     assert footer_start([line], WINDOW, SHARE) == 0
-    assert [edit.kind for edit in find_edits(f"{PROSE}\n{line}", CleanConfig(steps=("footer",)))] == ["footer"]
+    config = CleanConfig(steps=("footer",))
+    assert [edit.kind for edit in find_edits(f"{PROSE}\n{line}", config, came_as_text=False)] == ["footer"]

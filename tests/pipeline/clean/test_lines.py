@@ -64,4 +64,6 @@ def test_more_lines_than_a_run_holds_are_cleaned_alike() -> None:
         "段落。\n© 2024 峠",
     ] * 3
     config = CleanConfig()
-    assert find_edits_batch(texts, config) == [find_edits_batch([text], config)[0] for text in texts]
+    came = [number % 2 == 0 for number in range(len(texts))]
+    one_by_one = [find_edits_batch([text], config, [each])[0] for text, each in zip(texts, came, strict=True)]
+    assert find_edits_batch(texts, config, came) == one_by_one

@@ -110,6 +110,43 @@ def test_the_same_record_is_kept_once_and_the_same_page_at_another_time_again() 
     assert rows[0]["doc_id"] == rows[1]["doc_id"] != rows[2]["doc_id"]
 
 
+def text_record(text: str, **fields: Any) -> Record:
+    """A record that came as text."""
+    return Record("text", 7, text=text, **fields)
+
+
+def texts_of(*records: Record, **settings: Any) -> list[str]:
+    (batch,) = extract(records, "texts.jsonl", ExtractConfig(**settings), {}, lambda position: None, batch_rows=9)
+    return [str(text) for text in batch.documents["text"].to_pylist()]
+
+
+def test_a_text_is_stored_as_it_came_to_the_character() -> None:
+    text = f"\n  {SENTENCE}  \r\n\n\n\t{SENTENCE}\u200b\x0c\n\n"
+    conversion = Record("conversion", 7, body=text.encode(), url="https://a.example/b")
+    assert texts_of(text_record(text), conversion) == [text, text]
+    assert texts_of(text_record(f"{SENTENCE} \n\n{SENTENCE}\n"), text="one_line_a_paragraph") == [f"{SENTENCE}\n{SENTENCE}"]
+
+
+@pytest.mark.parametrize("text", ["", " \n\n\t", "\u200b\n\ufeff"])
+def test_a_text_that_shows_nothing_is_no_document(text: str) -> None:
+    assert [row["rule"] for row in verdicts(text_record(text))] == ["no_text"]
+
+
+def test_the_language_is_of_the_letters_that_are_seen() -> None:
+    assert [row["rule"] for row in verdicts(text_record("\u200b".join(SENTENCE)))] == [None]
+
+
+@pytest.mark.parametrize("record_id", ["0", "1.0", "train", "doc-1", ""])
+def test_rows_with_one_id_and_other_texts_are_other_documents(record_id: str) -> None:
+    rows = verdicts(*(text_record(text, record_id=record_id) for text in (SENTENCE, f"{SENTENCE}。", SENTENCE)))
+    assert [row["rule"] for row in rows] == [None, None, "same_record"]
+    assert rows[0]["doc_id"] == rows[2]["doc_id"] != rows[1]["doc_id"]
+
+
+def test_the_id_of_a_warc_record_is_its_identity() -> None:
+    assert document_id(record()) == document_id(record(PAGE + "<p>別の文。"))
+
+
 def test_a_verdict_has_the_value_the_bound_and_the_place() -> None:
     (row,) = verdicts(record(http_status=503))
     assert (row["value"], row["threshold"]) == (503, 299)

@@ -145,6 +145,7 @@ def other_numbers(text: str) -> dict[str, float]:
     latin = sum(unicodedata.name(letter, "").startswith(("LATIN ", "FULLWIDTH LATIN ")) for letter in text)
     return {
         "num_sentences": sum(len(sentences_of_line(line)) for line in text.split("\n")),
+        "n_chars": len(text),
         "n_bytes": len(text.encode("utf-8")),
         "whitespace_fraction": share(sum(letter.isspace() for letter in text), len(text)),
         "symbol_fraction": share(symbols, len(text)),

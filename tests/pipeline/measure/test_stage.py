@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pipeline.measure.config import MeasureConfig
 from pipeline.measure.expression_lists import ExpressionLists, read_lists
-from pipeline.measure.stage import measure
+from pipeline.measure.stage import measure, measure_stored
 from pipeline.measure.table import FEATURE_SCHEMA, MEASURES
 from tests.pipeline.measure.restatement import (
     expression_numbers,
@@ -54,6 +54,16 @@ def test_every_number_equals_the_restatement(texts: list[str]) -> None:
 
 def test_every_number_equals_the_restatement_on_edges_and_prose() -> None:
     assert_equals_restatement([*EDGES, PROSE, PROSE * 3, PROSE[::-1] * 2, *(PROSE[:n] for n in range(1, 15))])
+
+
+def test_stored_texts_are_measured_in_normal_form_and_sized_as_stored() -> None:
+    stored = "\n".join(f"{line}\u200b \n" for line in PROSE.split("\n"))
+    measured, expected = measure_stored([stored, PROSE], [True, False], LISTS), measure([PROSE.strip()], LISTS)
+    for name in set(expected) - {"n_chars", "n_bytes"}:
+        assert measured[name].tolist() == [*expected[name], *expected[name]], name
+    assert measured["n_chars"].tolist() == [len(stored), len(PROSE)]
+    assert measured["n_bytes"].tolist() == [len(stored.encode()), len(PROSE.encode())]
+    assert {name: values.dtype for name, values in measured.items()} == {name: values.dtype for name, values in expected.items()}
 
 
 def test_numbers_of_long_random_texts_equal_the_restatement() -> None:

@@ -38,6 +38,14 @@ def test_what_no_reader_saw_is_removed(character: str) -> None:
     assert character_edits(f"日{character}本") == [Edit(1, 2, "invisible", "")]
 
 
+@pytest.mark.parametrize("end", ["\r", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029"])
+def test_what_ends_a_line_in_a_text_becomes_a_line_feed(end: str) -> None:
+    assert character_edits(f"日{end}本", line_ends=True) == [Edit(1, 2, "line_end", "\n")]
+    assert character_edits(f"日{end}本", line_ends=False) == []
+    assert end == "\r" or len(f"日{end}本".splitlines()) == 2
+    assert character_edits("日\r\n本", line_ends=True) == []
+
+
 def test_line_feeds_tabs_and_spaces_stay() -> None:
     assert character_edits("日\n本\t語 \u3000\xa0文") == []
 
