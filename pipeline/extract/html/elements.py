@@ -46,7 +46,8 @@ ELEMENTS: tuple[tuple[str, int, int, int, int], ...] = (
     ("select", TOGGLE, SELECT, SELECT, BOUNDARY),
     ("option optgroup", INNERMOST, OPTION, OPTION, 0),
     ("button", 0, BUTTON, BUTTON, BOUNDARY),
-    ("rt rp", INNERMOST, RUBY, RUBY, 0),
+    ("rb rt rp", INNERMOST, RUBY, RUBY, 0),
+    ("rtc", INNERMOST, 0, RUBY, 0),
     ("applet marquee object template", 0, SCOPE, 0, 0),
     ("svg math", 0, FOREIGN, 0, 0),
 )

@@ -15,9 +15,13 @@ from pipeline.extract.html.elements import CLASS, FOREIGN, FORMATTING, KIND, NAM
 PROPERTIES, TAG, BITS, PLACE, ROLE = range(3, 8)
 COLUMNS = 8
 # Properties of an element's name, as bits, in addition to those of `elements`. WITHOUT_TEXT: never gives text. LANDMARK: gives
-# text only if the whole page is read.
-WITHOUT_TEXT, LANDMARK, INLINE, CODE_TEXT, HTML_INSIDE, SPACED = 1, 2, 4, 8, 16, 32
-A_LINK, IS_CODE, IS_FOREIGN, NO_ROLE = range(4)  # roles
+# text only if the whole page is read. LINE_OF_CODE: a line in code, a block elsewhere. UNKNOWN: a name that HTML lacks. HEADING:
+# what a button in it says is the heading.
+WITHOUT_TEXT, LANDMARK, INLINE, CODE_TEXT, HTML_INSIDE, SPACED, NEXT_CELL, LINE_OF_CODE, UNKNOWN, HEADING = (
+    1 << bit for bit in range(10)
+)
+A_LINK, IS_CODE, IS_FOREIGN, IS_TEX, IS_ACCORDION, NO_ROLE = range(6)  # roles
+ROLES = NO_ROLE + 1
 
 
 @njit(nogil=True)
@@ -69,6 +73,17 @@ def ends_a_block(stack: np.ndarray, size: int, index: int) -> bool:
     while index < size and stack[index, PROPERTIES] & INLINE:
         index += 1
     return index < size
+
+
+@njit(nogil=True)
+def ends_lines_of_code(stack: np.ndarray, size: int, index: int, roots: int) -> bool:
+    """Whether the open elements from `index` on are lines of code, or within one: of the open elements that are code (`roots`) one
+    is around them."""
+    for place in range(index, size):
+        roots -= stack[place, ROLE] == IS_CODE
+        if not stack[place, PROPERTIES] & (INLINE | LINE_OF_CODE):
+            return False
+    return roots > 0
 
 
 @njit(nogil=True)

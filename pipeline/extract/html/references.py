@@ -29,7 +29,7 @@ class _Names(NamedTuple):
 
 
 class Texts(NamedTuple):
-    """`characters`, UTF-8, and by token the start and end of its text in them; 0 and 0 for tags."""
+    """`characters`, UTF-8, and by token the start and end of its text in them, of a start tag that of its `alt`."""
 
     characters: np.ndarray
     starts: np.ndarray
@@ -144,15 +144,14 @@ def _decode(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Texts: all characters, and by token their start and end. Python's `html.unescape` gives the same.
 
-    for each text, for each byte of it:
+    for each text or `alt`, for each byte of it:
         "&#" and a number, "&" and a name (not in CODE and NOSCRIPT): write their characters
         NUL: skip it
         any other byte: copy it
     """
     texts = 0
     for token in range(len(kinds)):
-        if kinds[token] <= NOSCRIPT:
-            texts += ends[token] - starts[token]
+        texts += ends[token] - starts[token]
     # No reference is shorter than its characters but for "&nGt;" and "&nLt;", whose 5 bytes mean 6.
     out = np.empty(texts + texts // 5 + 1, dtype=np.uint8)
     out_starts = np.zeros(len(kinds), dtype=np.int32)
@@ -160,14 +159,13 @@ def _decode(
     size = 0
     for token in range(len(kinds)):
         kind = kinds[token]
-        if kind > NOSCRIPT:
-            continue
+        is_literal = kind in (CODE, NOSCRIPT)
         out_starts[token] = size
         position, end = starts[token], ends[token]
         while position < end:
             byte = page[position]
             position += 1
-            if byte == 0x26 and kind < CODE and position < end:
+            if byte == 0x26 and not is_literal and position < end:
                 if page[position] == 0x23:
                     code, after = _number_at(page, position + 1, end, windows_1252)
                     if code >= 0:

@@ -24,12 +24,14 @@ _COMMENT = 6  # or doctype, or anything that looks like one: gives no token
 _KIND, _BITS, _START, _END = range(4)
 _OWNER, _ATTRIBUTE, _VALUE_START, _VALUE_END = range(4)
 # Properties of a start tag, as bits.
-SELF_CLOSING, HIDDEN, HAS_TARGET = 1, 2, 4
-# Attributes kept with their values (WORDS, STYLE); of others only the presence matters.
-WORDS, STYLE, _PRESENCE = range(3)
+SELF_CLOSING, HIDDEN, HAS_TARGET, OPENS_A_PART = 1, 2, 4, 8
+# Attributes kept with their values (WORDS, STYLE, HIDDEN_VALUE); of others only the presence matters, or, of `alt`, the value is
+# the tag's text.
+WORDS, STYLE, HIDDEN_VALUE, _PRESENCE, _TEXT = range(5)
 _ATTRIBUTES = {
     **{"class": (WORDS, 0), "id": (WORDS, 0), "role": (WORDS, 0), "itemprop": (WORDS, 0), "style": (STYLE, 0)},
-    **{"hidden": (_PRESENCE, HIDDEN), "href": (_PRESENCE, HAS_TARGET)},
+    **{"hidden": (HIDDEN_VALUE, HIDDEN), "href": (_PRESENCE, HAS_TARGET), "alt": (_TEXT, 0), "encoding": (WORDS, 0)},
+    **{"aria-expanded": (_PRESENCE, OPENS_A_PART), "aria-controls": (_PRESENCE, OPENS_A_PART)},
 }
 _MATH, _NOSCRIPT, _SVG, _TITLE, _XMP = map(pack_name, ("math", "noscript", "svg", "title", "xmp"))
 
@@ -37,7 +39,7 @@ _MATH, _NOSCRIPT, _SVG, _TITLE, _XMP = map(pack_name, ("math", "noscript", "svg"
 class Tokens(NamedTuple):
     """The tokens of a page, in order. Of each: its kind; of a tag its packed name (`elements.pack_name`) and, if it is a start
     tag, its bits; of a text its start and end in the page. And of each attribute kept, in the same order: the number of the
-    start tag that owns it, WORDS or STYLE, and the start and end of its value."""
+    start tag that owns it, WORDS, STYLE or HIDDEN_VALUE, and the start and end of its value."""
 
     kinds: np.ndarray
     names: np.ndarray
@@ -162,13 +164,14 @@ def _markup_at(page: np.ndarray, mark: int) -> int:
 
 @njit(nogil=True, inline="always")
 def _read_attributes(
-    page: np.ndarray, position: int, known: np.ndarray, attributes: np.ndarray, kept: int, owner: int, is_end: bool
+    page: np.ndarray, position: int, known: np.ndarray, tokens: np.ndarray, attributes: np.ndarray, kept: int, owner: int, is_end: bool
 ) -> tuple[int, int, int]:
     """The bits of the tag whose attributes begin at `position`, how many attributes are kept with its own, and where its ">" is
     (the page's end if it has none).
 
     Inlined, since counting references to the arrays at every call would cost a fifth of the pass."""
     bits = seen = 0
+    tokens[_START, owner] = tokens[_END, owner] = 0
     while position < len(page) and page[position] != 0x3E:
         if page[position] <= 0x20:
             position += 1
@@ -184,7 +187,9 @@ def _read_attributes(
                 continue
             seen |= 1 << row  # of attributes with the same name the first counts
             bits |= known[row, 2]
-            if known[row, 1] != _PRESENCE and end > start:
+            if known[row, 1] == _TEXT:
+                tokens[_START, owner], tokens[_END, owner] = start, end
+            elif known[row, 1] != _PRESENCE and end > start:
                 attributes[_OWNER, kept], attributes[_ATTRIBUTE, kept] = owner, known[row, 1]
                 attributes[_VALUE_START, kept], attributes[_VALUE_END, kept] = start, end
                 kept += 1
@@ -246,7 +251,7 @@ def _read(page: np.ndarray, raw: np.ndarray, known: np.ndarray) -> tuple[np.ndar
             continue
         is_end = kind == END
         name, position = name_at(page, position + 1 + is_end)
-        bits, owned, position = _read_attributes(page, position, known, attributes, kept, count, is_end)
+        bits, owned, position = _read_attributes(page, position, known, tokens, attributes, kept, count, is_end)
         text_start = position = position + 1
         if position > len(page):
             break

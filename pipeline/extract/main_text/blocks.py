@@ -2,7 +2,7 @@
 
 A block is a run of text that is interrupted only by inline elements. It knows the element that contains it; each element knows
 its parent, its tag and the kinds of words in its class and id. Content that is never shown or only controls the page (buttons,
-fields, navigation) and line numbers next to code give no text.
+fields, navigation) and line numbers next to code give no text; `shown` has the exceptions.
 
 `block_builder` finds the blocks in one pass over the tokens, without a tree. Time and memory are linear in the page, whatever it
 contains: elements are nested at most MAX_DEPTH deep, and a page is read up to its first MOST_BLOCKS blocks.
@@ -14,15 +14,25 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.extract.html.elements import element_table, pack_name
-from pipeline.extract.html.open_elements import CODE_TEXT, HTML_INSIDE, INLINE, LANDMARK, SPACED, WITHOUT_TEXT, row_of
+from pipeline.extract.html.open_elements import (
+    CODE_TEXT,
+    HEADING,
+    HTML_INSIDE,
+    INLINE,
+    LANDMARK,
+    LINE_OF_CODE,
+    NEXT_CELL,
+    SPACED,
+    UNKNOWN,
+    WITHOUT_TEXT,
+    row_of,
+)
 from pipeline.extract.html.references import decode_texts
 from pipeline.extract.html.tokens import read_tokens
 from pipeline.extract.main_text.block_builder import (
     ELEMENT_TAG,
     HOLDER,
     IS_CODE_BLOCK,
-    OWN_PROPERTIES,
-    OWN_TAG,
     PARENT,
     PIECE_KIND,
     PIECE_TOKEN,
@@ -32,23 +42,30 @@ from pipeline.extract.main_text.block_builder import (
 )
 from pipeline.extract.main_text.class_names import words_of
 from pipeline.extract.main_text.rendering import Pieces, write_texts
+from pipeline.extract.main_text.shown import OWN_PROPERTIES, OWN_TAG
 
 # Elements whose content is not shown or not text; `rt` and `rp` would put the reading of a word into its sentence.
 _WITHOUT_TEXT = frozenset((
     "title", "script", "style", "template", "svg", "iframe", "object", "embed", "canvas", "audio", "video", "select",
-    "option", "datalist", "textarea", "button", "input", "annotation", "rt", "rp", "map", "area", "applet", "frameset",
+    "option", "datalist", "textarea", "button", "input", "annotation", "annotation-xml", "rt", "rp", "rtc", "map", "area", "applet", "frameset",
 ))  # fmt: skip
 _LANDMARKS = frozenset(["nav", "footer"])
-# Elements that do not end a line, by the browser's default style sheet or because they show nothing. All others end one.
+# Elements that do not end a line, by the browser's default style sheet or because they show nothing. All others that HTML has end
+# one; names that it lacks, which include those of MathML, do not, unless `shown.holds_a_block`.
 _INLINE = frozenset((
-    "a", "abbr", "acronym", "b", "base", "basefont", "bdi", "bdo", "bgsound", "big", "blink", "br", "cite", "code", "col", "data",
+    "a", "abbr", "acronym", "annotation", "b", "base", "basefont", "bdi", "bdo", "bgsound", "big", "blink", "br", "button", "cite", "code", "col", "data",
     "del", "dfn", "em", "font", "frame", "i", "img", "ins", "kbd", "keygen", "label", "link", "mark", "math", "meta", "nobr",
     "output", "param", "picture", "q", "rb", "ruby", "s", "samp", "slot", "small", "source", "span", "strike", "strong", "sub",
-    "sup", "td", "th", "time", "track", "tt", "u", "var", "wbr",
+    "mi", "mn", "mo", "ms", "mtext", "sup", "td", "th", "time", "track", "tt", "u", "var", "wbr",
 ))  # fmt: skip
-# Inline elements that add a space: cells, and `link` and `meta`, which carry a value between two others.
-_SPACED = frozenset(["link", "meta", "td", "th"])
+# Further elements that end a line, which `html.elements` need not know.
+_BLOCKS = frozenset(["frameset", "legend", "noframes", "noscript", "plaintext"])
+# Inline elements that add a space: buttons, and `link` and `meta`, which carry a value between two others.
+_SPACED = frozenset(["button", "link", "meta"])
+_CELLS = frozenset(["td", "th"])
 _CODE = frozenset(["pre", "listing", "xmp"])
+_LINES_OF_CODE = frozenset(["div", "li", "listing", "ol", "pre", "table", "tbody", "tfoot", "thead", "tr", "ul"])
+_HEADINGS = frozenset(["dt", "h1", "h2", "h3", "h4", "h5", "h6", "summary"])
 # Elements of SVG and MathML that may contain HTML.
 _HTML_INSIDE = frozenset(["annotation-xml", "desc", "foreignobject", "mi", "mn", "mo", "ms", "mtext"])
 # Tags that help to tell main text from the rest. A tag's number is its position in this list, 0 for all others.
@@ -59,7 +76,8 @@ TAGS = (
 )  # fmt: skip
 _PROPERTIES = (
     (WITHOUT_TEXT, _WITHOUT_TEXT), (LANDMARK, _LANDMARKS), (INLINE, _INLINE), (CODE_TEXT, _CODE),
-    (HTML_INSIDE, _HTML_INSIDE), (SPACED, _SPACED),
+    (HTML_INSIDE, _HTML_INSIDE), (SPACED, _SPACED), (NEXT_CELL, _CELLS), (LINE_OF_CODE, _LINES_OF_CODE), (HEADING, _HEADINGS),
+    (0, _BLOCKS),
 )  # fmt: skip
 
 
@@ -108,7 +126,8 @@ def read_page(html: str, is_whole: bool = False) -> Page:
 
 @functools.cache
 def _element_rows() -> np.ndarray:
-    """The table of elements with their PROPERTIES and their numbers in TAGS as two more columns."""
+    """The table of elements with their PROPERTIES and their numbers in TAGS as two more columns; the last row is for names that
+    HTML lacks."""
     known = element_table({*TAGS[1:], *(name for _, names in _PROPERTIES for name in names)})
     table = np.concatenate([known, np.zeros((len(known), 2), dtype=np.int64)], axis=1)
     for bit, names in _PROPERTIES:
@@ -116,4 +135,5 @@ def _element_rows() -> np.ndarray:
             table[row_of(known, pack_name(name)), OWN_PROPERTIES] |= bit
     for number, tag in enumerate(TAGS[1:], 1):
         table[row_of(known, pack_name(tag)), OWN_TAG] = number
+    table[-1, OWN_PROPERTIES] = INLINE | UNKNOWN
     return table

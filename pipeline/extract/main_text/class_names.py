@@ -14,7 +14,7 @@ from itertools import product
 import numpy as np
 
 from pipeline.compiled import njit
-from pipeline.extract.html.tokens import STYLE, Tokens
+from pipeline.extract.html.tokens import HIDDEN_VALUE, STYLE, Tokens
 from pipeline.text.word_automaton import automaton_of
 
 WORD_KINDS = {
@@ -53,13 +53,36 @@ _QUESTIONS = product(
 LEFT_OUT_WORDS = "|".join(
     rf"^{word}$"
     for word in (
-        *("gutter", "rouge-gutter", "linenos?", "linenodiv", "lnt", "ln", "line-numbers?", "headerlink"),
+        *("gutter", "rouge-gutter", "linenos?", "linenodiv", "lnt", "ln", "headerlink"),
+        # SyntaxHighlighter, GitHub's gist, react-syntax-highlighter, Crayon, highlightjs-line-numbers, VuePress, Prism, editors
+        *("blob-num", "js-line-number", "linenumber", "react-syntax-highlighter-line-number", "crayon-nums?", "crayon-nums-content"),
+        *("hljs-ln-numbers", "hljs-ln-n", "line-numbers-rows", "line-numbers-wrapper", "line-num", "line-no", "linenr"),
+        *("diff-line-num", "codemirror-linenumber", "codemirror-gutters", "codemirror-gutter-wrapper", "cm-gutters", "ace_gutter"),
+        *("enlighter-toolbar", "crayon-toolbar", "code-copy", "copy-code-button", "copy-to-clipboard-button"),
         *("navigation", "contentinfo", "cookie", *map("".join, _QUESTIONS)),
     )
 )
 # Readers' comments in WordPress, Movable Type and Disqus. On a `span` these classes mark comments in code.
 COMMENT_WORDS = "^comments?$|^commentlist$|^comment-respond$|^respond$|^disqus_thread$|^dsq-brlink$"
+# Words that say how to read an element, and tell the trees nothing. Prism writes `line-numbers` on the code and on parts of the
+# page that hold code, Rouge and VuePress on the numbers.
+READING_WORDS = {
+    "line_numbers": "^line-numbers?$",
+    # highlighters that build code of other elements than `pre`: Crayon, SyntaxHighlighter 2 and 3, Enlighter, editors
+    "code": "^crayon-pre$|^syntaxhighlighter$|^dp-highlighter$|^enlighter$|^codemirror-code$|^view-lines$|^ace_text-layer$",
+    "code_line": "^blob-code$|^blob-code-inner$|^js-file-line$|^hljs-ln-code$",  # a cell per line: GitHub, highlight.js
+    # images of characters and formulas: Aozora Bunko, MediaWiki, WordPress, GitHub; and TeX as an annotation of MathML
+    "characters": r"gaiji|mwe-math|\bmath|latex|x-tex\b|\btex\b|\bkatex|\bequation|\bformula|emoji|smiley",
+    "formula_again": "^katex-html$",  # KaTeX draws again what its MathML says
+    "accordion": r"accordion|accordian|\bfaqs?\b|\bfaq_|^panel-group$",
+    "collapse": "^collapse$",  # Bootstrap: what a click shows
+}
 LEFT_OUT, COMMENTS = 1 << len(WORD_KINDS), 1 << len(WORD_KINDS) + 1
+LINE_NUMBERS, CODE_CLASS, CODE_LINE, CHARACTERS, FORMULA_AGAIN, ACCORDION, COLLAPSE = (
+    COMMENTS << number for number in range(1, len(READING_WORDS) + 1)
+)
+HIDING_STYLE = COLLAPSE << 1
+OF_THE_TREES = LINE_NUMBERS - 1  # the bits that features are made of
 
 # Symbols of the automaton: a letter, a digit or byte beyond ASCII, an underscore, a hyphen, any other byte; and, between bytes,
 # the edge of a run of letters and the edge of the word.
@@ -67,10 +90,13 @@ _OTHER_LETTER, _UNDERSCORE, _HYPHEN, _OTHER, _RUN_EDGE, _WORD_EDGE, SYMBOLS = ra
 
 
 def words_of(page: np.ndarray, tokens: Tokens) -> np.ndarray:
-    """By token the bits of the WORD_KINDS, LEFT_OUT and COMMENTS in its attributes, int32; LEFT_OUT also if its style hides
-    it."""
+    """By token the bits of the WORD_KINDS, LEFT_OUT, COMMENTS and READING_WORDS in its attributes, int64.
+
+    A style that hides sets LEFT_OUT and HIDING_STYLE, "white-space: pre" CODE_CLASS, and `hidden=until-found`, which a browser
+    shows once the reader searches for it, COLLAPSE.
+    """
     owned = (tokens.owners, tokens.attributes, tokens.value_starts, tokens.value_ends)
-    words: np.ndarray = _read_attributes(page, len(tokens.kinds), *owned, *_tables(), LEFT_OUT)
+    words: np.ndarray = _read_attributes(page, len(tokens.kinds), *owned, *_tables())
     return words
 
 
@@ -83,7 +109,7 @@ def _tables() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     symbols[ord("_")], symbols[ord("-")] = _UNDERSCORE, _HYPHEN
     spellings = (
         {spelling for alternative in words.split("|") for spelling in _spellings(alternative)}
-        for words in (*WORD_KINDS.values(), LEFT_OUT_WORDS, COMMENT_WORDS)
+        for words in (*WORD_KINDS.values(), LEFT_OUT_WORDS, COMMENT_WORDS, *READING_WORDS.values())
     )
     automaton = automaton_of(([_symbols_of(word, symbols) for word in words] for words in spellings), SYMBOLS)
     return automaton.next_SA, automaton.bits_S, symbols
@@ -114,12 +140,17 @@ def _symbols_of(word: str, symbols: np.ndarray) -> list[int]:
 
 
 @njit(nogil=True)
-def _hides(page: np.ndarray, start: int, end: int) -> bool:
-    """Whether a style contains "display: none" or "visibility: hidden"."""
+def _style_bits(page: np.ndarray, start: int, end: int) -> int:
+    """The bits of a style that contains "display: none", "visibility: hidden" or "white-space: pre"."""
+    found = 0
     for colon in range(start, end):
         if page[colon] != 0x3A:
             continue
-        for name, value in ((b"display", b"none"), (b"visibility", b"hidden")):
+        for name, value, bits in (
+            (b"display", b"none", LEFT_OUT | HIDING_STYLE),
+            (b"visibility", b"hidden", LEFT_OUT | HIDING_STYLE),
+            (b"white-space", b"pre", CODE_CLASS),
+        ):
             position = colon + 1
             while position < end and page[position] <= 0x20:
                 position += 1
@@ -130,9 +161,10 @@ def _hides(page: np.ndarray, start: int, end: int) -> bool:
                 is_it &= (page[colon - len(name) + index] | 0x20) == name[index]
             for index in range(len(value)):
                 is_it &= (page[position + index] | 0x20) == value[index]
-            if is_it:
-                return True
-    return False
+            after = position + len(value)
+            if is_it and not (bits == CODE_CLASS and after < end and page[after] == 0x2D):  # "pre-wrap" is for prose
+                found |= bits
+    return found
 
 
 @njit(nogil=True)
@@ -146,21 +178,25 @@ def _read_attributes(
     next_SA: np.ndarray,
     bits_S: np.ndarray,
     symbols: np.ndarray,
-    left_out: int,
 ) -> np.ndarray:
     """The bits by token.
 
     for each attribute:
-        a style: `left_out` if it hides the element
+        a style: what it says of the element
+        `hidden`: COLLAPSE if its value is "until-found", the only one with a hyphen
         others:  for each word between white space: the bits of all states that the automaton passes on reading the edge of the
                  word, its symbols with an edge wherever a run of letters begins or ends, and the edge again
     """
-    words = np.zeros(tokens, dtype=np.int32)
+    words = np.zeros(tokens, dtype=np.int64)
     for attribute in range(len(owners)):
         start, end = starts[attribute], ends[attribute]
         if attributes[attribute] == STYLE:
-            if _hides(page, start, end):
-                words[owners[attribute]] |= left_out
+            words[owners[attribute]] |= _style_bits(page, start, end)
+            continue
+        if attributes[attribute] == HIDDEN_VALUE:
+            for position in range(start, end):
+                if page[position] == 0x2D:
+                    words[owners[attribute]] |= COLLAPSE
             continue
         found = 0
         state = 0

@@ -12,8 +12,8 @@ C++ with rules on its blocks. Their options were chosen by token F1, see `benchm
 text), comment sections, navigation landmarks and line numbers off, tables on. trafilatura's own deduplication stays off: it
 remembers segments of earlier pages, so the text of a page would depend on the order of the pages.
 
-Normal form of every text: lines separated by "\n", no white space at the end of a line, at most one blank line in a row,
-none at the start or end, no NUL, encodable as UTF-8.
+Normal form of every text: lines separated by "\n", no white space at the end of a line, no NUL, encodable as UTF-8, no blank line
+at the start or end, and at most one in a row except in code.
 """
 
 import itertools
@@ -23,8 +23,9 @@ import numpy as np
 from resiliparse.parse.html import HTMLTree
 
 from pipeline.extract.config import TREE_BUILDING, Extractor
+from pipeline.extract.main_text.accordions import complete_accordions
 from pipeline.extract.main_text.blocks import Page, read_page
-from pipeline.extract.main_text.public_extractors import by_resiliparse, by_trafilatura, normal_form
+from pipeline.extract.main_text.public_extractors import by_resiliparse, by_trafilatura
 from pipeline.extract.main_text.trees import judge_blocks
 
 # The blocks missed the text if they have at most ENOUGH letters and at most MIN_SHARE of those on the whole page, as on 1 % of
@@ -61,7 +62,13 @@ def extract_main_text(html: str, extractor: Extractor) -> MainText:
         title = " ".join((tree.title or "").split())
         return MainText(title, by_resiliparse(tree) if extractor == "resiliparse" else by_trafilatura(html), extractor)
     page, is_found_B, way = _by_blocks(html, looks_again=extractor == "auto")
-    return MainText(page.title, normal_form("\n".join(itertools.compress(page.texts, is_found_B))), way)
+    found = complete_accordions(page, is_found_B)
+    return MainText(page.title, _lines("\n".join(itertools.compress(page.texts, found))), way)
+
+
+def _lines(text: str) -> str:
+    """`text` without white space at the ends of lines and without blank lines at its own."""
+    return "\n".join(line.rstrip() for line in text.split("\n")).strip("\n")
 
 
 def _by_blocks(html: str, looks_again: bool) -> tuple[Page, np.ndarray, str]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from pipeline.compiled import njit
 from pipeline.extract.main_text.blocks import TAGS, Page
-from pipeline.extract.main_text.class_names import WORD_KINDS
+from pipeline.extract.main_text.class_names import OF_THE_TREES, WORD_KINDS
 from pipeline.extract.main_text.cues import CUE_FEATURES, measure_cues
 from pipeline.extract.main_text.layout_features import LAYOUT, depth_of_common, measure_layout
 from pipeline.extract.main_text.text_features import TEXT, measure_texts, share_in_title
@@ -56,6 +56,7 @@ def measure_blocks(page: Page) -> np.ndarray:
     ends_B = np.cumsum([len(text) for text in page.texts])
     text_BC = measure_texts(codes, ends_B, np.array(page.link_characters))
     holders_B, parents_E, tags_E, words_E = map(np.array, (page.holders, page.parents, page.tags, page.words))
+    words_E &= OF_THE_TREES
     depths_E, levels_ET = _levels_to_ancestors(parents_E, tags_E, words_E, len(TAGS) - 1, len(WORD_KINDS))
     values_BC = text_BC[:, [_TOKENS, _LINK_SHARE, _SENTENCE_ENDS]]
     is_prose_B = (values_BC[:, 0] >= _PROSE_TOKENS) & (values_BC[:, 1] < _PROSE_LINK_SHARE) & (values_BC[:, 2] >= 1)

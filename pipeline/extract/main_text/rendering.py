@@ -1,7 +1,11 @@
 """Writes the texts of a page's blocks, with white space as a browser shows it, and counts the characters of links.
 
 White space collapses to one space; a line break of the source between two characters of a script without spaces collapses to
-nothing. In code, white space stays as it is. Outside code, no line starts or ends with white space.
+nothing. In code, white space stays as it is, and no-break spaces are spaces. Outside code, no line starts or ends with white
+space.
+
+Between the cells of a table is a tab, as in the text that a browser gives for an element (HTML standard, `innerText`, "append a
+string containing a single U+0009 TAB"): it occurs in no cell, and to whoever counts or splits words it is a space.
 """
 
 from typing import Any, NamedTuple
@@ -10,8 +14,9 @@ import numpy as np
 
 from pipeline.compiled import njit
 
-# Kinds of pieces of a block.
-PLAIN, LINK, BREAK, CELL = range(4)
+# Kinds of pieces of a block. PLAIN, LINK: a text. LINE: a line of code begins, unless one just did. GAP: between two values, or
+# buttons. MARK: an image of a character without `alt`.
+PLAIN, LINK, BREAK, CELL, LINE, GAP, MARK = range(7)
 # Signs of links to a heading or back from a footnote, which are not text. As numbers of at most 8 bytes of UTF-8.
 _ANCHOR_SIGNS = tuple(
     int.from_bytes(sign.encode(), "big")
@@ -19,7 +24,9 @@ _ANCHOR_SIGNS = tuple(
 )  # fmt: skip
 _OTHER_SPACES = (0x1680, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000)  # in addition to those in `_is_space`
 # White space to be written before the next character.
-_SPACE, _NEW_LINE, _NEXT_CELL, _LINE_BREAK = 1, 2, 4, 8
+_SPACE, _NEW_LINE, _GAP, _NEXT_CELL, _LINE_BREAK = 1, 2, 4, 8, 16
+# The geta mark, with which Japanese printers fill the place of a character that they lack.
+_GETA = np.frombuffer("〓".encode(), dtype=np.uint8)
 # How far the texts are written. A "point" is a character, of one or more bytes.
 _STATE = np.dtype(
     [
@@ -95,17 +102,19 @@ def _collapses(code: int) -> bool:
 
 @njit(nogil=True)
 def _separator(waiting: int, before: int, after: int) -> int:
-    """What the white space between two characters becomes: a line feed, a space, or 0 for nothing."""
+    """What the white space between two characters becomes: a line feed, a tab, a space, or 0 for nothing."""
     if waiting & _LINE_BREAK:
         return 0x0A
-    is_source_line_break = waiting & _NEW_LINE and not waiting & _NEXT_CELL
+    if waiting & _NEXT_CELL:
+        return 0x09
+    is_source_line_break = waiting & _NEW_LINE and not waiting & _GAP
     return 0 if is_source_line_break and _needs_no_space(before) and _needs_no_space(after) else 0x20
 
 
 @njit(nogil=True)
 def _most_bytes(tokens: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> int:
-    """A bound of what is written: all bytes of the texts, and a separator per piece."""
-    most = len(tokens)
+    """A bound of what is written: all bytes of the texts, and a separator and a mark per piece."""
+    most = (1 + len(_GETA)) * len(tokens)
     for token in tokens:
         most += ends[token] - starts[token]
     return most
@@ -125,7 +134,7 @@ def _write(
     """Write all blocks; `memory`, zeros, becomes two states, of now and of before a text.
 
     for each block, for each of its pieces:
-        a line break or cell: white space that waits
+        a line break, cell or gap: white space that waits; a mark
         a text, with those that go on after a comment: write it; forget a link that is only a sign, count another's characters
     """
     out = np.empty(_most_bytes(tokens, starts, ends), dtype=np.uint8)
@@ -139,7 +148,11 @@ def _write(
         _begin_block(state)
         while piece < ends_B[block]:
             kind = kinds[piece]
-            if kind in (BREAK, CELL):
+            if kind == MARK:
+                _write_text(out, state, _GETA, 0, len(_GETA), is_code)
+                piece += 1
+                continue
+            if kind > LINK:
                 _write_break(out, state, kind, is_code)
                 piece += 1
                 continue
@@ -169,10 +182,11 @@ def _begin_block(state: Any) -> None:
 
 @njit(nogil=True)
 def _write_break(out: np.ndarray, state: Any, kind: int, is_code: bool) -> None:
-    """A line break or the next cell: at once in code, where no line break begins a block; else it waits for a character."""
-    if not (is_code and kind == BREAK):
-        state.waiting |= _LINE_BREAK if kind == BREAK else _NEXT_CELL
-    elif state.size > state.start:
+    """A line break, the next cell or a gap: it waits for a character. In code, a line break is written at once, but begins no
+    block, and cells are not apart."""
+    if not is_code:
+        state.waiting |= _NEXT_CELL if kind == CELL else _GAP if kind == GAP else _LINE_BREAK
+    elif state.size > state.start and (kind == BREAK or (kind == LINE and out[state.size - 1] != 0x0A)):
         out[state.size] = 0x0A
         state.size += 1
         state.points += 1
@@ -192,7 +206,7 @@ def _write_text(out: np.ndarray, state: Any, characters: np.ndarray, position: i
     """Write `characters[position:end]` after what is written of the block.
 
     for each character, where a carriage return is a line feed (in code, with a line feed after it, they are one):
-        in code: skip a line feed at the block's start
+        in code: skip a line feed at the block's start; a no-break space is a space
         elsewhere: white space of HTML waits; other white space is skipped at the start of a line
         write what waits, after a line break only once the white space before it is taken back
         write the character
@@ -209,6 +223,11 @@ def _write_text(out: np.ndarray, state: Any, characters: np.ndarray, position: i
         is_space = _is_space(code)
         if is_code:
             if code == 0x0A and size == start:
+                continue
+            if code == 0xA0:
+                out[size] = last = 0x20
+                size += 1
+                points += 1
                 continue
         elif _collapses(code):
             waiting |= _NEW_LINE if code == 0x0A else _SPACE
