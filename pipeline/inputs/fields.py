@@ -15,7 +15,8 @@ from typing import Any
 from pipeline.inputs.config import FieldsConfig
 from pipeline.inputs.record import InputError, Record
 
-_MISSING = object()
+# What `value_at` returns where there is nothing; None is a value.
+MISSING = object()
 _NO_TEXT = "no text at "
 # Dates that are numbers from the first of these on are seconds since 1970, from the second on milliseconds, which pandas writes;
 # smaller ones are years, or days such as 20240131. As seconds, the first is in 1973 and the second in the year 5138.
@@ -28,7 +29,7 @@ def record_of_row(row: Mapping[str, Any], fields: FieldsConfig, offset: int, len
     offset, length: its place in the input, as in `Record`. A row whose text is missing, null or not a string, or whose fields
     cannot be written as JSON, gives a record with the problem `corrupt_record`.
     """
-    path, text = next(((path, value) for path in fields.text if (value := value_at(row, path)) is not _MISSING), ("", _MISSING))
+    path, text = next(((path, value) for path in fields.text if (value := value_at(row, path)) is not MISSING), ("", MISSING))
     places = {name: _place(row, getattr(fields, name)) for name in ("url", "id", "date", "title")}
     url, record_id, date, title = (_string(value_at(row, place)) if place else "" for place in places.values())
     if places["date"]:
@@ -56,7 +57,7 @@ def record_of_row(row: Mapping[str, Any], fields: FieldsConfig, offset: int, len
 
 
 def value_at(row: Mapping[str, Any], path: str) -> Any:
-    """The value at a dotted path, or a value that is no JSON if there is none.
+    """The value at a dotted path, or MISSING.
 
     A name that has the dots itself comes first. A string that holds a JSON object (`meta` in many Parquet files) is looked into.
     """
@@ -68,8 +69,8 @@ def value_at(row: Mapping[str, Any], path: str) -> Any:
         try:
             inside = json.loads(inside)
         except (ValueError, RecursionError):
-            return _MISSING
-    return value_at(inside, rest) if isinstance(inside, Mapping) else _MISSING
+            return MISSING
+    return value_at(inside, rest) if isinstance(inside, Mapping) else MISSING
 
 
 def check_columns(uri: str, names: Sequence[str], fields: FieldsConfig) -> None:
@@ -112,7 +113,7 @@ def canonical_json(value: Any) -> str:
 
 
 def _problem_of_text(row: Mapping[str, Any], fields: FieldsConfig, path: str, text: Any) -> str:
-    if text is _MISSING:
+    if text is MISSING:
         strings = {name: value for name, value in row.items() if isinstance(value, str)}
         longest = max(strings, key=lambda name: (len(strings[name]), name), default="FIELD")
         return (
@@ -130,7 +131,7 @@ def _either(paths: Sequence[str]) -> str:
 
 def _place(row: Mapping[str, Any], paths: Sequence[str]) -> str:
     """The first of `paths` at which the row has something; "" if there is none."""
-    return next((path for path in paths if value_at(row, path) not in (_MISSING, None, "")), "")
+    return next((path for path in paths if value_at(row, path) not in (MISSING, None, "")), "")
 
 
 def _string(value: Any) -> str:
