@@ -7,8 +7,10 @@ JSON object, with the names and the nesting that they came with. Equal rows give
 import base64
 import datetime
 import decimal
+import itertools
 import json
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -21,6 +23,8 @@ _NO_TEXT = "no text at "
 # Dates that are numbers from the first of these on are seconds since 1970, from the second on milliseconds, which pandas writes;
 # smaller ones are years, or days such as 20240131. As seconds, the first is in 1973 and the second in the year 5138.
 _SECONDS_FROM, _MILLISECONDS_FROM = 10**8, 10**11
+# Python's parser of JSON ends near a thousand levels, counted from wherever it is called; real records have a dozen.
+_MOST_NESTED = 200
 
 
 def record_of_row(row: Mapping[str, Any], fields: FieldsConfig, offset: int, length: int) -> Record:
@@ -102,13 +106,15 @@ def require_texts(records: Iterable[Record], uri: str) -> Iterator[Record]:
 def canonical_json(value: Any) -> str:
     """`value` as JSON that is the same for equal values: sorted keys, no spaces, null for a number that is not finite.
 
-    Times are ISO 8601 in UTC, bytes base64. Raises RecursionError for a value that is nested too deeply, and ValueError or
-    TypeError for one that JSON cannot hold.
+    Times are ISO 8601 in UTC, bytes base64. Raises RecursionError or ValueError for a value that is nested too deeply, and
+    ValueError or TypeError for one that JSON cannot hold.
     """
     try:
         text = _dumps(value)
     except ValueError:
         text = _dumps(_finite(value))
+    if _depth(text) > _MOST_NESTED:
+        raise ValueError(f"they are nested deeper than {_MOST_NESTED} levels")
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
@@ -178,6 +184,14 @@ def _plain(value: Any) -> Any:
     if isinstance(value, bytes):
         return base64.b64encode(value).decode("ascii")
     return str(value)
+
+
+def _depth(text: str) -> int:
+    """How deep the objects and lists of a JSON text are nested."""
+    if text.count("[") + text.count("{") <= _MOST_NESTED:
+        return 0
+    signs = (1 if sign in "[{" else -1 for sign in re.findall(r'"[^"\\]*(?:\\.[^"\\]*)*"|[][{}]', text) if sign[0] != '"')
+    return max(itertools.accumulate(signs))
 
 
 def _finite(value: Any) -> Any:
