@@ -175,7 +175,7 @@ def make_corpus(root: Path, documents: int) -> None:
     for part in parts:
         write_sizes(root, "clean", "hosts", part, random)
         write_sizes(root, "pii", "clean", part, random)
-        accept(root, judge_removals(task_of(root, "removals", part, parts, manifest), lambda position: None))
+    accept(root, judge_removals(task_of(root, "removals", "all", parts, manifest), lambda position: None))
     with Ledger(root) as ledger:
         for unit in units_of(parts, sizes, manifest):
             ledger.record(unit)

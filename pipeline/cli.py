@@ -7,10 +7,10 @@ modules of a command are imported when it is called, so that `--help` answers at
 import getpass
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pipeline.corpus.ledger import Ledger
     from pipeline.manifest import Manifest
     from pipeline.operations.export import Format
+    from pipeline.removals.log import Action
 
 INTERRUPTED = 130  # as a shell reports a program ended by Ctrl-C
 
@@ -244,12 +245,22 @@ def explain(output: str, url_or_doc_id: str, as_json: bool) -> None:
             click.echo(json.dumps(story, ensure_ascii=False, default=str) if as_json else story_text(story))
 
 
+def _entry_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add `--urls FILE` and `--url URL` to a command, and the same for the other ways to name pages."""
+    ways = {"url": "address", "host": "host, with all below it", "id": "id that the record came with", "doc": "doc_id"}
+    for kind, what in reversed(ways.items()):
+        file = click.Path(path_type=Path)
+        command = click.option(f"--{kind}s", type=file, metavar="FILE", help=f"A file with one {what} per line.")(command)
+        command = click.option(f"--{kind}", multiple=True, help=f"A single {what}; may be repeated.")(command)
+    return command
+
+
 @main.command()
 @click.argument("output", type=click.Path(path_type=Path))
-@click.option("--urls", type=click.Path(path_type=Path), metavar="FILE", help="Addresses of pages, one a line.")
-@click.option("--hosts", type=click.Path(path_type=Path), metavar="FILE", help="Hosts, with all below them, one a line.")
+@_entry_options
 @click.option("--reason", required=True, help="Why; kept in the ledger with who asked and when.")
 @click.option("--who", default=getpass.getuser, help="Who asks for it; default: the user's name.")
+@click.option("--only-named", is_flag=True, help="Keep near-duplicates of the pages under other names.")
 @click.option("--undo", is_flag=True, help="Take the removal of these back.")
 @click.option("--dry-run", is_flag=True, help="Only say what would go.")
 @click.option(
@@ -257,22 +268,22 @@ def explain(output: str, url_or_doc_id: str, as_json: bool) -> None:
 )
 def remove(
     output: Path,
-    urls: Path | None,
-    hosts: Path | None,
     reason: str,
     who: str,
+    only_named: bool,
     undo: bool,
     dry_run: bool,
     runs: tuple[Path, ...],
+    **named: Any,
 ) -> None:
-    """Take pages out of the corpus in OUTPUT and keep them out; only shards that hold one are written anew."""
+    """Take pages and their copies out of the corpus in OUTPUT and keep them out; only shards that hold one are written anew."""
     with _plain_errors():
         from pipeline.operations import takedown
         from pipeline.operations.progress import listener_for
 
-        entries = takedown.read_request(urls, hosts)
+        entries = takedown.read_request(named)
         with _ledger(str(output)) as ledger:
-            touched = takedown.affected(ledger, entries)
+            touched = takedown.affected(ledger, entries, only_named=only_named)
         click.echo(takedown.affected_text(touched))
         if touched.in_shards and not undo:
             from trainer.where.readers import training_text  # only a take-down asks training runs
@@ -281,8 +292,9 @@ def remove(
         if dry_run:
             return
         with listener_for(False) as listener:
-            applied = takedown.apply(output, entries, "restore" if undo else "remove", reason, who, listener)
-        click.echo(takedown.applied_text(applied, undo))
+            action: Action = "restore" if undo else "remove"
+            applied = takedown.apply(output, entries, action, reason, who, listener, copies=not only_named)
+        click.echo(takedown.applied_text(applied, touched, undo))
 
 
 @main.command()

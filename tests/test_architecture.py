@@ -54,8 +54,9 @@ ABROAD = {
     "trainer.where": {"pipeline.tokens", "pipeline.corpus", "pipeline.removals", "pipeline.terminal", "pipeline.errors"},
     "trainer.command": {"pipeline.cli", "model.export"},
 }
-# What a stage may import from a stage on a lower floor: tables and rules, never its work.
+# What a stage may import from a stage on a lower floor: tables, rules, and how dedup finds copies; never its work.
 LENT = {
+    "dedup": {"config", "columns", "copies"},
     "measure": {"table"},
     "quality": {"config", "profiles"},
     "hosts": {"lists"},

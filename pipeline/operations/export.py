@@ -66,8 +66,9 @@ def final_texts(ledger: Ledger, groups: Sequence[str] = ()) -> Iterator[tuple[st
     """
     manifest = read_manifest(str(ledger.root / layout.MANIFEST))
     query = "SELECT part FROM units WHERE stage = ? AND status = 'done' ORDER BY part"
-    for (part,) in ledger.rows(query, JUDGING[-1]):
-        yield part, _final(ledger.root, part, manifest, groups)
+    for (part,) in ledger.rows(query, EDITING[-1]):
+        if (ledger.root / layout.verdicts(JUDGING[-1], part)).exists():
+            yield part, _final(ledger.root, part, manifest, groups)
 
 
 def export_texts(ledger: Ledger, target: Path, form: Format, groups: Sequence[str] = ()) -> tuple[int, int]:

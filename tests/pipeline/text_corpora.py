@@ -6,14 +6,45 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline.engine.runner import Listener
 from pipeline.manifest import read_manifest
 from pipeline.operations.run import run
-from pipeline.engine.runner import Listener
 from pipeline.quality.profiles import PROFILES
 from tests.pipeline.corpora import InThisProcess
 
-_NOUNS = "港 市場 灯台 坂道 図書館 食堂 棚田 太鼓 地図 祖母 漁師 豆腐屋 学校 船大工 干物 北風 洗濯物 神社 入り江 塩田".split()
-_VERBS = "見る 聞く 思い出す 待つ 探す 描く 語る 渡る 直す 訪ねる 包む 運ぶ 眺める 覚える 伝える 残す".split()
+_NOUNS = (
+    "港",
+    "市場",
+    "灯台",
+    "坂道",
+    "図書館",
+    "食堂",
+    "棚田",
+    "太鼓",
+    "地図",
+    "祖母",
+    "漁師",
+    "豆腐屋",
+    "学校",
+    "船大工",
+    "干物",
+)
+_VERBS = (
+    "見る",
+    "聞く",
+    "思い出す",
+    "待つ",
+    "探す",
+    "描く",
+    "語る",
+    "渡る",
+    "直す",
+    "訪ねる",
+    "包む",
+    "運ぶ",
+    "眺める",
+    "伝える",
+)
 
 
 def article(seed: int, sentences: int = 40) -> str:

@@ -32,7 +32,7 @@ from pipeline.manifest import Manifest, changed_settings
 from pipeline.quality import config as quality
 from pipeline.quality.unit import STAGE as QUALITY
 from pipeline.removals import log as removals
-from pipeline.removals.log import InForce
+from pipeline.removals.log import InForce, Place
 from pipeline.removals.unit import STAGE as REMOVALS
 from pipeline.rules import Rule
 
@@ -168,7 +168,7 @@ def what_if(present: Present, wanted: Sequence[Manifest]) -> tuple[Pages, list[O
             )
     lists = [HostLists.load(manifest.hosts) for manifest in wanted]
     requests = removals.in_force(present.root)
-    places = read_places(present.root, pages, with_url=any(each.addresses for each in lists) or bool(requests.urls))
+    places = read_places(present.root, pages, with_url=any(each.addresses for each in lists) or bool(requests))
     alternatives = zip(wanted, lists, rules, dropped, pages.first, strict=True)
     return pages, [_Alternative(present, pages, places, requests, *alternative).outcome() for alternative in alternatives]
 
@@ -287,9 +287,10 @@ class _Alternative:
     def _named(self, chosen: Chosen) -> Chosen:
         """Which of the `chosen` pages a removal request names, bool (N,)."""
         named = np.zeros(len(chosen), dtype=bool)
-        if self.requests.urls or self.requests.hosts.hosts:
+        if self.requests:
             places = self.places.filter(pa.array(chosen))
-            named[chosen] = self.requests.match(places["url"].to_pylist(), places["host"].to_pylist())
+            columns = [self.pages.doc_id.filter(pa.array(chosen)), places["url"], places["host"], places["source_id"]]
+            named[chosen] = self.requests.match(map(Place, *(column.to_pylist() for column in columns)))
         return named
 
     def _judged(
