@@ -57,14 +57,19 @@ def article(seed: int, sentences: int = 40) -> str:
     )
 
 
-def build_texts(folder: Path, rows: Sequence[Mapping[str, Any]], *changes: str, name: str = "texts.jsonl") -> Path:
-    """Build the corpus of `rows` in `folder`/out; the file of rows is `folder`/`name`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / name
+def json_lines(path: Path, rows: Sequence[Mapping[str, Any]]) -> Path:
+    """Write a row per line."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def build_texts(folder: Path, files: Mapping[str, Sequence[Mapping[str, Any]]], *changes: str) -> Path:
+    """Build the corpus of the rows of `files`, JSON lines in `folder`; returns its folder."""
+    inputs = [str(json_lines(folder / name, rows)) for name, rows in files.items()]
     manifest = folder / "manifest.yaml"
     off = {rule.measured: None for rule in PROFILES["swallow_code"]}
-    manifest.write_text(json.dumps({"input": str(path), "quality": off, "tokenizer": {"kind": "bpe", "vocabulary": 400}}))
+    manifest.write_text(json.dumps({"input": inputs, "quality": off, "tokenizer": {"kind": "bpe", "vocabulary": 400}}))
     resolved = read_manifest(str(manifest), changes, output=str(folder / "out"), workers=1)
     assert run(resolved, Listener(), InThisProcess()).failed == []
     return folder / "out"

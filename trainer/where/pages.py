@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 
 from pipeline.corpus.ledger import FILE_NAME, Ledger, LedgerError
-from pipeline.corpus.views import create_views
+from pipeline.corpus.views import columns_of, create_views
 from pipeline.removals.log import Place, Request, requests_for
 from trainer.errors import TrainerError
 
@@ -110,13 +110,16 @@ class Pages:
         }
 
     def _requests(self, doc_ids: Sequence[str]) -> list[Request | None]:
-        """Return for each document the request in force that names it, or else the page that it is a copy of; None if none does."""
-        of_copy = dict(self._rows("SELECT doc_id, named_id FROM removed_copies WHERE list_contains(?, doc_id)", list(doc_ids)))
-        asked = sorted({*doc_ids, *of_copy.values()})
-        query = (
-            "SELECT DISTINCT ON (doc_id) doc_id, url, host, source_id FROM documents WHERE list_contains(?, doc_id) ORDER BY ALL"
-        )
-        places = [Place(*row) for row in self._rows(query, asked)]
+        """Return for each document the request in force that names it, or else the page that it is a copy of, or None."""
+        of_copy = {}
+        if columns_of(self._ledger, "removed_copies"):  # an earlier version has none, and no source_id
+            of_copy = dict(
+                self._rows("SELECT doc_id, named_id FROM removed_copies WHERE list_contains(?, doc_id)", list(doc_ids))
+            )
+        source_id = "source_id" if "source_id" in columns_of(self._ledger, "documents") else "''"
+        columns = f"doc_id, url, host, {source_id}"
+        query = f"SELECT DISTINCT ON (doc_id) {columns} FROM documents WHERE list_contains(?, doc_id) ORDER BY ALL"
+        places = [Place(*row) for row in self._rows(query, sorted({*doc_ids, *of_copy.values()}))]
         named = dict(zip((place.doc_id for place in places), requests_for(self.corpus, places), strict=True))
         return [named.get(doc_id) or named.get(of_copy.get(doc_id, "")) for doc_id in doc_ids]
 

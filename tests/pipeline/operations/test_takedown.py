@@ -23,7 +23,7 @@ AUTHOR: list[dict[str, Any]] = [
     {"id": "other-1", "url": "https://other.example/1", "date": "2019-01-01", "text": article(2)},
     {"id": "own-7", "text": article(3)},
 ]
-# Two copies, each of which lacks six of forty lines at another end: both are copies of the diary, and neither is one of the other.
+# Two copies, each without six of forty lines, at another end: both are copies of the diary, and neither is one of the other.
 SCRAPERS: list[dict[str, Any]] = [
     {"id": 8, "url": "https://scraper.example/copy?id=1", "date": "2021-01-01", "text": "\n".join(LINES[:-6])},
     {"id": 9, "url": "https://mirror.example/x", "date": "2022-01-01", "text": "\n".join(LINES[6:])},
@@ -84,31 +84,26 @@ def test_a_dry_run_names_every_copy_and_changes_nothing(built: Path, named: tupl
     assert TokenDataset.open(built / "tokens").fingerprint == before
 
 
-def test_copies_go_with_the_page_and_come_back_with_it(root: Path) -> None:
+def test_copies_stay_if_asked_go_with_the_page_and_come_back_with_it(root: Path) -> None:
     before, held = TokenDataset.open(root / "tokens").fingerprint, in_shards(root)
     assert {"8", "9"} <= held
-    said = remove(root, "--id", "diary-1")
-    assert "no shard of this corpus holds the pages or a near-duplicate of one any more" in said
-    assert in_shards(root) == {"other-1", "own-7"}
-    assert fate(root, "8") == fate(root, "9") == ("removals", "copy_of_taken_down")
-    assert "diary-1" not in in_shards(root)
-    remove(root, "--id", "diary-1", "--undo")
-    assert TokenDataset.open(root / "tokens").fingerprint == before
-    assert in_shards(root) == held
-
-
-def test_only_named_keeps_the_copies_and_says_so(root: Path) -> None:
     said = remove(root, "--url", "https://author.example/1", "--only-named")
     assert said.count("which stays (--only-named)") == 2
     assert "shards still hold the text of 1 of the pages" in said
     assert "no shard" not in said
-    assert {"8", "9"} <= in_shards(root)
-    assert "diary-1" not in in_shards(root)
-    remove(root, "--url", "https://author.example/1")
+    assert in_shards(root) == held - {"diary-1"}
+
+    said = remove(root, "--url", "https://author.example/1")
+    assert "no shard of this corpus holds the pages or a near-duplicate of one any more" in said
     assert in_shards(root) == {"other-1", "own-7"}
+    assert fate(root, "8") == fate(root, "9") == ("removals", "copy_of_taken_down")
+
+    remove(root, "--url", "https://author.example/1", "--undo")
+    assert TokenDataset.open(root / "tokens").fingerprint == before
+    assert in_shards(root) == held
 
 
-def test_a_copy_that_a_later_run_brings_stays_out(root: Path, built: Path) -> None:
+def test_a_copy_that_a_later_run_brings_stays_out(root: Path) -> None:
     remove(root, "--id", "diary-1")
     late = {"url": "https://late.example/", "date": "2024-01-01", "id": "late", "text": f"{DIARY}\n転載しました。"}
     late_file = json_lines(root.parent / "late.jsonl", [late])
