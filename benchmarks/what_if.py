@@ -117,6 +117,7 @@ def write_part(root: Path, part: str, documents: int, hosts: int, random: np.ran
         "record_type": ["response"] * documents,
         "warc_file": [part] * documents,
         "warc_offset": numbers,
+        "source_id": [""] * documents,
     }
     write(root, f"verdicts/extract/{part}.parquet", RECORD_VERDICT_SCHEMA, {**nothing, **strings, **record, **words})
     features = features_of(random, documents)
@@ -175,7 +176,7 @@ def make_corpus(root: Path, documents: int) -> None:
     for part in parts:
         write_sizes(root, "clean", "hosts", part, random)
         write_sizes(root, "pii", "clean", part, random)
-        accept(root, judge_removals(task_of(root, "removals", part, parts, manifest), lambda position: None))
+    accept(root, judge_removals(task_of(root, "removals", "all", parts, manifest), lambda position: None))
     with Ledger(root) as ledger:
         for unit in units_of(parts, sizes, manifest):
             ledger.record(unit)

@@ -5,7 +5,7 @@ modules of a command are imported when it is called, so that `--help` answers at
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,8 @@ from pipeline.terminal import Group, json_text, show
 if TYPE_CHECKING:
     from pipeline.corpus.ledger import Ledger
     from pipeline.manifest import Manifest
+    from pipeline.operations.export import Format
+    from pipeline.removals.log import Action
 
 INTERRUPTED = 130  # as a shell reports a program ended by Ctrl-C
 
@@ -251,12 +253,22 @@ def explain(output: str, url_or_doc_id: str, as_json: bool) -> None:
             show(json_text(story) if as_json else story_text(story))
 
 
+def _entry_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add `--urls FILE` and `--url URL` to a command, and the same for the other ways to name pages."""
+    ways = {"url": "address", "host": "host, with all below it", "id": "id that the record came with", "doc": "doc_id"}
+    for kind, what in reversed(ways.items()):
+        file = click.Path(path_type=Path)
+        command = click.option(f"--{kind}s", type=file, metavar="FILE", help=f"A file with one {what} per line.")(command)
+        command = click.option(f"--{kind}", multiple=True, help=f"A single {what}; may be repeated.")(command)
+    return command
+
+
 @main.command()
 @click.argument("output", type=click.Path(path_type=Path))
-@click.option("--urls", type=click.Path(path_type=Path), metavar="FILE", help="Addresses of pages, one a line.")
-@click.option("--hosts", type=click.Path(path_type=Path), metavar="FILE", help="Hosts, with all below them, one a line.")
+@_entry_options
 @click.option("--reason", required=True, help="Why; kept in the ledger with who asked and when.")
 @click.option("--who", default=user_name, help="Who asks for it; default: the user's name.")
+@click.option("--only-named", is_flag=True, help="Keep near-duplicates of the pages under other names.")
 @click.option("--undo", is_flag=True, help="Take the removal of these back.")
 @click.option("--dry-run", is_flag=True, help="Only say what would go.")
 @click.option(
@@ -264,22 +276,22 @@ def explain(output: str, url_or_doc_id: str, as_json: bool) -> None:
 )
 def remove(
     output: Path,
-    urls: Path | None,
-    hosts: Path | None,
     reason: str,
     who: str,
+    only_named: bool,
     undo: bool,
     dry_run: bool,
     runs: tuple[Path, ...],
+    **named: Any,
 ) -> None:
-    """Take pages out of the corpus in OUTPUT and keep them out; only shards that hold one are written anew."""
+    """Take pages and their copies out of the corpus in OUTPUT and keep them out; only shards that hold one are written anew."""
     with _plain_errors():
         from pipeline.operations import takedown
         from pipeline.operations.progress import listener_for
 
-        entries = takedown.read_request(urls, hosts)
+        entries = takedown.read_request(named)
         with _ledger(str(output)) as ledger:
-            touched = takedown.affected(ledger, entries)
+            touched = takedown.affected(ledger, entries, only_named=only_named)
         show(takedown.affected_text(touched))
         if touched.in_shards and not undo:
             from trainer.where.readers import training_text  # only a take-down asks training runs
@@ -288,8 +300,9 @@ def remove(
         if dry_run:
             return
         with listener_for(False) as listener:
-            applied = takedown.apply(output, entries, "restore" if undo else "remove", reason, who, listener)
-        show(takedown.applied_text(applied, undo))
+            action: Action = "restore" if undo else "remove"
+            applied = takedown.apply(output, entries, action, reason, who, listener, copies=not only_named)
+        show(takedown.applied_text(applied, touched, undo))
 
 
 @main.command()
@@ -318,15 +331,23 @@ def sql(output: str, query: str, as_json: bool) -> None:
 
 @main.command()
 @click.argument("output")
-@click.option("--format", "form", type=click.Choice(["parquet", "jsonl"]), default="parquet", show_default=True)
+@click.option("--format", "form", type=click.Choice(["parquet", "jsonl", "jsonl.zst"]), default="parquet", show_default=True)
+@click.option(
+    "--with",
+    "groups",
+    multiple=True,
+    metavar="COLUMNS",
+    help="More columns: split, language, metadata, numbers.",
+)
 @click.option("--to", "target", metavar="DIR", help="Default: OUTPUT/export.")
-def export(output: str, form: str, target: str | None) -> None:
-    """Write the final texts of the corpus in OUTPUT, as they were encoded, a file a part."""
+def export(output: str, form: "Format", groups: tuple[str, ...], target: str | None) -> None:
+    """Write the final texts of the corpus in OUTPUT, as they were encoded, in one file per part."""
     with _plain_errors(), _ledger(output) as ledger:
-        from pipeline.operations.export import export_texts
+        from pipeline.operations.export import export_texts, groups_of
 
-        documents, files = export_texts(ledger, Path(target or Path(output) / "export"), form)
-        show(f"{documents} documents in {files} files under {target or Path(output) / 'export'}")
+        folder = Path(target) if target else Path(output) / "export"
+        documents, files = export_texts(ledger, folder, form, groups_of(groups))
+        show(f"{documents} documents in {files} files: {folder / f'part-*.{form}'}")
 
 
 @contextmanager

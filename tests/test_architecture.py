@@ -55,9 +55,11 @@ ABROAD = {
     "trainer.where": {"pipeline.tokens", "pipeline.corpus", "pipeline.removals", "pipeline.terminal", "pipeline.errors"},
     "trainer.command": {"pipeline.cli", "pipeline.terminal", "model.export"},
 }
-# What a stage may import from a stage on a lower floor: tables and rules, not its work. The exception is what cleaning finds:
-# near-duplicates are compared as cleaning leaves them, and finding edits twice is cheaper than storing those of dropped pages.
+# What a stage may import from a stage on a lower floor: tables, rules, and how dedup finds copies, not its work. The exception is
+# what cleaning finds: near-duplicates are compared as cleaning leaves them, and finding edits twice is cheaper than storing those
+# of dropped pages.
 LENT = {
+    "dedup": {"config", "columns", "copies"},
     "measure": {"table"},
     "clean": {"config", "stage"},
     "quality": {"config", "profiles"},

@@ -3,6 +3,7 @@
 from typing import Any
 
 from pipeline.corpus.ledger import Ledger
+from pipeline.corpus.views import columns_of
 from pipeline.flow import JUDGING
 
 # Characters shown on each side of an edit: enough to recognise the place.
@@ -10,9 +11,13 @@ _CONTEXT = 15
 
 
 def stories(ledger: Ledger, url_or_doc_id: str) -> list[dict[str, Any]]:
-    """One mapping per record with this URL or document id, ordered by date, file and offset; [] if there is none."""
-    column = "doc_id" if _is_doc_id(url_or_doc_id) else "url"
-    records = _mappings(ledger, f"SELECT * FROM records WHERE {column} = ? ORDER BY date, warc_file, warc_offset", url_or_doc_id)
+    """One mapping per record with this URL or document id, or else this source_id; by date, file and offset. [] for none."""
+    columns = ["doc_id" if _is_doc_id(url_or_doc_id) else "url"]
+    columns += ["source_id"] if "source_id" in columns_of(ledger, "records") else []
+    records: list[dict[str, Any]] = []
+    for column in columns:
+        query = f"SELECT * FROM records WHERE {column} = ? ORDER BY date, warc_file, warc_offset"
+        records = records or _mappings(ledger, query, url_or_doc_id)
     return [_story(ledger, record) for record in records]
 
 
@@ -21,7 +26,8 @@ def _is_doc_id(text: str) -> bool:
 
 
 def _story(ledger: Ledger, record: dict[str, Any]) -> dict[str, Any]:
-    place = {name: record[name] for name in ("doc_id", "url", "date", "record_type", "warc_file", "warc_offset", "part")}
+    names = ("doc_id", "url", "date", "record_type", "warc_file", "warc_offset", "part", "source_id")
+    place = {name: record[name] for name in names if name in record}
     verdict = {name: record[name] for name in ("kept", "rule", "value", "threshold", "failed", "detail")}
     story: dict[str, Any] = {"record": place, "verdicts": [{"stage": JUDGING[0], **verdict}]}
     if not record["kept"]:

@@ -84,6 +84,14 @@ def read_ledger(root: Path) -> Ledger:
     return ledger
 
 
+def columns_of(ledger: Ledger, view: str) -> list[str]:
+    """The columns of a view, those of files of an earlier version included; [] if the ledger has no such view."""
+    try:
+        return [str(name) for name, *_ in ledger.rows(f"DESCRIBE {view}")]
+    except duckdb.CatalogException:
+        return []
+
+
 def describe_tables(ledger: Ledger, tables: Sequence[TableRow]) -> None:
     """Record which files the stages write, for `create_views`."""
     ledger.replace_rows("tables", [tuple(table) for table in tables])

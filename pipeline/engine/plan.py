@@ -51,7 +51,11 @@ class Plan:
         self.flow = flow
         self.fixed = fixed
         self.manifest = manifest
-        self.units = ledger.units()
+        # A stage that worked on parts in an earlier version, and now on the whole corpus, has rows of units that no longer exist.
+        whole = {stage.name for stage in flow if stage.scope == "corpus"}
+        rows = ledger.units()
+        self.units = {name: row for name, row in rows.items() if name[0] not in whole or name[1] == ALL}
+        self.outgrown = sorted(rows.keys() - self.units.keys())
         self.inputs = _parts_of(ledger, sources)
         self.parts = sorted(self.inputs)
         self.digests: dict[str, str] = {}

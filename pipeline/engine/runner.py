@@ -94,6 +94,8 @@ class Walk:
     def walk(self) -> Walked:
         """Perform the stages in order. Raises OSError if the disk is full."""
         self._forget_parts_but(self.plan.parts, self.stages)
+        for stage_and_part in self.plan.outgrown:
+            self.ledger.forget(*stage_and_part)
         reached_the_end = False
         for position, stage in enumerate(self.stages):
             if self.failed and stage.scope in ("corpus", "shard") and not self.allow_failed:

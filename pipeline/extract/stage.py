@@ -115,6 +115,7 @@ def extract(
                 "record_bytes": record.length,
                 "warc_file": name,
                 "warc_offset": record.offset,
+                "source_id": _encodable(record.record_id),
             }
         )
         if len(verdicts) >= batch_rows:
@@ -153,6 +154,8 @@ def extract_record(record: Record, config: ExtractConfig, repeated: bool) -> dic
         "url": _encodable(record.url),
         "host": host_of(record.url),
         "date": _encodable(record.date),
+        "source_id": _encodable(record.record_id),
+        "metadata": record.metadata,
         **page,
         "text": text,
         **numbers._asdict(),

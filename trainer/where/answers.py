@@ -79,6 +79,8 @@ class Answers:
     def _read(self, asked: str, doc_ids: Sequence[str], fates: Sequence[Fate]) -> list[str]:
         """Return those of the documents that training reads, and note why it does not read the others.
 
+        If it reads none of them, return the near-duplicates that dedup kept in their place, if it reads these.
+
         Raises TrainerError with the reasons if it reads none.
         """
         indices = [source.index for source in self._run.sources if source.index is not None]
@@ -94,9 +96,11 @@ class Answers:
         # A take-down is part of the page's own answer.
         dropped = [fate for fate in fates if not fate.kept and not (fate.doc_id in read and fate.stage == REMOVALS)]
         reasons = [f"{fate}{', after the run had started' if fate.doc_id in read else ''}" for fate in dropped]
-        if read:
-            self.notes += reasons
-            return read
+        copies = list(dict.fromkeys(fate.survivor for fate in dropped if fate.survivor and not read))
+        copies = [doc_id for doc_id in copies if inside("train", doc_id)]
+        if read or copies:
+            self.notes += reasons + [f"shown is the copy that training reads, {doc_id}" for doc_id in copies]
+            return read or copies
         validating = [doc_id for doc_id in distinct if inside("val", doc_id)]
         reasons += [f"{doc_id} is in the validation split, which training does not read" for doc_id in validating]
         reasons = reasons or [f"it has no document among the tokens that the run was trained on{self._unasked()}"]

@@ -13,8 +13,8 @@ from typing import Any
 import duckdb
 
 from pipeline.corpus.ledger import FILE_NAME, LedgerError
-from pipeline.corpus.views import read_ledger
-from pipeline.removals.log import requests_for
+from pipeline.corpus.views import columns_of, read_ledger
+from pipeline.removals.log import Place, Request, requests_for
 from trainer.errors import TrainerError
 
 # For these rules the ledger names the survivor of a cluster of duplicates.
@@ -101,12 +101,26 @@ class Pages:
             "JOIN fates f USING (part, doc_id) WHERE doc_id IN (SELECT unnest(?)) ORDER BY doc_id, f.kept DESC, part",
             sorted(set(doc_ids)),
         )
-        requests = requests_for(self.corpus, ((url, host) for _, url, host, *_ in rows))
+        requests = self._requests([doc_id for doc_id, *_ in rows])
         taken_down = [request and TakenDown(request.requested.isoformat(), request.reason, request.who) for request in requests]
         return {
             doc_id: Page(doc_id, url, host, date, warc_file, warc_offset, request)
             for (doc_id, url, host, date, warc_file, warc_offset), request in zip(rows, taken_down, strict=True)
         }
+
+    def _requests(self, doc_ids: Sequence[str]) -> list[Request | None]:
+        """Return for each document the request in force that names it, or else the page that it is a copy of, or None."""
+        of_copy = {}
+        if columns_of(self._ledger, "removed_copies"):  # an earlier version has none, and no source_id
+            of_copy = dict(
+                self._rows("SELECT doc_id, named_id FROM removed_copies WHERE list_contains(?, doc_id)", list(doc_ids))
+            )
+        source_id = "source_id" if "source_id" in columns_of(self._ledger, "documents") else "''"
+        columns = f"doc_id, url, host, {source_id}"
+        query = f"SELECT DISTINCT ON (doc_id) {columns} FROM documents WHERE list_contains(?, doc_id) ORDER BY ALL"
+        places = [Place(*row) for row in self._rows(query, sorted({*doc_ids, *of_copy.values()}))]
+        named = dict(zip((place.doc_id for place in places), requests_for(self.corpus, places), strict=True))
+        return [named.get(doc_id) or named.get(of_copy.get(doc_id, "")) for doc_id in doc_ids]
 
     def fates(self, column: str, value: str) -> list[Fate]:
         """Return the fates of the records whose `column`, url or doc_id, has this value, one per doc_id, sorted by doc_id."""

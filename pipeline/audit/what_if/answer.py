@@ -32,12 +32,14 @@ from pipeline.manifest import Manifest, changed_settings
 from pipeline.quality import config as quality
 from pipeline.quality.unit import STAGE as QUALITY
 from pipeline.removals import log as removals
-from pipeline.removals.log import InForce
+from pipeline.removals.log import InForce, Place
 from pipeline.removals.unit import STAGE as REMOVALS
 from pipeline.rules import Rule
 
-# Settings that only judge stored data. All others change what is stored, or how tokens are cut but not how many there are.
+# Settings that only judge stored numbers. All others change what is stored, or how tokens are cut but not how many there are.
 JUDGES_AGAIN = ("quality", "dedup.minimum_similarity", "dedup.survivor", "dedup.against", "hosts")
+# What these rules judge is not stored as a number.
+FIELD_RULES = "quality.fields"
 Chosen = npt.NDArray[np.bool_]  # (N,), which of the pages
 # The stages that are judged again here: the first ones after extract.
 _JUDGED = (QUALITY.name, DEDUP.name, HOSTS.name)
@@ -151,14 +153,14 @@ def what_if(present: Present, wanted: Sequence[Manifest]) -> tuple[Pages, list[O
     """
     for manifest in wanted:
         for key in changed_settings(present.manifest.model_dump(mode="json"), manifest.model_dump(mode="json")):
-            if not any(key == name or key.startswith(f"{name}.") for name in JUDGES_AGAIN):
+            if key.startswith(FIELD_RULES) or not any(key == name or key.startswith(f"{name}.") for name in JUDGES_AGAIN):
                 raise WhatIfError(
                     f"{key} changes what is stored, or nothing that is counted, so what-if cannot judge it; "
                     f"`run {present.root / 'manifest.yaml'} --output ANOTHER --set {key}=…` does the work"
                 )
-    rules = [quality.rules_of(manifest.quality) for manifest in wanted]
+    rules = [quality.all_rules_of(manifest.quality) for manifest in wanted]
     parts = parts_of(present.root, present.stages)
-    pages, dropped = judge_parts(present.root, parts, present.stages, quality.rules_of(present.manifest.quality), rules)
+    pages, dropped = judge_parts(present.root, parts, present.stages, quality.all_rules_of(present.manifest.quality), rules)
     for number, stage in enumerate(present.stages):
         if np.count_nonzero(pages.passed > number) != present.counts[stage].documents:
             raise WhatIfError(
@@ -166,7 +168,7 @@ def what_if(present: Present, wanted: Sequence[Manifest]) -> tuple[Pages, list[O
             )
     lists = [HostLists.load(manifest.hosts) for manifest in wanted]
     requests = removals.in_force(present.root)
-    places = read_places(present.root, pages, with_url=any(each.addresses for each in lists) or bool(requests.urls))
+    places = read_places(present.root, pages, with_url=any(each.addresses for each in lists) or bool(requests))
     alternatives = zip(wanted, lists, rules, dropped, pages.first, strict=True)
     return pages, [_Alternative(present, pages, places, requests, *alternative).outcome() for alternative in alternatives]
 
@@ -198,7 +200,7 @@ class _Alternative:
         self.unsigned = self.passes & ~self.signed
         self.stages = [self._figures(JUDGING[0], _array(present.counts[JUDGING[0]]), False)]
         self.stages.append(self._figures(QUALITY.name, dropped[-1], False))
-        self.rules = self._rules(QUALITY.name, quality.rules_of(present.manifest.quality), rules, dropped[:-1])
+        self.rules = self._rules(QUALITY.name, quality.all_rules_of(present.manifest.quality), rules, dropped[:-1])
         self.basis: list[str] = []
 
     def outcome(self) -> Outcome:
@@ -285,9 +287,10 @@ class _Alternative:
     def _named(self, chosen: Chosen) -> Chosen:
         """Which of the `chosen` pages a removal request names, bool (N,)."""
         named = np.zeros(len(chosen), dtype=bool)
-        if self.requests.urls or self.requests.hosts.hosts:
+        if self.requests:
             places = self.places.filter(pa.array(chosen))
-            named[chosen] = self.requests.match(places["url"].to_pylist(), places["host"].to_pylist())
+            columns = [self.pages.doc_id.filter(pa.array(chosen)), places["url"], places["host"], places["source_id"]]
+            named[chosen] = self.requests.match(map(Place, *(column.to_pylist() for column in columns)))
         return named
 
     def _judged(

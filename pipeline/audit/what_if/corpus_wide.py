@@ -25,17 +25,22 @@ from pipeline.rules import Rule
 
 
 def read_places(root: Path, pages: Pages, with_url: bool) -> pa.Table:
-    """Date, host and URL of each page (URL null unless `with_url`), in the order of the pages. Raises StaleCorpusError."""
+    """Date, host, URL and source_id of each page, in the order of the pages; the last two are null unless `with_url`.
+
+    Raises StaleCorpusError.
+    """
     tables = []
     for number, part in enumerate(pages.parts):
         name = layout.documents(part)
-        table = stored(root, name, ["doc_id", "date", "host", *(["url"] if with_url else [])])
+        table = stored(root, name, ["doc_id", "date", "host", *(["url", "source_id"] if with_url else [])])
         place = pages.of_part(number)
         table = table.take(pa.array(pages.row[place]))
         check_ids(root, name, table["doc_id"], pages.doc_id.slice(place.start, place.stop - place.start).combine_chunks())
         tables.append(table.drop_columns("doc_id"))
     places = pa.concat_tables(tables)
-    return places if with_url else places.append_column("url", pa.nulls(places.num_rows, pa.string()))
+    for column in () if with_url else ("url", "source_id"):
+        places = places.append_column(column, pa.nulls(places.num_rows, pa.string()))
+    return places
 
 
 def judge_dedup(

@@ -164,7 +164,14 @@ def _markup_at(page: np.ndarray, mark: int) -> int:
 
 @njit(nogil=True, inline="always")
 def _read_attributes(
-    page: np.ndarray, position: int, known: np.ndarray, tokens: np.ndarray, attributes: np.ndarray, kept: int, owner: int, is_end: bool
+    page: np.ndarray,
+    position: int,
+    known: np.ndarray,
+    tokens: np.ndarray,
+    attributes: np.ndarray,
+    kept: int,
+    owner: int,
+    is_end: bool,
 ) -> tuple[int, int, int]:
     """The bits of the tag whose attributes begin at `position`, how many attributes are kept with its own, and where its ">" is
     (the page's end if it has none).

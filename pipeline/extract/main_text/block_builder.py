@@ -176,7 +176,20 @@ def _build(
             _add_text(building, pieces, token, kinds, characters, starts[token], ends[token])
         elif kind == START:
             _take_start_tag(
-                building, pieces, blocks, elements, table, token, kinds, names, bits[token], words, characters, starts, ends, is_whole
+                building,
+                pieces,
+                blocks,
+                elements,
+                table,
+                token,
+                kinds,
+                names,
+                bits[token],
+                words,
+                characters,
+                starts,
+                ends,
+                is_whole,
             )
         else:
             is_empty = token > 0 and kinds[token - 1] == START and names[token - 1] == names[token]

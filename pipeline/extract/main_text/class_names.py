@@ -55,9 +55,23 @@ LEFT_OUT_WORDS = "|".join(
     for word in (
         *("gutter", "rouge-gutter", "linenos?", "linenodiv", "lnt", "ln", "headerlink"),
         # SyntaxHighlighter, GitHub's gist, react-syntax-highlighter, Crayon, highlightjs-line-numbers, VuePress, Prism, editors
-        *("blob-num", "js-line-number", "linenumber", "react-syntax-highlighter-line-number", "crayon-nums?", "crayon-nums-content"),
+        *(
+            "blob-num",
+            "js-line-number",
+            "linenumber",
+            "react-syntax-highlighter-line-number",
+            "crayon-nums?",
+            "crayon-nums-content",
+        ),
         *("hljs-ln-numbers", "hljs-ln-n", "line-numbers-rows", "line-numbers-wrapper", "line-num", "line-no", "linenr"),
-        *("diff-line-num", "codemirror-linenumber", "codemirror-gutters", "codemirror-gutter-wrapper", "cm-gutters", "ace_gutter"),
+        *(
+            "diff-line-num",
+            "codemirror-linenumber",
+            "codemirror-gutters",
+            "codemirror-gutter-wrapper",
+            "cm-gutters",
+            "ace_gutter",
+        ),
         *("enlighter-toolbar", "crayon-toolbar", "code-copy", "copy-code-button", "copy-to-clipboard-button"),
         *("navigation", "contentinfo", "cookie", *map("".join, _QUESTIONS)),
     )

@@ -72,9 +72,7 @@ def is_left_out(
         return True
     if words & LINE_NUMBERS and not properties & CODE_TEXT and not _code_follows(kinds, names, token):
         return True
-    return bool(
-        properties & LANDMARK or (bits & HIDDEN and not words & COLLAPSE) or (words & COMMENTS and name != _SPAN)
-    )
+    return bool(properties & LANDMARK or (bits & HIDDEN and not words & COLLAPSE) or (words & COMMENTS and name != _SPAN))
 
 
 @njit(nogil=True)

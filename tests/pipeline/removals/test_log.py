@@ -17,7 +17,7 @@ from pipeline.corpus.views import read_ledger
 from pipeline.engine.runner import Listener
 from pipeline.operations.run import RunError, locked, run
 from pipeline.operations.takedown import RemovalError, affected, apply, read_request
-from pipeline.removals.log import Entry, add_to_log, in_force, of_entries, read_entries
+from pipeline.removals.log import Entry, Place, add_to_log, in_force, of_entries, read_entries
 from pipeline.tokens.dataset import TokenDataset
 from tests.conftest import sample_manifest
 
@@ -112,8 +112,14 @@ def test_only_the_shard_that_held_the_page_is_written_anew(taken: Taken) -> None
 
 def test_a_host_goes_with_all_below_it_and_a_host_that_ends_alike_stays() -> None:
     asked = of_entries([Entry("host", "example.jp")])
-    urls = ["https://example.jp/a", "https://www.example.jp/", "https://anexample.jp/", None]
-    assert asked.match(urls, ["example.jp", "www.example.jp", "anexample.jp", None]).tolist() == [True, True, False, False]
+    hosts = ["example.jp", "www.example.jp", "anexample.jp", None]
+    assert asked.match(Place("d", "u", host, "i") for host in hosts).tolist() == [True, True, False, False]
+
+
+def test_a_page_is_named_by_any_of_its_names() -> None:
+    page = Place("d" * 32, "https://a.jp/", "a.jp", "i-1")
+    for entry in (Entry("url", "https://a.jp/"), Entry("host", "a.jp"), Entry("id", "i-1"), Entry("doc", "d" * 32)):
+        assert of_entries([entry]).match([page, Place("e" * 32, "", "", "")]).tolist() == [True, False]
 
 
 def test_taking_a_removal_back_gives_the_same_bytes_as_before(copy: Path) -> None:
@@ -185,9 +191,30 @@ def test_a_file_that_names_no_host_is_one_line(tmp_path: Path, content: str | No
     if content is not None:
         path.write_text(content)
     with pytest.raises(RemovalError, match=message):
-        read_request(None, path)
+        read_request({"hosts": path, "urls": None, "url": ()})
     with pytest.raises(RemovalError, match="--urls"):
-        read_request(None, None)
+        read_request({"hosts": None, "url": ()})
+
+
+def test_files_and_single_names_are_one_request(tmp_path: Path) -> None:
+    (tmp_path / "ids").write_text("# mine\n\nx 1\nx 1\n", encoding="utf-8")
+    asked = read_request({"ids": tmp_path / "ids", "url": ("https://a.jp/",), "host": ("WWW.a.jp",), "doc": ("0" * 32,)})
+    assert asked == [Entry("url", "https://a.jp/"), Entry("host", "www.a.jp"), Entry("id", "x 1"), Entry("doc", "0" * 32)]
+    with pytest.raises(RemovalError, match=r"is no doc_id, .*--ids"):
+        read_request({"doc": ("x 1",)})
+    with pytest.raises(RemovalError, match="--url NAME takes a single address"):
+        read_request({"urls": Path("https://a.jp/")})
+
+
+def test_a_log_of_an_earlier_version_takes_copies_down_too(tmp_path: Path) -> None:
+    add_to_log(tmp_path, [Entry("host", "b.jp")], "remove", "r", "w")
+    path = tmp_path / "removals.parquet"
+    pq.write_table(pq.read_table(path).drop_columns("copies"), path)
+    assert in_force(tmp_path, with_copies=True).hosts.hosts
+    assert add_to_log(tmp_path, [Entry("host", "b.jp")], "remove", "r", "w") == 0
+    assert add_to_log(tmp_path, [Entry("host", "b.jp")], "remove", "r", "w", copies=False) == 1
+    assert not in_force(tmp_path, with_copies=True)
+    assert in_force(tmp_path)
 
 
 def test_an_entry_without_a_page_names_the_nearest_and_a_dry_run_changes_nothing(corpus: Path, tmp_path: Path) -> None:
@@ -199,7 +226,7 @@ def test_an_entry_without_a_page_names_the_nearest_and_a_dry_run_changes_nothing
     arguments = ["remove", str(corpus), "--urls", str(urls), "--hosts", str(hosts), "--reason", "r", "--dry-run"]
     result = CliRunner().invoke(main, [*arguments, "--runs", str(tmp_path)])
     assert result.exit_code == 0, result.output
-    assert "1 of them in 1 shards" in result.output
+    assert "1 of them in the shards, 0 copies of them in the shards; 1 shards affected" in result.output
     assert f"no page of {url}x is in the crawl; the nearest is {url}" in result.output
     assert f"no page of {host[:-1]} is in the crawl; the nearest is {host}" in result.output
     assert f"training run {tmp_path}: cannot tell" in result.output
