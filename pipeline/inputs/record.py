@@ -23,7 +23,8 @@ class Record(NamedTuple):
 
     kind: the WARC record type (`response`, `request`, …), `text` for inputs that are already text, `corrupt` if no record was
     recognised. offset: where it begins in the file (bytes; Parquet: row number). length: bytes of the body as stated, or of the
-    line. problem: the rule that drops the record unread, or "". detail: more on the problem.
+    line. record_id: the id that it came with. metadata: its other fields, a JSON object. problem: the rule that drops the record
+    unread, or "". detail: more on the problem.
     """
 
     kind: str
@@ -41,5 +42,6 @@ class Record(NamedTuple):
     body: bytes = b""
     title: str = ""
     text: str = ""
+    metadata: str = "{}"
     problem: str = ""
     detail: str = ""

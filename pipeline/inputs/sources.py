@@ -16,6 +16,8 @@ from typing import IO
 import fsspec
 import pyarrow.parquet as pq
 
+from pipeline.inputs.config import DEFAULT_FIELDS, FieldsConfig
+from pipeline.inputs.fields import require_texts
 from pipeline.inputs.record import InputError, Record, Source
 from pipeline.inputs.text_files import read_json_lines, read_parquet
 from pipeline.inputs.warc import read_warc, record_starts_after
@@ -118,10 +120,11 @@ def open_stream(uri: str) -> IO[bytes]:
         raise InputError(f"{uri} cannot be opened: {error}") from error
 
 
-def read_records(source: Source, max_bytes: int) -> Iterator[Record]:
+def read_records(source: Source, max_bytes: int, fields: FieldsConfig = DEFAULT_FIELDS) -> Iterator[Record]:
     """Yield the records of a source in file order; a body above `max_bytes` is flagged, not read.
 
-    Raises InputError if the file cannot be opened or is not Parquet with a column `text`, and NotWarcError if it is not WARC.
+    fields: the names of fields in JSON lines and Parquet. Raises InputError if the file cannot be opened, is not Parquet, or has
+    no field of texts, and NotWarcError if it is not WARC.
     """
     with open_stream(source.uri) as stream:
         if source.uri.endswith(WARC_SUFFIXES):
@@ -129,6 +132,6 @@ def read_records(source: Source, max_bytes: int) -> Iterator[Record]:
             if start is not None:
                 yield from read_warc(stream, source.uri, start, source.end, max_bytes)
         elif source.uri.endswith(PARQUET_SUFFIXES):
-            yield from read_parquet(stream, source)
+            yield from read_parquet(stream, source, fields)
         else:
-            yield from read_json_lines(stream, source, max_bytes)
+            yield from require_texts(read_json_lines(stream, source, max_bytes, fields), source.uri)
