@@ -84,15 +84,16 @@ def extract(
     verdicts: list[dict[str, object]] = []
     for ordinal, record in enumerate(records):
         doc_id = document_id(record)
-        if record.kind == "corrupt":
-            doc_id = hashlib.blake2b(f"{name}\0{record.offset}\0{ordinal}".encode(), digest_size=16).hexdigest()
+        place = f"{name}#{record.inside}" if record.inside else name
+        if record.problem and not (record.url or record.record_id):
+            doc_id = hashlib.blake2b(f"{place}\0{record.offset}\0{ordinal}".encode(), digest_size=16).hexdigest()
         mark(ordinal)
         verdict: dict[str, object] = {"kept": True, "rule": None, "value": None, "threshold": None, "detail": ""}
         try:
             if ordinal in skip:
                 raise Dropped(skip[ordinal])
             document = extract_record(record, config, repeated=doc_id in seen)
-            documents.append({"doc_id": doc_id, "warc_file": name, "warc_offset": record.offset, **document})
+            documents.append({"doc_id": doc_id, "warc_file": place, "warc_offset": record.offset, **document})
             seen.add(doc_id)
         except Dropped as drop:
             bound = [limit for _, limit in RULE_BY_NAME[drop.rule].bounds()]
@@ -108,7 +109,7 @@ def extract(
                 "date": _encodable(record.date),
                 "record_type": record.kind,
                 "record_bytes": record.length,
-                "warc_file": name,
+                "warc_file": place,
                 "warc_offset": record.offset,
             }
         )
@@ -121,8 +122,8 @@ def extract(
 def extract_record(record: Record, config: ExtractConfig, repeated: bool) -> dict[str, object]:
     """The document that a record holds, without its place in the input; raises Dropped."""
     if record.problem:
-        value, threshold = (record.length, config.max_page_bytes) if record.problem == "oversized_page" else (None, None)
-        raise Dropped(record.problem, value, threshold, record.detail)
+        limit = {"oversized_page": config.max_page_bytes, "oversized_text": config.max_text_bytes}.get(record.problem)
+        raise Dropped(record.problem, None if limit is None else float(record.length), limit, record.detail)
     if record.truncated:
         raise Dropped("truncated", detail=record.truncated)
     if record.kind == "revisit":
@@ -166,7 +167,7 @@ def _text_page(record: Record, repeated: bool) -> dict[str, object]:
     if repeated:
         raise Dropped("same_record")
     text, charset, source, replacement_share = record.text, "utf-8", "input", 0.0
-    if record.kind == "conversion":
+    if record.body:
         text, charset, source, replacement_share = decode(record.body, record.http_charset)
     return {
         "title": _encodable(record.title),

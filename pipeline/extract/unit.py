@@ -20,7 +20,7 @@ def extract_input(task: Task[ExtractConfig], mark: Mark) -> Result:
     with ExitStack() as stack:
         text = stack.enter_context(TableWriter(task.folder, layout.documents(task.part), DOCUMENT_SCHEMA))
         fate = stack.enter_context(TableWriter(task.folder, layout.verdicts(task.stage, task.part), RECORD_VERDICT_SCHEMA))
-        records = read_records(task.source, task.settings.max_page_bytes)
+        records = read_records(task.source, task.settings.max_page_bytes, max_text_bytes=task.settings.max_text_bytes)
         for extracted in extract(records, task.source.uri, task.settings, task.skip, mark, BATCH_ROWS):
             text.write(extracted.documents)
             fate.write(extracted.verdicts)

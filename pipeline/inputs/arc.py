@@ -23,7 +23,7 @@ def read_arc(stream: IO[bytes], name: str, max_bytes: int) -> Iterator[Record]:
     Raises InputError, naming the file, if there are bytes but not one record.
     """
     seen = False
-    for record in read_archive(stream, FORM, 0, -1, max_bytes):
+    for record in read_archive(stream, name, FORM, 0, -1, max_bytes):
         seen = seen or record.kind != "corrupt"
         if not seen:
             raise InputError(f"{name}: no ARC record can be read: {record.detail}")

@@ -41,12 +41,14 @@ class Form(NamedTuple):
     read_header: Callable[[bytes], Header]
 
 
-def read_archive(stream: IO[bytes], form: Form, start: int, end: int, max_bytes: int) -> Iterator[Record]:
+def read_archive(
+    stream: IO[bytes], name: str, form: Form, start: int, end: int, max_bytes: int, joined: bool = False
+) -> Iterator[Record]:
     """Yield the records that begin in bytes [start, end) of `stream` (end < 0: to its end), in file order.
 
-    `start` is the beginning of a record or of a member. A body above `max_bytes` is flagged `oversized_page` and not read.
+    `start` is the beginning of a record or of a member; joined: records can go on from one member to the next. A body above `max_bytes` is flagged `oversized_page` and not read.
     """
-    unpacked = Unpacked(stream, start)
+    unpacked = Unpacked(stream, name, start, joined)
     while True:
         offset = unpacked.offset
         try:
@@ -94,11 +96,11 @@ def is_page(record: Record) -> bool:
 
 def record_starts_after(stream: IO[bytes], position: int, form: Form) -> int | None:
     """The first byte offset >= `position` at which a record begins (in a packed file: a member that begins with one), or None."""
-    members = Members(stream)
+    members = Members(stream, "")
     if members.packed:
         found = members.find(position, lambda head: form.begins.match(head.lstrip(_LINE_ENDS)) is not None)
         return found if found < members.size else None
-    unpacked = Unpacked(stream, position)
+    unpacked = Unpacked(stream, "", position)
     return unpacked.position if unpacked.search(form.start, HEAD_BYTES) else None
 
 
@@ -136,7 +138,8 @@ def _read_record(unpacked: Unpacked, form: Form, offset: int, max_bytes: int) ->
         record, problem = (record, problem) if problem else _read_block(unpacked, form, header, record, max_bytes)
         if not problem:
             return record
-        unpacked.search(form.start, HEAD_BYTES)
+        if not unpacked.search(form.start, HEAD_BYTES):
+            unpacked.peek(1)  # damage at the end of this member is told with this record
     except DamageError as damage:
         problem = _lost(unpacked, form, damage)
     return record._replace(problem="corrupt_record", detail=problem, body=b"")
@@ -166,30 +169,23 @@ def _read_block(unpacked: Unpacked, form: Form, header: Header, record: Record, 
     place = unpacked.mark
     wanted = min(length, max_bytes + MAX_HEADER_BYTES) if is_page(record) else 0
     block = unpacked.read(wanted)
-    held = len(block)
-    while len(block) < wanted and unpacked.packed and _goes_on(unpacked, form):
-        piece = unpacked.read(wanted - len(block))
-        block += piece
-        held = 0
     done = len(block) + unpacked.skip(length - len(block))
-    if done == length and _at_boundary(unpacked, form):
+    ends, sound = _line_ends(unpacked, form) if done == length else (b"", False)
+    if sound:
         return with_block(record, header.is_http, block, length, max_bytes) if is_page(record) else record, ""
-    if held == done:
-        unpacked.unread(block)
-    elif held:
-        unpacked.rewind(place)
-    elif not wanted:
+    if len(block) == done:
+        unpacked.unread(block + ends)
+    else:
         unpacked.rewind(place)
     return record, f"the file ends after {done} of its {length} bytes" if done < length else _WRONG_LENGTH
 
 
-def _goes_on(unpacked: Unpacked, form: Form) -> bool:
-    """Whether the next member continues the record, as in files that were cut into members of equal size."""
-    return unpacked.advance() and not form.begins.match(unpacked.peek(HEAD_BYTES).lstrip(_LINE_ENDS))
-
-
-def _at_boundary(unpacked: Unpacked, form: Form) -> bool:
-    """Whether a record can end here: only line ends follow up to the next record, or to the end of the member."""
-    head = unpacked.peek(HEAD_BYTES)
-    rest = head.lstrip(_LINE_ENDS)
-    return form.begins.match(rest) is not None or not rest
+def _line_ends(unpacked: Unpacked, form: Form) -> tuple[bytes, bool]:
+    """Read the line ends after a record; returns them, and whether the next record or the end of the member comes then."""
+    ends = b""
+    while len(ends) < HEAD_BYTES and (head := unpacked.peek(HEAD_BYTES)):
+        rest = head.lstrip(_LINE_ENDS)
+        ends += unpacked.read(len(head) - len(rest))
+        if rest:
+            return ends, form.begins.match(unpacked.peek(HEAD_BYTES)) is not None
+    return ends, True

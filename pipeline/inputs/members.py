@@ -68,16 +68,19 @@ _PackingError = (zlib.error, zstandard.ZstdError, MemoryError)
 
 
 class Members:
-    """The members of `stream`, which can seek; the first is open. `member` is the offset of the open one."""
+    """The members of `stream`, which can seek; the first is open. `member` is the offset of the open one.
 
-    def __init__(self, stream: IO[bytes]) -> None:
+    Raises InputError, with the `name` of the file, if it is packed in another way.
+    """
+
+    def __init__(self, stream: IO[bytes], name: str) -> None:
         self._stream = stream
         self.size = stream.seek(0, 2)
         stream.seek(0)
         head = stream.read(HEAD_BYTES)
         for magic, packer in _OTHER_PACKERS.items():
             if head.startswith(magic):
-                raise InputError(f"it is packed with {packer}: unpack it, or pack it with gzip or zstd")
+                raise InputError(f"{name} is packed with {packer}: unpack it, or pack it with gzip or zstd")
         self._codec: type[_Gzip] | type[_Zstd] | None = None
         if head.startswith(_GZIP_MAGIC):
             self._codec = _Gzip
@@ -191,11 +194,6 @@ class Members:
             kept = max(0, len(chunk) - HEAD_BYTES) if found < 0 else found
             position += kept
             chunk = chunk[kept:]
-
-    def begins_at(self, offset: int) -> bool:
-        """Whether a member seems to begin at that offset."""
-        self.open(offset)
-        return self._refill() and self._raw.startswith(self._magic)
 
     def _first_bytes(self, head: bytes) -> bytes:
         """The first unpacked bytes of a member, as far as `head` goes; empty if it is not one."""

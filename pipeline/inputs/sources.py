@@ -17,16 +17,10 @@ import fsspec
 import pyarrow.parquet as pq
 
 from pipeline.inputs.config import DEFAULT_FIELDS, FieldsConfig
-from pipeline.inputs.fields import require_texts
-from pipeline.inputs.record import InputError, Record, Source
-from pipeline.inputs.text_files import read_json_lines, read_parquet
-from pipeline.inputs.warc import read_warc, record_starts_after
+from pipeline.inputs.readers import reader_of, unknown_format
+from pipeline.inputs.record import InputError, Limits, Record, Source
 
-WARC_SUFFIXES = (".warc", ".warc.gz", ".warc.zst", ".wet", ".wet.gz", ".wet.zst")
-JSON_LINES_SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".ndjson", ".ndjson.gz", ".json.gz")
-PARQUET_SUFFIXES = (".parquet",)
 PATHS_SUFFIXES = (".paths", ".paths.gz")
-SUFFIXES = WARC_SUFFIXES + JSON_LINES_SUFFIXES + PARQUET_SUFFIXES + PATHS_SUFFIXES
 
 # A Common Crawl WARC has about 1.1 GB. Much larger files are cut into ranges, so that no file occupies one worker for hours, and
 # a restart does not repeat those hours.
@@ -45,10 +39,10 @@ def resolve_inputs(patterns: Sequence[str], paths_prefix: str = "", paths_limit:
         for uri in _expand(pattern):
             if uri.endswith(PATHS_SUFFIXES):
                 uris.update(_read_paths(uri, paths_prefix, paths_limit))
-            elif uri.endswith(SUFFIXES):
+            elif reader_of(uri) is not None:
                 uris.add(uri)
             else:
-                raise InputError(f"{uri}: unknown format; known are the suffixes {', '.join(SUFFIXES)}")
+                raise unknown_format(uri)
     return [source for uri in sorted(uris) for source in _split(uri)]
 
 
@@ -100,7 +94,7 @@ def _split(uri: str) -> list[Source]:
     size = info.get("size") or 0
     if size <= SPLIT_BYTES or not uri.endswith((".warc.gz", ".wet.gz", ".jsonl", ".parquet")):
         return [Source(uri, 0, -1, identity)]
-    if uri.endswith(PARQUET_SUFFIXES):
+    if uri.endswith(".parquet"):
         with open_stream(uri) as stream:
             groups = pq.ParquetFile(stream).num_row_groups
         per_range = max(1, round(groups * SPLIT_BYTES / size))
@@ -120,18 +114,17 @@ def open_stream(uri: str) -> IO[bytes]:
         raise InputError(f"{uri} cannot be opened: {error}") from error
 
 
-def read_records(source: Source, max_bytes: int, fields: FieldsConfig = DEFAULT_FIELDS) -> Iterator[Record]:
+def read_records(
+    source: Source, max_bytes: int, fields: FieldsConfig = DEFAULT_FIELDS, max_text_bytes: int | None = None
+) -> Iterator[Record]:
     """Yield the records of a source in file order; a body above `max_bytes` is flagged, not read.
 
-    fields: the names of fields in JSON lines and Parquet. Raises InputError if the file cannot be opened, is not Parquet, or has
-    no field of texts, and NotWarcError if it is not WARC.
+    fields: the names of fields in files of texts, whose records may have `max_text_bytes` (by default `max_bytes`). Raises InputError if the file cannot be opened, is not of the format that its
+    suffix says, or has no field of texts, and NotWarcError if it is not WARC.
     """
+    reader = reader_of(source.uri)
+    if reader is None:
+        raise unknown_format(source.uri)
     with open_stream(source.uri) as stream:
-        if source.uri.endswith(WARC_SUFFIXES):
-            start = record_starts_after(stream, source.start) if source.start else 0
-            if start is not None:
-                yield from read_warc(stream, source.uri, start, source.end, max_bytes)
-        elif source.uri.endswith(PARQUET_SUFFIXES):
-            yield from read_parquet(stream, source, fields)
-        else:
-            yield from require_texts(read_json_lines(stream, source, max_bytes, fields), source.uri)
+        limits = Limits(max_bytes, max_bytes if max_text_bytes is None else max_text_bytes)
+        yield from reader.read(stream, source, limits, fields)

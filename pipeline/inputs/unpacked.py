@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from typing import IO, NamedTuple
 
-from pipeline.inputs.members import Members
+from pipeline.inputs.members import DamageError, Members
 
 # Unpacked bytes that may be passed over: a GiB, which takes seconds, and more in a large file, because markup and tables pack to
 # a thirtieth at best. Deflate reaches a thousandth.
@@ -25,14 +25,15 @@ class Mark(NamedTuple):
 
 
 class Unpacked:
-    """The unpacked bytes of `stream`, which can seek, from the member that begins at byte `start`.
+    """The unpacked bytes of `stream`, which can seek, from the member that begins at byte `start`; `name` is for errors.
 
-    position: unpacked bytes read so far; in a plain file the offset in it. Every method that reads raises DamageError where the
+    joined: members are read as if they were one. position: unpacked bytes read so far; in a plain file the offset in it. Every method that reads raises DamageError where the
     damage is; `resume` goes on after it.
     """
 
-    def __init__(self, stream: IO[bytes], start: int = 0) -> None:
-        self._members = Members(stream)
+    def __init__(self, stream: IO[bytes], name: str, start: int = 0, joined: bool = False) -> None:
+        self._members = Members(stream, name)
+        self._joined = joined
         self.packed = self._members.packed
         self.position = 0 if self.packed else start
         self._passed_over = 0
@@ -51,7 +52,7 @@ class Unpacked:
         """The place of the next byte."""
         if not self.packed:
             return Mark(self.position, 0, self.position)
-        return Mark(self._members.member, self._unpacked - len(self._buffer) + self._at, self.position)
+        return Mark(self._origin, self._unpacked - len(self._buffer) + self._at, self.position)
 
     def rewind(self, mark: Mark) -> None:
         """Go back to a place, at the cost of unpacking its member again."""
@@ -76,9 +77,13 @@ class Unpacked:
         return True
 
     def peek(self, size: int) -> bytes:
-        """The next `size` bytes, or fewer at the end of the member."""
-        while len(self._buffer) - self._at < size and self._more():
-            pass
+        """The next `size` bytes, or fewer at the end of the member, or before damage, which is raised where there are none."""
+        try:
+            while len(self._buffer) - self._at < size and self._more():
+                pass
+        except DamageError:
+            if self._at == len(self._buffer):
+                raise
         return self._buffer[self._at : self._at + size]
 
     def read(self, size: int) -> bytes:
@@ -135,11 +140,14 @@ class Unpacked:
         self._line.clear()
         return line, length
 
-    def skip_blank(self) -> None:
-        """Pass over white space, block by block."""
+    def skip_blank_lines(self) -> None:
+        """Pass over lines of white space alone, block by block."""
         while self.advance():
             rest = self._buffer[self._at :].lstrip()
-            blank = len(self._buffer) - self._at - len(rest)
+            end = len(self._buffer) - len(rest)
+            if rest:
+                end = self._buffer.rfind(b"\n", self._at, end) + 1 or self._at
+            blank = end - self._at
             self._take(blank)
             self._pass_over(blank)
             if rest:
@@ -175,10 +183,13 @@ class Unpacked:
         self._buffer = b""
         self._at = 0
         self._unpacked = 0
+        self._origin = self._members.member
 
     def _more(self) -> bool:
         """Unpack the next block of the current member; False at its end."""
         block = self._members.next_block()
+        while not block and self._joined and self._members.open_next():
+            block = self._members.next_block()
         self._buffer = self._buffer[self._at :] + block
         self._at = 0
         self._unpacked += len(block)

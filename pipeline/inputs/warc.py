@@ -6,6 +6,7 @@ something is not: damage, names of headers in another case (WARC 1.1, section 4)
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import chain, islice
 from typing import IO
 
 from fastwarc.warc import ArchiveIterator, WarcRecord
@@ -14,8 +15,11 @@ from pipeline.errors import UserError
 from pipeline.inputs import archive
 from pipeline.inputs.archive import MAX_LENGTH_DIGITS, Form, Header, is_page, read_archive, with_block
 from pipeline.inputs.http_message import BLANK_LINE, MAX_HEADER_BYTES, header_fields
-from pipeline.inputs.members import Members
+from pipeline.inputs.members import DamageError
 from pipeline.inputs.record import Record
+from pipeline.inputs.unpacked import Unpacked
+
+_ARC_BEGINS = b"filedesc:"
 
 
 class NotWarcError(UserError):
@@ -35,24 +39,22 @@ def read_warc(stream: IO[bytes], name: str, start: int, end: int, max_bytes: int
             yield held
             done += 1
         held = record
-    begin = start if held is None else held.offset
-    if done and _is_inside_a_member(stream, begin):
-        begin = start
-    else:
-        done = 0
+    rest = read_archive(stream, name, FORM, start if held is None else held.offset, end, max_bytes)
+    first = next(rest, None)
+    if held is not None and not _is_same(first, held):
+        # One member holds several records, or a record is in several: FastWARC gives no offset that one can go back to.
+        rest = read_archive(stream, name, FORM, start, end, max_bytes, joined=True)
+        first = next(islice(rest, done, None), None)
     unknown: list[Record] = []
-    seen = start > 0
-    for number, record in enumerate(read_archive(stream, FORM, begin, end, max_bytes)):
-        if number < done:
-            seen = True
-            continue
+    seen = start > 0 or held is not None
+    for record in chain([] if first is None else [first], rest):
         seen = seen or record.kind != "corrupt"
         unknown.append(record)
         if seen:
             yield from unknown
             unknown.clear()
     if unknown:
-        raise NotWarcError(f"{name}: no WARC record can be read: {unknown[0].detail}")
+        raise NotWarcError(f"{name}: no WARC record can be read: {_what_it_is(stream, name) or unknown[0].detail}")
 
 
 def record_starts_after(stream: IO[bytes], position: int) -> int | None:
@@ -86,6 +88,8 @@ def _standard_record(raw: WarcRecord, offset: int, max_bytes: int) -> Record | N
     length = headers.get("content-length", "")
     if length != str(raw.content_length) or len(length) > MAX_LENGTH_DIGITS:
         return None
+    if raw.content_length > max_bytes + MAX_HEADER_BYTES:
+        return None  # FastWARC unpacks what it passes over, however much that is
     # Where bytes are missing inside a header, the next record's header was read as part of it.
     if sum(name == "WARC-Type" for name, _ in pairs) != 1 or any("\n" in value for _, value in pairs):
         return None
@@ -93,9 +97,8 @@ def _standard_record(raw: WarcRecord, offset: int, max_bytes: int) -> Record | N
     record = record._replace(offset=offset, length=raw.content_length)
     if not is_page(record):
         return record
-    wanted = min(raw.content_length, max_bytes + MAX_HEADER_BYTES)
-    block = raw.reader.read(wanted) if wanted else b""
-    return with_block(record, is_http, block, raw.content_length, max_bytes) if len(block) == wanted else None
+    block = raw.reader.read(raw.content_length) if raw.content_length else b""
+    return with_block(record, is_http, block, raw.content_length, max_bytes) if len(block) == raw.content_length else None
 
 
 def _record_of(headers: Mapping[str, str]) -> tuple[Record, bool]:
@@ -120,10 +123,18 @@ def _read_header(head: bytes) -> Header:
     return Header(record, fields.get("content-length", [""])[0], is_http)
 
 
-def _is_inside_a_member(stream: IO[bytes], offset: int) -> bool:
-    """Whether no member of a packed file begins at `offset`: all records are in one member, and FastWARC gives no true offset."""
-    members = Members(stream)
-    return members.packed and not members.begins_at(offset)
+def _what_it_is(stream: IO[bytes], name: str) -> str:
+    """What else a file is, and what to do; "" if that is not known."""
+    try:
+        head = Unpacked(stream, name).peek(len(_ARC_BEGINS))
+    except DamageError:
+        return ""
+    return "it is an ARC file, so its name should end in .arc or .arc.gz" if head == _ARC_BEGINS else ""
+
+
+def _is_same(record: Record | None, other: Record) -> bool:
+    """Whether two readers found the same record."""
+    return record is not None and record[:1] + record[3:6] == other[:1] + other[3:6]
 
 
 FORM = Form(

@@ -53,7 +53,7 @@ def test_a_line_above_the_limit_is_flagged_and_not_kept(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_bytes(lines({"text": "x" * 3 * LIMIT}, DOCUMENTS[1]))
     long, short = records(path)
-    assert (long.problem, long.text) == ("oversized_page", "")
+    assert (long.problem, long.text) == ("oversized_text", "")
     assert short.text == "二つめ"
 
 
