@@ -116,6 +116,7 @@ def write_part(root: Path, part: str, documents: int, hosts: int, random: np.ran
         "record_type": ["response"] * documents,
         "warc_file": [part] * documents,
         "warc_offset": numbers,
+        "source_id": [""] * documents,
     }
     write(root, f"verdicts/extract/{part}.parquet", RECORD_VERDICT_SCHEMA, {**nothing, **strings, **record, **words})
     features = features_of(random, documents)

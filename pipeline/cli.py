@@ -19,6 +19,7 @@ from pipeline.errors import RunStopped, UserError
 if TYPE_CHECKING:
     from pipeline.corpus.ledger import Ledger
     from pipeline.manifest import Manifest
+    from pipeline.operations.export import Format
 
 INTERRUPTED = 130  # as a shell reports a program ended by Ctrl-C
 
@@ -310,15 +311,23 @@ def sql(output: str, query: str, as_json: bool) -> None:
 
 @main.command()
 @click.argument("output")
-@click.option("--format", "form", type=click.Choice(["parquet", "jsonl"]), default="parquet", show_default=True)
+@click.option("--format", "form", type=click.Choice(["parquet", "jsonl", "jsonl.zst"]), default="parquet", show_default=True)
+@click.option(
+    "--with",
+    "groups",
+    multiple=True,
+    metavar="COLUMNS",
+    help="More columns: split, language, metadata, numbers.",
+)
 @click.option("--to", "target", metavar="DIR", help="Default: OUTPUT/export.")
-def export(output: str, form: str, target: str | None) -> None:
-    """Write the final texts of the corpus in OUTPUT, as they were encoded, a file a part."""
+def export(output: str, form: "Format", groups: tuple[str, ...], target: str | None) -> None:
+    """Write the final texts of the corpus in OUTPUT, as they were encoded, in one file per part."""
     with _plain_errors(), _ledger(output) as ledger:
-        from pipeline.operations.export import export_texts
+        from pipeline.operations.export import export_texts, groups_of
 
-        documents, files = export_texts(ledger, Path(target or Path(output) / "export"), form)
-        click.echo(f"{documents} documents in {files} files under {target or Path(output) / 'export'}")
+        folder = Path(target) if target else Path(output) / "export"
+        documents, files = export_texts(ledger, folder, form, groups_of(groups))
+        click.echo(f"{documents} documents in {files} files: {folder / f'part-*.{form}'}")
 
 
 @contextmanager

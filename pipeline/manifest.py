@@ -18,6 +18,7 @@ from pipeline.dedup.config import DedupConfig
 from pipeline.errors import UserError
 from pipeline.extract.config import ExtractConfig
 from pipeline.hosts.config import HostsConfig
+from pipeline.inputs.config import FieldsConfig
 from pipeline.measure.config import MeasureConfig
 from pipeline.pii.config import PiiConfig
 from pipeline.quality.config import QualityConfig
@@ -37,6 +38,7 @@ class Manifest(Config):
     paths_limit: int | None = Field(None, ge=1, description="how many lines of a .paths file to take; all when absent")
     output: str = Field("data", description="the folder of the corpus")
     workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, description="processes; they never change the result")
+    fields: FieldsConfig = FieldsConfig()
     extract: ExtractConfig = ExtractConfig()
     measure: MeasureConfig = MeasureConfig()
     quality: QualityConfig = QualityConfig()

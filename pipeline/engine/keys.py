@@ -37,7 +37,7 @@ def fixed_ingredients(manifest: BaseModel, root: Path, stages: Sequence[Stage]) 
 
 def obeyed(stage: Stage, manifest: BaseModel) -> Any:
     """The part of the manifest that units of the stage get; None for a stage without settings."""
-    return stage.obeys(getattr(manifest, stage.settings)) if stage.settings else None
+    return stage.obeys(*(getattr(manifest, name) for name in stage.settings.split())) if stage.settings else None
 
 
 def _settings_of(stage: Stage, manifest: BaseModel, root: Path) -> Any:

@@ -32,9 +32,9 @@ class Stage:
     `edits/` changes texts, and its verdicts have the columns n_chars, n_bytes and n_tokens. keeps: files of the corpus that
     belong to the stage but are written by no unit.
 
-    settings: the manifest section that the stage reads. obeys: picks what a unit gets of the section, by default all of it; it
-    is in the unit's key. outside: from the corpus folder and what the stage obeys, a digest as plain JSON of what is outside the
-    manifest (lists, models, earlier corpora); it is in the key too.
+    settings: the manifest section that the stage reads, or several, separated by spaces. obeys: makes of them what a unit gets,
+    by default all of the one section; it is in the unit's key. outside: from the corpus folder and what the stage obeys, a digest
+    as plain JSON of what is outside the manifest (lists, models, earlier corpora); it is in the key too.
 
     libraries: distributions that affect results but that no module of the stage imports.
 
@@ -50,7 +50,7 @@ class Stage:
     writes: Mapping[str, pa.Schema | None] = field(default_factory=dict)
     keeps: Mapping[str, pa.Schema] = field(default_factory=dict)
     settings: str | None = None
-    obeys: Callable[[Any], Any] = lambda section: section
+    obeys: Callable[..., Any] = lambda section: section
     outside: Callable[[Path, Any], Any] = lambda root, obeyed: None
     libraries: tuple[str, ...] = ()
     counted_as: str = ""

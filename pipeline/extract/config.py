@@ -6,6 +6,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from pipeline.config import Config
+from pipeline.inputs.config import FieldsConfig
 from pipeline.rules import VERDICT_SCHEMA, Rule
 
 Extractor = Literal["auto", "blocks", "resiliparse", "trafilatura"]
@@ -37,6 +38,13 @@ class ExtractConfig(Config):
         description="of computing for one page, where a public extractor is asked; by the clock, a worker that stands still at "
         "a page for six times as long is ended",
     )
+
+
+class ReadingConfig(Config):
+    """What units of `extract` obey: the manifest's sections `extract` and `fields`."""
+
+    extract: ExtractConfig
+    fields: FieldsConfig
 
 
 RAPID_RULE = Rule(
@@ -125,6 +133,8 @@ DOCUMENT_SCHEMA = pa.schema(
         pa.field("japanese_share", pa.float64(), nullable=False),
         pa.field("warc_file", pa.string(), nullable=False),
         pa.field("warc_offset", pa.int64(), nullable=False),
+        pa.field("source_id", pa.string(), nullable=False),
+        pa.field("metadata", pa.string(), nullable=False),
     ]
 )
 
@@ -140,5 +150,6 @@ RECORD_VERDICT_SCHEMA = pa.schema(
         pa.field("record_bytes", pa.int64(), nullable=False),
         pa.field("warc_file", pa.string(), nullable=False),
         pa.field("warc_offset", pa.int64(), nullable=False),
+        pa.field("source_id", pa.string(), nullable=False),
     ]
 )

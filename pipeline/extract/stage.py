@@ -111,6 +111,7 @@ def extract(
                 "record_bytes": record.length,
                 "warc_file": place,
                 "warc_offset": record.offset,
+                "source_id": _encodable(record.record_id),
             }
         )
         if len(verdicts) >= batch_rows:
@@ -146,6 +147,8 @@ def extract_record(record: Record, config: ExtractConfig, repeated: bool) -> dic
         "url": _encodable(record.url),
         "host": host_of(record.url),
         "date": _encodable(record.date),
+        "source_id": _encodable(record.record_id),
+        "metadata": record.metadata,
         **page,
         "text": text,
         **numbers._asdict(),

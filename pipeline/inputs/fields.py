@@ -7,19 +7,24 @@ JSON object, with the names and the nesting that they came with. Equal rows give
 import base64
 import datetime
 import decimal
+import itertools
 import json
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pipeline.inputs.config import FieldsConfig
 from pipeline.inputs.record import InputError, Record
 
-_MISSING = object()
+# What `value_at` returns where there is nothing; None is a value.
+MISSING = object()
 _NO_TEXT = "no text at "
 # Dates that are numbers from the first of these on are seconds since 1970, from the second on milliseconds, which pandas writes;
 # smaller ones are years, or days such as 20240131. As seconds, the first is in 1973 and the second in the year 5138.
 _SECONDS_FROM, _MILLISECONDS_FROM = 10**8, 10**11
+# Python's parser of JSON ends near a thousand levels, counted from wherever it is called; real records have a dozen.
+_MOST_NESTED = 200
 
 
 def record_of_row(row: Mapping[str, Any], fields: FieldsConfig, offset: int, length: int) -> Record:
@@ -28,7 +33,7 @@ def record_of_row(row: Mapping[str, Any], fields: FieldsConfig, offset: int, len
     offset, length: its place in the input, as in `Record`. A row whose text is missing, null or not a string, or whose fields
     cannot be written as JSON, gives a record with the problem `corrupt_record`.
     """
-    path, text = next(((path, value) for path in fields.text if (value := value_at(row, path)) is not _MISSING), ("", _MISSING))
+    path, text = next(((path, value) for path in fields.text if (value := value_at(row, path)) is not MISSING), ("", MISSING))
     places = {name: _place(row, getattr(fields, name)) for name in ("url", "id", "date", "title")}
     url, record_id, date, title = (_string(value_at(row, place)) if place else "" for place in places.values())
     if places["date"]:
@@ -56,7 +61,7 @@ def record_of_row(row: Mapping[str, Any], fields: FieldsConfig, offset: int, len
 
 
 def value_at(row: Mapping[str, Any], path: str) -> Any:
-    """The value at a dotted path, or a value that is no JSON if there is none.
+    """The value at a dotted path, or MISSING.
 
     A name that has the dots itself comes first. A string that holds a JSON object (`meta` in many Parquet files) is looked into.
     """
@@ -68,8 +73,8 @@ def value_at(row: Mapping[str, Any], path: str) -> Any:
         try:
             inside = json.loads(inside)
         except (ValueError, RecursionError):
-            return _MISSING
-    return value_at(inside, rest) if isinstance(inside, Mapping) else _MISSING
+            return MISSING
+    return value_at(inside, rest) if isinstance(inside, Mapping) else MISSING
 
 
 def check_columns(uri: str, names: Sequence[str], fields: FieldsConfig) -> None:
@@ -101,18 +106,20 @@ def require_texts(records: Iterable[Record], uri: str) -> Iterator[Record]:
 def canonical_json(value: Any) -> str:
     """`value` as JSON that is the same for equal values: sorted keys, no spaces, null for a number that is not finite.
 
-    Times are ISO 8601 in UTC, bytes base64. Raises RecursionError for a value that is nested too deeply, and ValueError or
-    TypeError for one that JSON cannot hold.
+    Times are ISO 8601 in UTC, bytes base64. Raises RecursionError or ValueError for a value that is nested too deeply, and
+    ValueError or TypeError for one that JSON cannot hold.
     """
     try:
         text = _dumps(value)
     except ValueError:
         text = _dumps(_finite(value))
+    if _depth(text) > _MOST_NESTED:
+        raise ValueError(f"they are nested deeper than {_MOST_NESTED} levels")
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _problem_of_text(row: Mapping[str, Any], fields: FieldsConfig, path: str, text: Any) -> str:
-    if text is _MISSING:
+    if text is MISSING:
         strings = {name: value for name, value in row.items() if isinstance(value, str)}
         longest = max(strings, key=lambda name: (len(strings[name]), name), default="FIELD")
         return (
@@ -130,7 +137,7 @@ def _either(paths: Sequence[str]) -> str:
 
 def _place(row: Mapping[str, Any], paths: Sequence[str]) -> str:
     """The first of `paths` at which the row has something; "" if there is none."""
-    return next((path for path in paths if value_at(row, path) not in (_MISSING, None, "")), "")
+    return next((path for path in paths if value_at(row, path) not in (MISSING, None, "")), "")
 
 
 def _string(value: Any) -> str:
@@ -177,6 +184,14 @@ def _plain(value: Any) -> Any:
     if isinstance(value, bytes):
         return base64.b64encode(value).decode("ascii")
     return str(value)
+
+
+def _depth(text: str) -> int:
+    """How deep the objects and lists of a JSON text are nested."""
+    if text.count("[") + text.count("{") <= _MOST_NESTED:
+        return 0
+    signs = (1 if sign in "[{" else -1 for sign in re.findall(r'"[^"\\]*(?:\\.[^"\\]*)*"|[][{}]', text) if sign[0] != '"')
+    return max(itertools.accumulate(signs))
 
 
 def _finite(value: Any) -> Any:

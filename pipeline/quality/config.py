@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, SerializerFunctionWrapHandler, model_ser
 
 from pipeline.config import Config, nearest
 from pipeline.measure.table import MEASURES
+from pipeline.quality.fields import FieldRules, field_rules_of
 from pipeline.quality.profiles import PROFILES
 from pipeline.rules import Rule
 
@@ -63,6 +64,7 @@ class QualityConfig(Config):
     __pydantic_extra__: dict[str, Bounds | None]
 
     profile: Literal["swallow_code", "swallow_paper"] = Field("swallow_code", description="the rules to start from")
+    fields: FieldRules = Field(FieldRules(), description="rules on fields that came with the records, by their path")
 
     @model_validator(mode="before")
     @classmethod
@@ -77,8 +79,13 @@ class QualityConfig(Config):
         return {name: section[name] for name in (*cls.model_fields, *measures) if name in section}
 
 
+def all_rules_of(config: QualityConfig) -> tuple[Rule, ...]:
+    """The rules of quality, in the order in which they judge."""
+    return (*rules_of(config), *field_rules_of(config.fields))
+
+
 def rules_of(config: QualityConfig) -> tuple[Rule, ...]:
-    """The rules of the profile with the manifest's bounds in place of its own, then the added ones."""
+    """The rules on measured numbers: those of the profile with the manifest's bounds in place of its own, then the added ones."""
     overrides = config.__pydantic_extra__
     profile = PROFILES[config.profile]
     added = [Rule(name) for name in overrides if name not in {rule.name for rule in profile}]

@@ -36,8 +36,10 @@ from pipeline.removals.log import InForce
 from pipeline.removals.unit import STAGE as REMOVALS
 from pipeline.rules import Rule
 
-# Settings that only judge stored data. All others change what is stored, or how tokens are cut but not how many there are.
+# Settings that only judge stored numbers. All others change what is stored, or how tokens are cut but not how many there are.
 JUDGES_AGAIN = ("quality", "dedup.minimum_similarity", "dedup.survivor", "dedup.against", "hosts")
+# What these rules judge is not stored as a number.
+FIELD_RULES = "quality.fields"
 Chosen = npt.NDArray[np.bool_]  # (N,), which of the pages
 # The stages that are judged again here: the first ones after extract.
 _JUDGED = (QUALITY.name, DEDUP.name, HOSTS.name)
@@ -151,14 +153,14 @@ def what_if(present: Present, wanted: Sequence[Manifest]) -> tuple[Pages, list[O
     """
     for manifest in wanted:
         for key in changed_settings(present.manifest.model_dump(mode="json"), manifest.model_dump(mode="json")):
-            if not any(key == name or key.startswith(f"{name}.") for name in JUDGES_AGAIN):
+            if key.startswith(FIELD_RULES) or not any(key == name or key.startswith(f"{name}.") for name in JUDGES_AGAIN):
                 raise WhatIfError(
                     f"{key} changes what is stored, or nothing that is counted, so what-if cannot judge it; "
                     f"`run {present.root / 'manifest.yaml'} --output ANOTHER --set {key}=…` does the work"
                 )
-    rules = [quality.rules_of(manifest.quality) for manifest in wanted]
+    rules = [quality.all_rules_of(manifest.quality) for manifest in wanted]
     parts = parts_of(present.root, present.stages)
-    pages, dropped = judge_parts(present.root, parts, present.stages, quality.rules_of(present.manifest.quality), rules)
+    pages, dropped = judge_parts(present.root, parts, present.stages, quality.all_rules_of(present.manifest.quality), rules)
     for number, stage in enumerate(present.stages):
         if np.count_nonzero(pages.passed > number) != present.counts[stage].documents:
             raise WhatIfError(
@@ -198,7 +200,7 @@ class _Alternative:
         self.unsigned = self.passes & ~self.signed
         self.stages = [self._figures(JUDGING[0], _array(present.counts[JUDGING[0]]), False)]
         self.stages.append(self._figures(QUALITY.name, dropped[-1], False))
-        self.rules = self._rules(QUALITY.name, quality.rules_of(present.manifest.quality), rules, dropped[:-1])
+        self.rules = self._rules(QUALITY.name, quality.all_rules_of(present.manifest.quality), rules, dropped[:-1])
         self.basis: list[str] = []
 
     def outcome(self) -> Outcome:

@@ -58,7 +58,7 @@ def sample_pages(present: Present, pages: Pages, fates: Fates, manifest: Manifes
         stage = present.stages[pages.passed[index]]
         found.append(_page(present.root, part, row, "in", stage, bool(fates.unsigned[index]), None))
     rules = {
-        "quality": quality.rules_of(manifest.quality),
+        "quality": quality.all_rules_of(manifest.quality),
         "dedup": dedup_config.rules_of(manifest.dedup),
         "hosts": hosts_config.rules_of(manifest.hosts),
     }

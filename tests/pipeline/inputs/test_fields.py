@@ -111,7 +111,7 @@ def test_times_of_parquet_and_of_pandas_are_iso_8601_in_utc() -> None:
     tokyo = datetime.timezone(datetime.timedelta(hours=9))
     for date in (
         datetime.datetime(2019, 4, 1, 9, tzinfo=tokyo),
-        datetime.datetime(2019, 4, 1),  # noqa: DTZ001  as Parquet's times without a zone are
+        datetime.datetime(2019, 4, 1),
         1554076800,
         1554076800000,
     ):
