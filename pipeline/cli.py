@@ -82,6 +82,7 @@ def main() -> None:
 @click.option("--workers", type=click.IntRange(min=1), help="Processes; default: one a core. Never changes the result.")
 @click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Such as quality.num_letters.min=300.")
 @click.option("--forget", is_flag=True, help="Delete the pages of inputs that the corpus holds and this run does not name.")
+@click.option("--refresh", is_flag=True, help="Ask servers again for the sizes and versions of inputs that the ledger knows.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def run(
     manifest: str,
@@ -90,6 +91,7 @@ def run(
     workers: int | None,
     changes: tuple[str, ...],
     forget: bool,
+    refresh: bool,
     as_json: bool,
 ) -> None:
     """Build the corpus that MANIFEST describes, doing only what is not done yet."""
@@ -101,7 +103,7 @@ def run(
 
         wanted = read_manifest(manifest, changes, input=list(inputs) or None, output=output, workers=workers)
         with listener_for(as_json) as listener:
-            report = run_manifest(wanted, listener, forget=forget)
+            report = run_manifest(wanted, listener, forget=forget, refresh=refresh)
         if as_json:
             failed = [dict(zip(("stage", "part", "error"), item, strict=True)) for item in report.failed]
             click.echo(json.dumps({"done": report.done, "failed": failed, "fingerprint": report.fingerprint}))

@@ -10,7 +10,7 @@ from pipeline.engine.task import Mark, Result, Task, finished
 from pipeline.extract.config import DOCUMENT_SCHEMA, RECORD_VERDICT_SCHEMA, ReadingConfig
 from pipeline.extract.stage import extract
 from pipeline.extract.warm_up import make_ready
-from pipeline.inputs.sources import read_records
+from pipeline.inputs.formats import read_records
 
 
 def extract_input(task: Task[ReadingConfig], mark: Mark) -> Result:

@@ -1,8 +1,8 @@
 """Reads the records of a WARC or ARC file by the project's own means, damaged or not.
 
-A damaged place becomes a record with `problem="corrupt_record"`, and reading continues: a record whose stated length does not lead
-to the next one, a broken gzip member or zstd frame, and a file that ends inside a record. One bad byte costs one page and not the
-rest of the file.
+A damaged place becomes a record with `problem="corrupt_record"`, and reading continues: a record whose stated length does not
+lead to the next one, a broken gzip member or zstd frame, and a file that ends inside a record. One bad byte costs one page and
+not the rest of the file.
 """
 
 import re
@@ -46,7 +46,8 @@ def read_archive(
 ) -> Iterator[Record]:
     """Yield the records that begin in bytes [start, end) of `stream` (end < 0: to its end), in file order.
 
-    `start` is the beginning of a record or of a member; joined: records can go on from one member to the next. A body above `max_bytes` is flagged `oversized_page` and not read.
+    `start` is the beginning of a record or of a member; joined: records can go on from one member to the next. A body above
+    `max_bytes` is flagged `oversized_page` and not read.
     """
     unpacked = Unpacked(stream, name, start, joined)
     while True:

@@ -10,7 +10,7 @@ from pipeline.inputs.encodings import encoding_hint
 from pipeline.inputs.fields import check_columns, record_of_row
 from pipeline.inputs.json_files import corrupt_text, oversized
 from pipeline.inputs.members import DamageError
-from pipeline.inputs.record import InputError, Record, Source
+from pipeline.inputs.record import InputError, Limits, Record, Source
 from pipeline.inputs.unpacked import Unpacked
 
 # Spreadsheets write `;` where `,` is the decimal sign.
@@ -20,14 +20,14 @@ _BOM = b"\xef\xbb\xbf"
 _MAX_LINES = 10_000
 
 
-def read_delimited(stream: IO[bytes], source: Source, max_bytes: int, fields: FieldsConfig) -> Iterator[Record]:
+def read_delimited(stream: IO[bytes], source: Source, limits: Limits, fields: FieldsConfig) -> Iterator[Record]:
     """Yield one record per row; a record's offset is that of its row.
 
     A row that has more or fewer fields than the header, is not UTF-8, or whose quotation mark has no end is flagged
-    `corrupt_record`, a row above `max_bytes` `oversized_text`. Raises InputError if the header has no column for the text.
+    `corrupt_record`, a row above the limit `oversized_text`. Raises InputError if the header has no column for the text.
     """
-    csv.field_size_limit(max(csv.field_size_limit(), max_bytes))
-    rows = _Rows(Unpacked(stream, source.uri), max_bytes)
+    csv.field_size_limit(max(csv.field_size_limit(), limits.text_bytes))
+    rows = _Rows(Unpacked(stream, source.uri), limits.text_bytes)
     header: list[str] = []
     while True:
         try:

@@ -54,7 +54,7 @@ def _next_value(unpacked: Unpacked, line_start: bytes, max_bytes: int) -> Value:
     pieces: list[bytes] = []
     length = 0
     problem = ""
-    while not brackets.depth == 0 or not length:
+    while brackets.depth or not length:
         if not unpacked.advance():
             problem = "the file ends inside it"
             break
@@ -102,7 +102,8 @@ class _Brackets:
         at = int(self._escaped)
         self._escaped = False
         while at < len(block):
-            at = (_INSIDE if self._in_string else _OUTSIDE).match(block, at).end()  # type: ignore[union-attr]  matches always
+            found = (_INSIDE if self._in_string else _OUTSIDE).match(block, at)
+            at = found.end() if found is not None else at
             if at == len(block):
                 break
             sign = block[at]

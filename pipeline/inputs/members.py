@@ -1,8 +1,8 @@
 """Unpacks the members of a file: gzip members (RFC 1952, section 2.2) or zstd frames (RFC 8878, section 3.1).
 
-The first bytes of a file decide whether it is packed, not its name; a plain file is one member. All bytes before the first damaged
-one are delivered before DamageError is raised, and the search for the next member begins inside the damaged one, because damage
-can hide where that one ends.
+The first bytes of a file decide whether it is packed, not its name; a plain file is one member. All bytes before the first
+damaged one are delivered before DamageError is raised. The search for the next member begins inside the damaged one, because
+damage can hide where that one ends.
 """
 
 import re
@@ -21,7 +21,13 @@ _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _SKIPPABLE = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")
 _DICTIONARY_MAGIC = b"\x5d\x2a\x4d\x18"
 _SKIPPABLE_HEADER = 8
-_OTHER_PACKERS = {b"BZh": "bzip2", b"\xfd7zXZ\0": "xz", b"PK\3\4": "zip", b"7z\xbc\xaf\x27\x1c": "7-Zip", b"\x04\x22\x4d\x18": "lz4"}
+_OTHER_PACKERS = {
+    b"BZh": "bzip2",
+    b"\xfd7zXZ\0": "xz",
+    b"PK\3\4": "zip",
+    b"7z\xbc\xaf\x27\x1c": "7-Zip",
+    b"\x04\x22\x4d\x18": "lz4",
+}
 _PLAIN_BYTES = 1 << 18
 _GZIP_BYTES = 1 << 16
 # zstandard unpacks all that it is given, and four bytes can be a block of 128 KiB: 64 MiB at most.
@@ -174,7 +180,7 @@ class Members:
         return max(0, self.member - damaged_at)
 
     def find(self, position: int, begins: Callable[[bytes], bool]) -> int:
-        """The first offset >= `position` of a member whose first unpacked bytes satisfy `begins`; without one, the file's size."""
+        """The first offset >= `position` of a member whose first unpacked bytes satisfy `begins`, or the file's size."""
         if not self.packed:
             return self.size
         self._stream.seek(position)

@@ -10,7 +10,7 @@ from pipeline.inputs.config import FieldsConfig
 from pipeline.inputs.encodings import encoding_hint
 from pipeline.inputs.fields import check_columns, record_of_row
 from pipeline.inputs.json_files import corrupt_text, oversized
-from pipeline.inputs.record import InputError, Record, Source
+from pipeline.inputs.record import InputError, Limits, Record, Source
 
 _BATCH_ROWS = 256
 _BATCH_BYTES = 64 << 20  # rows may hold whole books
@@ -18,11 +18,11 @@ _BATCH_BYTES = 64 << 20  # rows may hold whole books
 _DAMAGE = (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError, KeyError, IndexError)
 
 
-def read_parquet(stream: IO[bytes], source: Source, max_bytes: int, fields: FieldsConfig) -> Iterator[Record]:
+def read_parquet(stream: IO[bytes], source: Source, limits: Limits, fields: FieldsConfig) -> Iterator[Record]:
     """Yield one record per row; a record's offset is its row number, its length that of the text in characters.
 
     Flagged `corrupt_record`: a row without a text, a row with a value that cannot be read, and the rows of a row group after a
-    damaged page (one record for all of them). A text above `max_bytes` is flagged `oversized_text`. Raises InputError if the file
+    damaged page (one record for all of them). A text above the limit is flagged `oversized_text`. Raises InputError if the file
     is not Parquet, is encrypted, or has no column of texts.
     """
     try:
@@ -36,7 +36,7 @@ def read_parquet(stream: IO[bytes], source: Source, max_bytes: int, fields: Fiel
     end = table.num_row_groups if source.end < 0 else source.end
     offset = sum(table.metadata.row_group(group).num_rows for group in range(source.start))
     for group in range(source.start, end):
-        yield from _row_group(table, group, offset, max_bytes, fields)
+        yield from _row_group(table, group, offset, limits.text_bytes, fields)
         offset += table.metadata.row_group(group).num_rows
 
 
@@ -90,7 +90,7 @@ def _damaged_columns(table: pq.ParquetFile, group: int) -> set[str]:
 
 def _batch_rows(table: pq.ParquetFile, group: int) -> int:
     about = table.metadata.row_group(group)
-    return max(1, min(_BATCH_ROWS, _BATCH_BYTES * about.num_rows // max(1, about.total_byte_size)))
+    return max(1, min(_BATCH_ROWS, _BATCH_BYTES * int(about.num_rows) // max(1, int(about.total_byte_size))))
 
 
 def _rows(batch: pa.RecordBatch) -> Iterator[dict[str, Any] | str]:

@@ -3,18 +3,20 @@
 from collections.abc import Iterator
 from typing import IO
 
+from pipeline.inputs.config import FieldsConfig
 from pipeline.inputs.json_files import corrupt_text, oversized
 from pipeline.inputs.members import DamageError
-from pipeline.inputs.record import Record, Source
+from pipeline.inputs.record import Limits, Record, Source
 from pipeline.inputs.unpacked import Unpacked
 
 
-def read_text(stream: IO[bytes], source: Source, max_bytes: int) -> Iterator[Record]:
+def read_text(stream: IO[bytes], source: Source, limits: Limits, _fields: FieldsConfig) -> Iterator[Record]:
     """Yield the file as one record, whose encoding is found later, as that of a page is.
 
-    A file above `max_bytes` is flagged `oversized_text`. Of a damaged packed file there is the text before the damage, and a
+    A file above the limit is flagged `oversized_text`. Of a damaged packed file there is the text before the damage, and a
     `corrupt_record`.
     """
+    max_bytes = limits.text_bytes
     unpacked = Unpacked(stream, source.uri)
     pieces: list[bytes] = []
     length = 0

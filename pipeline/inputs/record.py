@@ -16,6 +16,7 @@ class Source(NamedTuple):
     start: int
     end: int  # -1: to the end of the file
     identity: str  # changes when the file changes
+    version: str = ""  # of a file on a web server: its ETag or Last-Modified, which the bytes that are read must have
 
 
 class Limits(NamedTuple):

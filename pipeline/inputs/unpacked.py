@@ -27,7 +27,8 @@ class Mark(NamedTuple):
 class Unpacked:
     """The unpacked bytes of `stream`, which can seek, from the member that begins at byte `start`; `name` is for errors.
 
-    joined: members are read as if they were one. position: unpacked bytes read so far; in a plain file the offset in it. Every method that reads raises DamageError where the
+    joined: members are read as if they were one. position: unpacked bytes read so far; in a plain file the offset in it. Every
+    method that reads raises DamageError where the
     damage is; `resume` goes on after it.
     """
 
@@ -40,6 +41,8 @@ class Unpacked:
         self._line: list[bytes] = []
         if start:
             self._members.open(start)
+        self._buffer = b""
+        self._at = 0
         self._forget()
 
     @property

@@ -1,7 +1,7 @@
 """Reads the records of a WARC file.
 
-FastWARC reads as long as all is as the standard's writers have it. The project's own reader takes over for the rest of a file where
-something is not: damage, names of headers in another case (WARC 1.1, section 4), or lines that end in LF alone.
+FastWARC reads as long as all is as the usual writers have it. The project's own reader takes over for the rest of a file where
+something is not: damage, names of headers in another case (WARC 1.1, section 4), lines that end in LF alone.
 """
 
 import re

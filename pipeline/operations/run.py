@@ -16,7 +16,7 @@ import yaml
 
 import pipeline
 from pipeline.corpus import layout
-from pipeline.corpus.ledger import Ledger, RunRow
+from pipeline.corpus.ledger import FILE_NAME, Ledger, RunRow
 from pipeline.corpus.views import describe_tables
 from pipeline.engine.executor import Executor
 from pipeline.engine.keys import Fixed, fixed_ingredients, unit_key
@@ -27,10 +27,11 @@ from pipeline.engine.stage import Stage
 from pipeline.errors import RunStopped, described
 from pipeline.files import exclusive_lock, remove_temporary_files, write_text
 from pipeline.flow import FLOW, tables_of
+from pipeline.inputs.listing import Listing
 from pipeline.inputs.record import InputError, Source
-from pipeline.inputs.sources import resolve_inputs
 from pipeline.manifest import Manifest
 from pipeline.operations import counts
+from pipeline.operations.listing import find_inputs, find_inputs_again, write_listing
 from pipeline.removals.unit import STAGE as REMOVALS
 from pipeline.tokenize import publish
 
@@ -65,14 +66,24 @@ def locked(root: Path) -> Iterator[None]:
         raise RunError(f"output {root} cannot be written: {error.strerror}; name another with --output") from error
 
 
-def run(manifest: Manifest, listener: Listener, executor: Executor | None = None, *, forget: bool = False) -> Report:
+def run(
+    manifest: Manifest, listener: Listener, executor: Executor | None = None, *, forget: bool = False, refresh: bool = False
+) -> Report:
     """Build the corpus that `manifest` describes, doing only what is not done.
 
-    forget: whether pages of inputs that the manifest does not name may be deleted from the corpus. Raises RunError, LedgerError,
-    and InputError for a wrong input, or if such pages exist and `forget` is False.
+    forget: whether pages of inputs that the manifest does not name may be deleted from the corpus. refresh: whether servers are
+    asked again for inputs that the ledger knows. Raises RunError, LedgerError, and InputError for a wrong input, or if such pages
+    exist and `forget` is False.
     """
-    sources = resolve_inputs(manifest.input, manifest.paths_prefix, manifest.paths_limit)
-    with locked(Path(manifest.output)), Ledger(Path(manifest.output)) as ledger:
+    root = Path(manifest.output)
+    listing = Listing()
+    # A wrong input must not leave a folder behind, so a new corpus is begun only after its inputs are found.
+    sources = None if (root / FILE_NAME).exists() else find_inputs(manifest, listener, listing)
+    with locked(root), Ledger(root) as ledger:
+        if sources is None:
+            sources = find_inputs_again(manifest, listener, ledger, refresh=refresh)
+        else:
+            write_listing(ledger, listing)
         if not forget:
             _refuse_to_forget(ledger, sources)
         return _run(manifest, sources, ledger, FLOW, listener, executor)

@@ -7,8 +7,8 @@ from pipeline.corpus.ledger import Ledger
 from pipeline.engine.keys import fixed_ingredients
 from pipeline.engine.plan import Plan
 from pipeline.flow import FLOW
-from pipeline.inputs.sources import resolve_inputs
 from pipeline.manifest import Manifest
+from pipeline.operations.listing import known_inputs
 
 REASONS_SHOWN = 5
 
@@ -19,9 +19,9 @@ def status_of(manifest: Manifest) -> list[dict[str, Any]]:
     The output of a stale unit is unknown until it is done. So a stage downstream of a stale one is compared with the files that
     are there today, and its `waits_for` names the stale stages before it. Raises InputError, LedgerError, NoCorpusError.
     """
-    sources = resolve_inputs(manifest.input, manifest.paths_prefix, manifest.paths_limit)
     root = Path(manifest.output)
     with Ledger(root, read_only=True) as ledger:
+        sources = known_inputs(manifest, ledger)
         plan = Plan(root, manifest, ledger, sources, FLOW, fixed_ingredients(manifest, root, FLOW))
     states: list[dict[str, Any]] = []
     for stage in FLOW:

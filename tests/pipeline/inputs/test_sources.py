@@ -14,8 +14,9 @@ import pytest
 import zstandard
 
 from pipeline.inputs import sources as inputs
+from pipeline.inputs.formats import read_records
 from pipeline.inputs.record import InputError, Record, Source
-from pipeline.inputs.sources import read_records, resolve_inputs
+from pipeline.inputs.sources import resolve_inputs
 from tests.pipeline.inputs.warc_files import gzipped, warc_record
 
 LIMIT = 2_000

@@ -138,7 +138,9 @@ def test_what_is_no_warc_is_refused_by_name(content: bytes, message: str) -> Non
 
 
 def test_names_of_http_headers_have_any_case_and_the_values_of_a_repeated_header_are_joined() -> None:
-    http = "HTTP/1.1 200 OK\r\nCONTENT-TYPE: text/plain; charset=a\r\nContent-Type: text/html; charset=B\r\ncontent-ENCODING: gzip"
+    http = (
+        "HTTP/1.1 200 OK\r\nCONTENT-TYPE: text/plain; charset=a\r\nContent-Type: text/html; charset=B\r\ncontent-ENCODING: gzip"
+    )
     headers = "warc-TARGET-uri: http://second.example/\r\nwarc-truncated: \r\n"
     record = records_of(warc_record(1, url="http://first.example/", http=http, headers=headers))[0]
     assert (record.url, record.content_encoding) == ("http://first.example/", "gzip")
@@ -195,7 +197,9 @@ def test_lines_of_http_headers_end_in_line_feeds_too(line_end: str, blank: str) 
 
 
 def _with_message(message: str) -> bytes:
-    return warc_record(0, body=message.encode() + GOOD_PAGE, http="").replace(b"text/plain", b"application/http; msgtype=response")
+    return warc_record(0, body=message.encode() + GOOD_PAGE, http="").replace(
+        b"text/plain", b"application/http; msgtype=response"
+    )
 
 
 def test_an_interim_answer_comes_before_the_page() -> None:
@@ -204,7 +208,9 @@ def test_an_interim_answer_comes_before_the_page() -> None:
 
 
 @pytest.mark.parametrize("how", ["plain", "gzip", "zstd", "one gzip member"])
-@pytest.mark.parametrize("length", ["+5", "-5", "", "5, 5", "0x10", "1e3", "１２", str(2**53 + 1), str(2**63), str(2**64), "9" * 30])
+@pytest.mark.parametrize(
+    "length", ["+5", "-5", "", "5, 5", "0x10", "1e3", "１２", str(2**53 + 1), str(2**63), str(2**64), "9" * 30]
+)
 def test_a_length_that_cannot_be_costs_one_record(length: str, how: str) -> None:
     records = [warc_record(number) for number in range(4)]
     records[1] = re.sub(rb"Content-Length: \d+", f"Content-Length: {length}".encode(), records[1])
