@@ -63,7 +63,7 @@ def read_message(block: bytes) -> Message | None:
         return Message(
             status=status,
             content_type=content_type.lower(),
-            http_charset=charsets[-1] if charsets else None,
+            http_charset=charsets[-1].lower() if charsets else None,
             content_encoding=", ".join(fields.get("content-encoding", ())).lower(),
             transfer_encoding=", ".join(fields.get("transfer-encoding", ())).lower(),
             body_start=body_start,

@@ -32,7 +32,7 @@ def read_parquet(stream: IO[bytes], source: Source, limits: Limits, fields: Fiel
     except _DAMAGE as error:
         _raise_if_of_the_stream(error)
         reason = "is encrypted" if "crypt" in str(error) else "is not a Parquet file, or its end is missing"
-        raise InputError(f"{source.uri} {reason}: {str(error)[:200]}") from error
+        raise InputError(f"{source.uri} {reason}: {" ".join(str(error).split())[:200]}") from error
     end = table.num_row_groups if source.end < 0 else source.end
     offset = sum(table.metadata.row_group(group).num_rows for group in range(source.start))
     for group in range(source.start, end):

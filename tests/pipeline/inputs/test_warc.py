@@ -144,7 +144,7 @@ def test_names_of_http_headers_have_any_case_and_the_values_of_a_repeated_header
     headers = "warc-TARGET-uri: http://second.example/\r\nwarc-truncated: \r\n"
     record = records_of(warc_record(1, url="http://first.example/", http=http, headers=headers))[0]
     assert (record.url, record.content_encoding) == ("http://first.example/", "gzip")
-    assert (record.content_type, record.http_charset) == ("text/plain; charset=a, text/html; charset=b", "B")
+    assert (record.content_type, record.http_charset) == ("text/plain; charset=a, text/html; charset=b", "b")
     assert record.body == GOOD_PAGE
 
 
