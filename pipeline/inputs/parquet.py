@@ -32,7 +32,7 @@ def read_parquet(stream: IO[bytes], source: Source, limits: Limits, fields: Fiel
     except _DAMAGE as error:
         _raise_if_of_the_stream(error)
         reason = "is encrypted" if "crypt" in str(error) else "is not a Parquet file, or its end is missing"
-        raise InputError(f"{source.uri} {reason}: {" ".join(str(error).split())[:200]}") from error
+        raise InputError(f"{source.uri} {reason}: {_said(error)}") from error
     end = table.num_row_groups if source.end < 0 else source.end
     offset = sum(table.metadata.row_group(group).num_rows for group in range(source.start))
     for group in range(source.start, end):
@@ -64,7 +64,7 @@ def _row_group(table: pq.ParquetFile, group: int, offset: int, max_bytes: int, f
             if names is None:
                 damaged = _damaged_columns(table, group)
                 names = [name for name in table.schema_arrow.names if name not in damaged]
-                damage = f"{str(error)[:200]} in {', '.join(sorted(damaged)) or 'its pages'}"
+                damage = f"{_said(error)} in {', '.join(sorted(damaged)) or 'its pages'}"
                 if any(path.partition(".")[0] in damaged for path in fields.text) or not damaged:
                     names = table.schema_arrow.names
             if batch_rows == 1:
@@ -105,7 +105,7 @@ def _rows(batch: pa.RecordBatch) -> Iterator[dict[str, Any] | str]:
         try:
             yield batch.slice(number, 1).to_pylist()[0]
         except _DAMAGE as error:
-            yield f"{_bad_column(batch, number)}: {str(error)[:200]}"
+            yield f"{_bad_column(batch, number)}: {_said(error)}"
 
 
 def _bad_column(batch: pa.RecordBatch, number: int) -> str:
@@ -156,6 +156,11 @@ def _record(row: dict[str, Any] | str, fields: FieldsConfig, offset: int, max_by
     if length * 4 > max_bytes and len(record.text.encode("utf-8", "replace")) > max_bytes:
         return oversized(offset, length)._replace(url=record.url, date=record.date, record_id=record.record_id)
     return record._replace(length=length)
+
+
+def _said(error: BaseException) -> str:
+    """Arrow's message on one line."""
+    return " ".join(str(error).split())[:200]
 
 
 def _raise_if_of_the_stream(error: BaseException) -> None:
