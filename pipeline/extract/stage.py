@@ -27,11 +27,13 @@ from pipeline.extract.config import (
     TREE_BUILDING,
     ExtractConfig,
 )
+from pipeline.extract.content_type import PAGE_TYPES, declared_type, sniffed_kind
 from pipeline.extract.html.parser_cost import measure_nesting
 from pipeline.extract.http_body import BodyError, BodyTooLargeError, decode_body
 from pipeline.extract.language import measure_language, rapid_check
 from pipeline.extract.main_text.extractors import MainText, extract_main_text
 from pipeline.extract.visible_letters import VisibleLetters
+from pipeline.extract.xhtml import as_html
 from pipeline.inputs.record import Record
 from pipeline.rules import Rule
 from pipeline.text.urls import host_of
@@ -184,19 +186,29 @@ def _text_page(record: Record, repeated: bool) -> dict[str, object]:
 
 def _html_page(record: Record, config: ExtractConfig, repeated: bool) -> tuple[dict[str, object], VisibleLetters | None]:
     """The document of an HTML page (unpack, rapid check, decode, find the main text), and the letters that the page shows."""
-    if not _is_html(record):
-        raise Dropped("not_html", detail=record.content_type.split(";")[0])
+    declared = declared_type(record.content_type)
+    if declared is not None and declared not in PAGE_TYPES:
+        raise Dropped("not_html", detail=declared)
     try:
         body = decode_body(record.body, record.transfer_encoding, record.content_encoding, config.max_page_bytes)
     except BodyTooLargeError as error:
         raise Dropped("oversized_page", error.size, config.max_page_bytes, "unpacked") from error
     except BodyError as error:
         raise Dropped("undecodable_body", detail=str(error)) from error
+    kind = sniffed_kind(body) if declared is None else PAGE_TYPES[declared]
+    if kind is None:
+        raise Dropped("not_html", detail=record.content_type)
     if repeated:
         raise Dropped("same_record")
-    evidence = rapid_check(body, record.http_charset)
-    _require(RAPID_RULE, evidence.score, detail=evidence.evidence)
-    decoded = decode(body, record.http_charset)
+    if kind == "html":
+        evidence = rapid_check(body, record.http_charset)
+        _require(RAPID_RULE, evidence.score, detail=evidence.evidence)
+        decoded = decode(body, record.http_charset)
+    else:
+        decoded = decode(body, record.http_charset)
+        decoded = decoded._replace(text=as_html(decoded.text))
+        evidence = rapid_check(decoded.text.encode(), None)
+        _require(RAPID_RULE, evidence.score, detail=evidence.evidence)
     _require(RULE_BY_NAME["undecodable_text"], decoded.replacement_share, detail=decoded.charset)
     main = _main_text(decoded.text, config)
     page = {
@@ -226,16 +238,6 @@ def _main_text(page: str, config: ExtractConfig) -> MainText:
             return extract_main_text(page, config.extractor)
     except OutOfTimeError as error:
         raise Dropped("timeout", config.max_seconds, config.max_seconds) from error
-
-
-def _is_html(record: Record) -> bool:
-    """Whether a record is HTML: by its declared type, or if it has none by how the body begins (WHATWG MIME sniffing, section
-    7.1)."""
-    declared = record.content_type.split(";")[0].strip()
-    if declared:
-        return declared in ("text/html", "application/xhtml+xml")
-    head = record.body[:512].lstrip(b"\xef\xbb\xbf \t\r\n\f").lower()
-    return head.startswith((b"<!doctype html", b"<html", b"<head", b"<body", b"<title", b"<meta", b"<script", b"<!--"))
 
 
 def _require(rule: Rule, value: float, detail: str = "") -> None:
