@@ -21,8 +21,9 @@ from benchmarks.turns import compare, console, seconds_in_turn
 from pipeline.extract.config import ExtractConfig
 from pipeline.extract.language import RapidEvidence
 from pipeline.extract.stage import extract
+from pipeline.inputs.formats import read_records
 from pipeline.inputs.record import Source
-from pipeline.inputs.sources import read_records, resolve_inputs
+from pipeline.inputs.sources import resolve_inputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -87,6 +87,7 @@ def main() -> None:
 @click.option("--retrain-tokenizer", is_flag=True, help="Make a new tokenizer from what is there now; encodes all texts again.")
 @click.option("--from", "donor", metavar="CORPUS", help="Take what is the same from another corpus, by links to its files.")
 @click.option("--accept-code", multiple=True, metavar="STAGE", help="Keep what earlier code of a stage made; may be repeated.")
+@click.option("--refresh", is_flag=True, help="Ask servers again for the sizes and versions of inputs that the ledger knows.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def run(
     manifest: str,

@@ -55,6 +55,15 @@ class Manifest(Config):
     def _one_or_many(cls, value: object) -> object:
         return [value] if isinstance(value, str) else value
 
+    @field_validator("output")
+    @classmethod
+    def _is_a_folder(cls, value: str) -> str:
+        if "://" in value:
+            raise ValueError(
+                "a corpus is built in a folder of this machine; name one, and copy what you need to the store afterwards"
+            )
+        return value
+
 
 def read_manifest(path: str, changes: Sequence[str] = (), **replacements: object) -> Manifest:
     """The manifest in the YAML file `path`, or the bundled one of that name, or that of the corpus in the folder `path`.

@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 from rich.table import Table
 
 from pipeline.extract.http_body import decode_body
-from pipeline.inputs.sources import read_records, resolve_inputs
+from pipeline.inputs.formats import read_records
+from pipeline.inputs.sources import resolve_inputs
 
 MAX_PAGE_BYTES = 10_000_000  # the pipeline's own default; no page of the corpus is larger
 

@@ -43,9 +43,16 @@ _PAGE = (
     "((前|次)(の(ページ|記事|投稿|エントリー?|日記|章|節))?(へ|を見る)?|最初へ?|最後へ?|先頭へ?|末尾へ?|戻る|もどる|進む|上に戻る|目次へ?|索引"
     "|ホーム|トップ|最新|一覧へ?|編集|Prev(ious)?|PREV|Next|NEXT|Home|HOME|Up|Top|TOP|Contents|Index|[0-9]{1,3}|…|\\.{3})"
 )
+# Names of tags: with commas or slashes between them, of up to three words each; or with spaces, if they are Japanese or begin
+# with "#". They hold no particle of a sentence and do not end as verbs do.
+_NO_TAG = " \u3000。．\"';{}をがはでの、，,/／|｜:：#＃"
+_TAG_END = f"[^{_NO_TAG}]{{0,23}}[^{_NO_TAG}るたすだ]"
+_TAG = f"[#＃]?{_TAG_END}( {_TAG_END}){{0,2}}"
+_SPACED_TAG = f"([#＃]|[^\u0000-\u007f{_NO_TAG}]){_TAG_END}"
+_TAGS = f"({_TAG}([ \u3000]?[、，,/／|｜][ \u3000]?{_TAG}){{0,12}}|{_SPACED_TAG}([ \u3000]{{1,2}}{_SPACED_TAG}){{1,12}})"
 # What is between the links of a row and at its ends, including the white space that pages use there.
 _EDGES = " \t\u3000|/・<>＜＞«»‹›←→[]（）()"
-_MACROS = {"{service}": _SERVICE, "{shop}": _SHOP, "{date}": _DATE, "{page}": _PAGE}
+_MACROS = {"{service}": _SERVICE, "{shop}": _SHOP, "{date}": _DATE, "{page}": _PAGE, "{tags}": _TAGS}
 
 
 class Section(NamedTuple):

@@ -1,7 +1,8 @@
 """The closure of a unit's function: the modules it imports, directly or not, with their data files and libraries.
 
 It is computed from the sources, imports inside functions included, so nobody maintains a list of modules. Plumbing is left out,
-because it cannot change a result: scheduling, the ledger, reading and writing files, parsing settings, reporting errors.
+because it cannot change a result: scheduling, the ledger, opening, reading and writing files, parsing settings, reporting
+errors.
 """
 
 import ast
@@ -16,7 +17,7 @@ import pipeline
 
 _ROOT = Path(pipeline.__file__).parent
 _PACKAGE = "pipeline"
-PLUMBING = ("engine", "corpus", "compiled", "config", "errors", "files", "terminal")
+PLUMBING = ("engine", "corpus", "compiled", "config", "errors", "files", "inputs.network", "terminal")
 # They only transport numbers and settings, so a new version of one changes no rule.
 GENERAL_LIBRARIES = frozenset(["numba", "numpy", "pyarrow", "pydantic", "yaml", "duckdb"])
 

@@ -32,6 +32,11 @@ class ExtractConfig(Config):
     max_page_bytes: int = Field(
         10_000_000, gt=0, description="larger bodies are dropped, packed or not; Common Crawl cuts pages at 1 or 5 MiB"
     )
+    max_text_bytes: int = Field(
+        50_000_000,
+        gt=0,
+        description="larger records of JSON lines, CSV, Parquet and text files are dropped; a long book has 5 MB",
+    )
     max_seconds: float = Field(
         20.0,
         gt=0,
@@ -99,6 +104,7 @@ RULES: tuple[Rule, ...] = (
     Rule("http_status", minimum=200, maximum=299, source="RFC 9110, section 15.3"),
     Rule("not_html", source="neither the Content-Type nor the body's beginning says HTML"),
     Rule("oversized_page", source="max_page_bytes"),
+    Rule("oversized_text", source="max_text_bytes"),
     Rule("undecodable_body", source="a content or transfer encoding that cannot be undone"),
     Rule("same_record", source="the same URL, date and record id, of texts also the same text, read before in this input"),
     RAPID_RULE,

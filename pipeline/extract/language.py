@@ -2,8 +2,8 @@
 
 The rapid check (Swallow's idea: NLP2024 A6-1, section 3; there by `lang` and title alone) counts kana. Only Japanese is written
 in kana, and their bytes can be counted in each charset without decoding. A declaration decides nothing: templates declare
-`lang="ja"` for English text, and half of the Japanese pages declare nothing. It only makes the check read the whole page if the
-samples have no kana.
+`lang="ja"` for English text, and half of the Japanese pages declare nothing. All bytes are surveyed until it is clear that there
+are kana, since an article may come after any amount of scripts, style sheets and images; eight bytes of ASCII take a nanosecond.
 
 The precise check recognizes Japanese by the share of kana among the letters, and Chinese with a few kana by the share of kana
 among kana and kanji. If these do not decide, it asks fastText's lid.176 (https://fasttext.cc/docs/en/language-identification.html;
@@ -24,15 +24,14 @@ import numpy as np
 
 from pipeline.compiled import njit
 from pipeline.extract.charset import decode
-from pipeline.extract.config import MIN_LANGUAGE_SCORE
+from pipeline.extract.config import MIN_LANGUAGE_SCORE, RAPID_RULE
+from pipeline.extract.html.references import shorten_numbers
 from pipeline.extract.visible_letters import VisibleLetters, visible_letters
 from pipeline.text.character_classes import Letter, count_letters
 
-HEAD_BYTES = 16_384  # read at the start
-WINDOW_BYTES = 4_096  # of each sample from the rest
-WINDOWS = 8
-FEW = 10  # kana or signs of a charset in the samples below which a page is not examined further
+FEW = 10  # kana or signs of a charset in the bytes of a page below which it is not examined further
 DECLARATION_BYTES = 4_096  # where <html> and the first <meta> are
+CLEAR = 250  # kana in UTF-8 after which the survey ends: ten times what `RAPID_RULE` asks for
 MIN_LEGACY_SHARE = 0.05  # of bytes over 0x7F that begin kana: Japanese in Shift_JIS or EUC-JP has 0.2, others 0.02
 # Share of kana among letters beyond ASCII: up to the first no kana count, from the second on all do. Chinese pages that
 # quote Japanese have under 0.05, one Japanese page in 500 has under 0.3.
@@ -57,7 +56,7 @@ LANGUAGE_CHARACTERS = 4_000  # of the text given to lid.176; more does not chang
 
 class RapidEvidence(NamedTuple):
     """`score`: weighted number of visible kana, judged by `RAPID_RULE`. `evidence`: what was found, for a human reader.
-    `letters`: the letters that the page shows, None if samples sufficed."""
+    `letters`: the letters that the page shows, None if it was not examined further."""
 
     score: float
     evidence: str
@@ -83,8 +82,8 @@ def rapid_check(body: bytes, http_charset: str | None) -> RapidEvidence:
     """Count the kana that the page `body` shows, in UTF-8, Shift_JIS, EUC-JP, ISO-2022-JP, UTF-16 and in character references.
     Never fails.
 
-    For most pages in other languages, samples of at most 48 KiB suffice. Other pages are counted in full, after decoding if they
-    are not in UTF-8.
+    Most pages in other languages have next to no bytes of kana, and no more is looked at. In others the letters that the page
+    shows are counted, after decoding if it is not in UTF-8. If these are too few, what is shown without scripts counts too.
     """
     utf_8, shift_jis, euc_jp, high_bytes, references, escapes = _survey(np.frombuffer(body, dtype=np.uint8))
     # Kana in UTF-8 make at most one pair of Shift_JIS or EUC-JP each; text in these makes pairs of UTF-8 by rare chance.
@@ -95,15 +94,26 @@ def rapid_check(body: bytes, http_charset: str | None) -> RapidEvidence:
     if references >= FEW or escapes >= 2 or is_legacy or _may_be_utf_16(body):
         decoded = decode(body, http_charset)
         charset = decoded.charset
-        readable = html.unescape(decoded.text).encode("utf-8", "replace")
-    declared = _declares_japanese(body)
-    if utf_8 < FEW and readable is body and not declared:
-        return RapidEvidence(0.0, "no kana in samples", None)
+        readable = html.unescape(shorten_numbers(decoded.text)).encode("utf-8", "replace")
+    if utf_8 < FEW and readable is body:
+        return RapidEvidence(0.0, f"fewer than {FEW} kana in all bytes", None)
     letters = visible_letters(readable)
+    way = charset
+    if RAPID_RULE.broken_bound(_score(letters)) is not None:
+        if readable is body:
+            readable = html.unescape(shorten_numbers(body.decode("utf-8", "replace"))).encode("utf-8", "replace")
+        without_scripts = visible_letters(readable, has_scripts=False)
+        if without_scripts.kana > letters.kana:
+            letters, way = without_scripts, f"{charset}, with noscript"
+    declared = ", lang=ja" if _declares_japanese(body) else ""
+    evidence = f"{letters.kana} kana, {letters.other} other letters beyond ASCII ({way}){declared}"
+    return RapidEvidence(_score(letters), evidence, letters)
+
+
+def _score(letters: VisibleLetters) -> float:
+    """The kana, weighted by their share of the letters beyond ASCII."""
     share = letters.kana / max(1, letters.kana + letters.other)
-    weight = min(1.0, max(0.0, (share - KANA_SHARE_NONE) / (KANA_SHARE_ALL - KANA_SHARE_NONE)))
-    evidence = f"{letters.kana} kana, {letters.other} other letters beyond ASCII ({charset}){', lang=ja' * declared}"
-    return RapidEvidence(letters.kana * weight, evidence, letters)
+    return letters.kana * min(1.0, max(0.0, (share - KANA_SHARE_NONE) / (KANA_SHARE_ALL - KANA_SHARE_NONE)))
 
 
 def _declares_japanese(body: bytes) -> bool:
@@ -182,13 +192,26 @@ def _may_be_utf_16(body: bytes) -> bool:
 
 
 @njit(nogil=True)
-def _survey(body: np.ndarray) -> tuple[int, int, int, int, int, int]:  # noqa: C901  a state machine reads best in one place
-    """Count signs of Japanese in the head of `body` and in windows spread over the rest.
+def _may_be_kana(body: np.ndarray, position: int) -> bool:
+    """Whether the number of a character reference at `position`, after "&#", begins as those of kana do: 12353 to 12538."""
+    is_hexadecimal = body[position] | 0x20 == 0x78
+    position += is_hexadecimal
+    while position < len(body) and body[position] == 0x30:
+        position += 1
+    if position + 2 >= len(body):
+        return False
+    if is_hexadecimal:
+        return body[position] == 0x33 and body[position + 1] == 0x30
+    return body[position] == 0x31 and body[position + 1] == 0x32 and 0x33 <= body[position + 2] <= 0x35
 
-    for the head, or all of a short body, and for each window:
-        for each 8 bytes that hold a byte over 0x7F, "&" or ESC (others are skipped at once):
-            for each byte, count: kana by their first two bytes in UTF-8; kana pairs of Shift_JIS and of EUC-JP; bytes over 0x7F;
-            character references of kana by their first digits; escapes
+
+@njit(nogil=True)
+def _survey(body: np.ndarray) -> tuple[int, int, int, int, int, int]:  # noqa: C901  a state machine reads best in one place
+    """Count signs of Japanese in `body`.
+
+    until there are CLEAR kana in UTF-8, for each 8 bytes that hold a byte over 0x7F, "&" or ESC (others are skipped at once):
+        for each byte, count: kana by their first two bytes in UTF-8; kana pairs of Shift_JIS and of EUC-JP; bytes over 0x7F;
+        character references of kana by their first digits; escapes
     """
     high = np.uint64(0x8080808080808080)
     low = np.uint64(0x0101010101010101)
@@ -197,42 +220,32 @@ def _survey(body: np.ndarray) -> tuple[int, int, int, int, int, int]:  # noqa: C
     words = body[: len(body) // 8 * 8].view(np.uint64)
     last = len(body) - 5
     utf_8, shift_jis, euc_jp, high_bytes, references, escapes = 0, 0, 0, 0, 0, 0
-    head = HEAD_BYTES // 8
-    width = WINDOW_BYTES // 8
-    sampled = len(words) > head + WINDOWS * width
-    for window in range(WINDOWS + 1 if sampled else 1):
-        start = 0
-        stop = head if sampled else len(words)
-        if window > 0:
-            start = head + (len(words) - head - width) * (window - 1) // (WINDOWS - 1)
-            stop = start + width
-        for index in range(start, stop):
-            word = words[index]
-            ampersand = word ^ ampersands
-            escape = word ^ escape_bytes
-            # The classic test for a zero byte in a word, on the word with the sought byte made zero.
-            if not (word | ((ampersand - low) & ~ampersand) | ((escape - low) & ~escape)) & high:
-                continue
-            for position in range(8 * index, min(8 * index + 8, last)):
-                byte = body[position]
-                second = body[position + 1]
-                if byte >= 0x80:
-                    high_bytes += 1
-                    if byte == 0xE3:
-                        utf_8 += 0x81 <= second <= 0x83
-                    elif byte == 0x82:
-                        shift_jis += 0x9F <= second <= 0xF1
-                    elif byte == 0x83:
-                        shift_jis += 0x40 <= second <= 0x96 and second != 0x7F
-                    elif byte == 0xA4:
-                        euc_jp += 0xA1 <= second <= 0xF3
-                    elif byte == 0xA5:
-                        euc_jp += 0xA1 <= second <= 0xF6
-                elif byte == 0x26 and second == 0x23:
-                    third = body[position + 2]
-                    fourth = body[position + 3]
-                    decimal = third == 0x31 and fourth == 0x32 and 0x33 <= body[position + 4] <= 0x35
-                    references += decimal or (third | 0x20 == 0x78 and fourth == 0x33 and body[position + 4] == 0x30)
-                elif byte == 0x1B:
-                    escapes += second == 0x24 or second == 0x28
+    for index in range(len(words)):
+        if utf_8 >= CLEAR:
+            break
+        word = words[index]
+        ampersand = word ^ ampersands
+        escape = word ^ escape_bytes
+        # The classic test for a zero byte in a word, on the word with the sought byte made zero.
+        if not (word | ((ampersand - low) & ~ampersand) | ((escape - low) & ~escape)) & high:
+            continue
+        for position in range(8 * index, min(8 * index + 8, last)):
+            byte = body[position]
+            second = body[position + 1]
+            if byte >= 0x80:
+                high_bytes += 1
+                if byte == 0xE3:
+                    utf_8 += 0x81 <= second <= 0x83
+                elif byte == 0x82:
+                    shift_jis += 0x9F <= second <= 0xF1
+                elif byte == 0x83:
+                    shift_jis += 0x40 <= second <= 0x96 and second != 0x7F
+                elif byte == 0xA4:
+                    euc_jp += 0xA1 <= second <= 0xF3
+                elif byte == 0xA5:
+                    euc_jp += 0xA1 <= second <= 0xF6
+            elif byte == 0x26 and second == 0x23:
+                references += _may_be_kana(body, position + 2)
+            elif byte == 0x1B:
+                escapes += second == 0x24 or second == 0x28
     return utf_8, shift_jis, euc_jp, high_bytes, references, escapes

@@ -27,11 +27,13 @@ from pipeline.extract.config import (
     TREE_BUILDING,
     ExtractConfig,
 )
+from pipeline.extract.content_type import PAGE_TYPES, declared_type, sniffed_kind
 from pipeline.extract.html.parser_cost import measure_nesting
 from pipeline.extract.http_body import BodyError, BodyTooLargeError, decode_body
 from pipeline.extract.language import measure_language, rapid_check
 from pipeline.extract.main_text.extractors import MainText, extract_main_text
 from pipeline.extract.visible_letters import VisibleLetters
+from pipeline.extract.xhtml import as_html
 from pipeline.inputs.record import Record
 from pipeline.rules import Rule
 from pipeline.text.normal_form import normal_form, one_line_a_paragraph
@@ -89,15 +91,16 @@ def extract(
     verdicts: list[dict[str, object]] = []
     for ordinal, record in enumerate(records):
         doc_id = document_id(record)
-        if record.kind == "corrupt":
-            doc_id = hashlib.blake2b(f"{name}\0{record.offset}\0{ordinal}".encode(), digest_size=16).hexdigest()
+        place = f"{name}#{record.inside}" if record.inside else name
+        if record.problem and not (record.url or record.record_id):
+            doc_id = hashlib.blake2b(f"{place}\0{record.offset}\0{ordinal}".encode(), digest_size=16).hexdigest()
         mark(ordinal)
         verdict: dict[str, object] = {"kept": True, "rule": None, "value": None, "threshold": None, "detail": ""}
         try:
             if ordinal in skip:
                 raise Dropped(skip[ordinal])
             document = extract_record(record, config, repeated=doc_id in seen)
-            documents.append({"doc_id": doc_id, "warc_file": name, "warc_offset": record.offset, **document})
+            documents.append({"doc_id": doc_id, "warc_file": place, "warc_offset": record.offset, **document})
             seen.add(doc_id)
         except Dropped as drop:
             bound = [limit for _, limit in RULE_BY_NAME[drop.rule].bounds()]
@@ -113,7 +116,7 @@ def extract(
                 "date": _encodable(record.date),
                 "record_type": record.kind,
                 "record_bytes": record.length,
-                "warc_file": name,
+                "warc_file": place,
                 "warc_offset": record.offset,
                 "source_id": _encodable(record.record_id),
             }
@@ -127,8 +130,8 @@ def extract(
 def extract_record(record: Record, config: ExtractConfig, repeated: bool) -> dict[str, object]:
     """The document that a record holds, without its place in the input; raises Dropped."""
     if record.problem:
-        value, threshold = (record.length, config.max_page_bytes) if record.problem == "oversized_page" else (None, None)
-        raise Dropped(record.problem, value, threshold, record.detail)
+        limit = {"oversized_page": config.max_page_bytes, "oversized_text": config.max_text_bytes}.get(record.problem)
+        raise Dropped(record.problem, None if limit is None else float(record.length), limit, record.detail)
     if record.truncated:
         raise Dropped("truncated", detail=record.truncated)
     if record.kind == "revisit":
@@ -167,7 +170,7 @@ def _text_page(record: Record, repeated: bool) -> dict[str, object]:
     if repeated:
         raise Dropped("same_record")
     text, charset, source, replacement_share = record.text, "utf-8", "input", 0.0
-    if record.kind == "conversion":
+    if record.body:
         text, charset, source, replacement_share = decode(record.body, record.http_charset)
     return {
         "title": _encodable(record.title),
@@ -181,19 +184,29 @@ def _text_page(record: Record, repeated: bool) -> dict[str, object]:
 
 def _html_page(record: Record, config: ExtractConfig, repeated: bool) -> tuple[dict[str, object], VisibleLetters | None]:
     """The document of an HTML page (unpack, rapid check, decode, find the main text), and the letters that the page shows."""
-    if not _is_html(record):
-        raise Dropped("not_html", detail=record.content_type.split(";")[0])
+    declared = declared_type(record.content_type)
+    if declared is not None and declared not in PAGE_TYPES:
+        raise Dropped("not_html", detail=declared)
     try:
         body = decode_body(record.body, record.transfer_encoding, record.content_encoding, config.max_page_bytes)
     except BodyTooLargeError as error:
         raise Dropped("oversized_page", error.size, config.max_page_bytes, "unpacked") from error
     except BodyError as error:
         raise Dropped("undecodable_body", detail=str(error)) from error
+    kind = sniffed_kind(body) if declared is None else PAGE_TYPES[declared]
+    if kind is None:
+        raise Dropped("not_html", detail=record.content_type)
     if repeated:
         raise Dropped("same_record")
-    evidence = rapid_check(body, record.http_charset)
-    _require(RAPID_RULE, evidence.score, detail=evidence.evidence)
-    decoded = decode(body, record.http_charset)
+    if kind == "html":
+        evidence = rapid_check(body, record.http_charset)
+        _require(RAPID_RULE, evidence.score, detail=evidence.evidence)
+        decoded = decode(body, record.http_charset)
+    else:
+        decoded = decode(body, record.http_charset)
+        decoded = decoded._replace(text=as_html(decoded.text))
+        evidence = rapid_check(decoded.text.encode(), None)
+        _require(RAPID_RULE, evidence.score, detail=evidence.evidence)
     _require(RULE_BY_NAME["undecodable_text"], decoded.replacement_share, detail=decoded.charset)
     main = _main_text(decoded.text, config)
     page = {
@@ -223,16 +236,6 @@ def _main_text(page: str, config: ExtractConfig) -> MainText:
             return extract_main_text(page, config.extractor)
     except OutOfTimeError as error:
         raise Dropped("timeout", config.max_seconds, config.max_seconds) from error
-
-
-def _is_html(record: Record) -> bool:
-    """Whether a record is HTML: by its declared type, or if it has none by how the body begins (WHATWG MIME sniffing, section
-    7.1)."""
-    declared = record.content_type.split(";")[0].strip()
-    if declared:
-        return declared in ("text/html", "application/xhtml+xml")
-    head = record.body[:512].lstrip(b"\xef\xbb\xbf \t\r\n\f").lower()
-    return head.startswith((b"<!doctype html", b"<html", b"<head", b"<body", b"<title", b"<meta", b"<script", b"<!--"))
 
 
 def _require(rule: Rule, value: float, detail: str = "") -> None:

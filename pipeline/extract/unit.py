@@ -11,7 +11,7 @@ from pipeline.engine.worker_progress import compiling, passing
 from pipeline.extract.config import DOCUMENT_SCHEMA, RECORD_VERDICT_SCHEMA, ReadingConfig
 from pipeline.extract.stage import extract
 from pipeline.extract.warm_up import make_ready
-from pipeline.inputs.sources import PARQUET_SUFFIXES, read_records
+from pipeline.inputs.formats import format_of, read_records
 
 
 def extract_input(task: Task[ReadingConfig], mark: Mark) -> Result:
@@ -23,8 +23,9 @@ def extract_input(task: Task[ReadingConfig], mark: Mark) -> Result:
     with ExitStack() as stack:
         text = stack.enter_context(TableWriter(task.folder, layout.documents(task.part), DOCUMENT_SCHEMA))
         fate = stack.enter_context(TableWriter(task.folder, layout.verdicts(task.stage, task.part), RECORD_VERDICT_SCHEMA))
-        records = read_records(task.source, settings.max_page_bytes, fields)
-        if not task.source.uri.endswith(PARQUET_SUFFIXES):  # whose offsets are rows
+        records = read_records(task.source, settings.max_page_bytes, fields, settings.max_text_bytes)
+        read_as = format_of(task.source.uri)
+        if read_as is not None and read_as.cut_by == "bytes":  # Parquet's offsets are rows
             records = passing(records, task.source.start)
         for extracted in extract(records, task.source.uri, settings, task.skip, mark, BATCH_ROWS):
             text.write(extracted.documents)

@@ -10,7 +10,8 @@ import numpy as np
 
 from pipeline.compiled import njit
 
-RAW_TEXT = (b"script", b"style", b"noscript", b"template")  # their content is not shown
+# The content of these is not shown; that of `noscript`, the last, is shown without scripts.
+RAW_TEXT = (b"script", b"style", b"template", b"noscript")
 
 
 class VisibleLetters(NamedTuple):
@@ -25,9 +26,11 @@ class VisibleLetters(NamedTuple):
         return self.kana + self.other + self.ascii
 
 
-def visible_letters(page: bytes) -> VisibleLetters:
-    """The letters that `page`, HTML in UTF-8, shows. Never fails; linear in the bytes."""
-    return VisibleLetters(*_visible_letters(np.frombuffer(page, dtype=np.uint8)))
+def visible_letters(page: bytes, has_scripts: bool = True) -> VisibleLetters:
+    """The letters that `page`, HTML in UTF-8, shows in a browser with scripts or in one without. Never fails; linear in the
+    bytes."""
+    hidden = len(RAW_TEXT) if has_scripts else len(RAW_TEXT) - 1
+    return VisibleLetters(*_visible_letters(np.frombuffer(page, dtype=np.uint8), hidden))
 
 
 @njit(nogil=True)
@@ -54,8 +57,8 @@ def _is_tag(page: np.ndarray, position: int, name: bytes) -> bool:
 
 
 @njit(nogil=True)
-def _after_markup(page: np.ndarray, position: int) -> int:
-    """Where text continues after the "<" at `position`; for elements that show no text, after their content."""
+def _after_markup(page: np.ndarray, position: int, hidden: int) -> int:
+    """Where text continues after the "<" at `position`; for the first `hidden` of RAW_TEXT, after their content."""
     size = len(page)
     if _at(page, position, b"<!--"):
         position += 4
@@ -63,8 +66,8 @@ def _after_markup(page: np.ndarray, position: int) -> int:
             position += 1
         return position + 3
     initial = page[min(position + 1, size - 1)] | 0x20
-    for name in RAW_TEXT:
-        if initial == name[0] and _is_tag(page, position + 1, name):
+    for index, name in enumerate(RAW_TEXT):
+        if index < hidden and initial == name[0] and _is_tag(page, position + 1, name):
             position += len(name)
             while position < size:
                 if page[position] == 0x3C and _at(page, position, b"</") and _is_tag(page, position + 2, name):
@@ -77,7 +80,7 @@ def _after_markup(page: np.ndarray, position: int) -> int:
 
 
 @njit(nogil=True)
-def _visible_letters(page: np.ndarray) -> tuple[int, int, int]:
+def _visible_letters(page: np.ndarray, hidden: int) -> tuple[int, int, int]:
     kana = 0
     other = 0
     ascii_letters = 0
@@ -86,7 +89,7 @@ def _visible_letters(page: np.ndarray) -> tuple[int, int, int]:
     while position < size:
         byte = page[position]
         if byte == 0x3C and position + 1 < size and (page[position + 1] > 0x40 or page[position + 1] in (0x21, 0x2F, 0x3F)):
-            position = _after_markup(page, position)
+            position = _after_markup(page, position, hidden)
             continue
         if byte < 0x80:
             ascii_letters += 0x41 <= (byte & 0xDF) <= 0x5A

@@ -16,6 +16,14 @@ class Source(NamedTuple):
     start: int
     end: int  # -1: to the end of the file
     identity: str  # changes when the file changes
+    version: str = ""  # of a file on a web server: its ETag or Last-Modified, which the bytes that are read must have
+
+
+class Limits(NamedTuple):
+    """The largest body of a page, and the largest record of a file of texts, in bytes."""
+
+    page_bytes: int
+    text_bytes: int
 
 
 class Record(NamedTuple):
@@ -24,7 +32,8 @@ class Record(NamedTuple):
     kind: the WARC record type (`response`, `request`, …), `text` for inputs that are already text, `corrupt` if no record was
     recognised. offset: where it begins in the file (bytes; Parquet: row number). length: bytes of the body as stated, or of the
     line. record_id: the id that it came with. metadata: its other fields, a JSON object. problem: the rule that drops the record
-    unread, or "". detail: more on the problem.
+    unread, or "". detail: more on the problem. inside: in an input that holds archives, the name of the one that has the record
+    and the offset.
     """
 
     kind: str
@@ -45,3 +54,4 @@ class Record(NamedTuple):
     metadata: str = "{}"
     problem: str = ""
     detail: str = ""
+    inside: str = ""

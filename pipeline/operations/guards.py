@@ -20,12 +20,13 @@ _SHOWN = 5
 class Choices:
     """What the user chose for one run; it is no part of the manifest, because it describes no corpus.
 
-    forget: delete pages of inputs that the run does not name. allow_failed: go on without inputs that failed.
-    retrain_tokenizer: make a new tokenizer if its training text or settings changed. donor: the folder of a corpus to take
-    results from. accept_code: stages whose results by earlier code are kept.
+    forget: delete pages of inputs that the run does not name. refresh: ask servers again for inputs that the ledger knows.
+    allow_failed: go on without inputs that failed. retrain_tokenizer: make a new tokenizer if its training text or settings
+    changed. donor: the folder of a corpus to take results from. accept_code: stages whose results by earlier code are kept.
     """
 
     forget: bool = False
+    refresh: bool = False
     allow_failed: bool = False
     retrain_tokenizer: bool = False
     donor: str | None = None

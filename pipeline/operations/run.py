@@ -18,7 +18,7 @@ import yaml
 
 import pipeline
 from pipeline.corpus import layout
-from pipeline.corpus.ledger import Ledger, RunRow
+from pipeline.corpus.ledger import FILE_NAME, Ledger, RunRow
 from pipeline.corpus.views import create_views, describe_tables
 from pipeline.engine.executor import Executor
 from pipeline.engine.keys import Fixed, fixed_ingredients, unit_key
@@ -30,10 +30,11 @@ from pipeline.engine.takeover import Takeover
 from pipeline.errors import RunStopped, UserError, described
 from pipeline.files import exclusive_lock, remove_temporary_files, replacing, write_text
 from pipeline.flow import FLOW, tables_of
+from pipeline.inputs.listing import Listing
 from pipeline.inputs.record import Source
-from pipeline.inputs.sources import resolve_inputs
 from pipeline.manifest import Manifest
 from pipeline.operations import counts, guards, outcome
+from pipeline.operations.listing import find_inputs, find_inputs_again, write_listing
 from pipeline.places import SAMPLE_RECORDS, absolute_names, sample_pattern, user_name
 from pipeline.removals.unit import STAGE as REMOVALS
 from pipeline.tokenize import publish
@@ -83,9 +84,16 @@ def run(
     """
     guards.refuse_unknown_stages(choices.accept_code, FLOW)
     wanted = manifest if manifest.input else manifest.model_copy(update={"input": (sample_pattern(),)})
-    sources = resolve_inputs(wanted.input, wanted.paths_prefix, wanted.paths_limit)
-    takeover = _takeover(choices, Path(wanted.output))
-    with locked(Path(wanted.output)), Ledger(Path(wanted.output)) as ledger:
+    root = Path(wanted.output)
+    takeover = _takeover(choices, root)
+    listing = Listing()
+    # A wrong input must not leave a folder behind, so a new corpus is begun only after its inputs are found.
+    sources = None if (root / FILE_NAME).exists() else find_inputs(wanted, listener, listing)
+    with locked(root), Ledger(root) as ledger:
+        if sources is None:
+            sources = find_inputs_again(wanted, listener, ledger, refresh=choices.refresh)
+        else:
+            write_listing(ledger, listing)
         held = guards.inputs_held(ledger, FLOW[0].name)
         if not manifest.input:
             guards.refuse_the_sample(ledger.root, held, wanted.input[0])

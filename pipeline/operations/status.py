@@ -8,8 +8,8 @@ from pipeline.corpus.ledger import Ledger
 from pipeline.engine.keys import fixed_ingredients
 from pipeline.engine.plan import Plan
 from pipeline.flow import FLOW
-from pipeline.inputs.sources import resolve_inputs
 from pipeline.manifest import Manifest, read_manifest
+from pipeline.operations.listing import known_inputs
 
 REASONS_SHOWN = 5
 
@@ -23,8 +23,8 @@ def status_of(manifest: Manifest) -> list[dict[str, Any]]:
     root = Path(manifest.output)
     if not manifest.input:  # a bundled manifest names none: those of the corpus
         manifest = manifest.model_copy(update={"input": read_manifest(str(root / layout.MANIFEST)).input})
-    sources = resolve_inputs(manifest.input, manifest.paths_prefix, manifest.paths_limit)
     with Ledger(root, read_only=True) as ledger:
+        sources = known_inputs(manifest, ledger)
         plan = Plan(root, manifest, ledger, sources, FLOW, fixed_ingredients(manifest, root, FLOW))
         notes = _notes(ledger)
     states: list[dict[str, Any]] = []

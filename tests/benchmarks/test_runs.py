@@ -8,8 +8,9 @@ import pytest
 from benchmarks.__main__ import SUBJECTS, describe
 from benchmarks.runs import copy_records, cost_of
 from benchmarks.turns import peak_bytes, peer, seconds_in_turn
+from pipeline.inputs.formats import read_records
 from pipeline.inputs.record import Record
-from pipeline.inputs.sources import read_records, resolve_inputs
+from pipeline.inputs.sources import resolve_inputs
 from tests.pipeline.inputs.warc_files import gzipped, warc_record
 
 

@@ -5,6 +5,7 @@ table: 2,125 names end with a semicolon, and 106 of HTML 2 to 4 are also recogni
 """
 
 import functools
+import re
 from html.entities import html5
 from typing import NamedTuple
 
@@ -17,6 +18,11 @@ from pipeline.extract.html.tokens import CODE, NOSCRIPT, Tokens
 _WINDOWS_1252 = np.array([ord(bytes([byte]).decode("cp1252", "ignore") or chr(byte)) for byte in range(0x80, 0xA0)])
 _LONGEST_BARE = max(len(name) for name in html5 if not name.endswith(";"))
 _REPLACEMENT = 0xFFFD
+
+
+# Digits that no reference needs; Python reads no number of more than 4,300.
+_LONG_NUMBER = re.compile("&#(?P<hexadecimal>[xX]?)(?P<digits>(?<=[xX])[0-9A-Fa-f]{8,}+|(?<=#)[0-9]{8,}+);?")
+_MOST_DIGITS = 7  # of 1114111, the last code point
 
 
 class _Names(NamedTuple):
@@ -39,6 +45,17 @@ class Texts(NamedTuple):
 def decode_texts(page: np.ndarray, tokens: Tokens) -> Texts:
     """The texts of all tokens of `page`, bytes of UTF-8, without NUL and with character references replaced."""
     return Texts(*_decode(page, tokens.kinds, tokens.starts, tokens.ends, *_names(), _WINDOWS_1252))
+
+
+def shorten_numbers(text: str) -> str:
+    """`text`, in which no numeric character reference has more than seven digits: leading zeros are left out, and U+FFFD stands
+    for one that is beyond all code points. Then `html.unescape` can read it, which fails on thousands of digits."""
+    return _LONG_NUMBER.sub(_shortened, text)
+
+
+def _shortened(reference: re.Match[str]) -> str:
+    digits = reference["digits"].lstrip("0") or "0"
+    return f"&#{reference['hexadecimal']}{digits};" if len(digits) <= _MOST_DIGITS else chr(_REPLACEMENT)
 
 
 @functools.cache

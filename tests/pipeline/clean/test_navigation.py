@@ -47,6 +47,7 @@ B! 12
 当サイトではCookieを使用しています。
 当サイトでは，クッキーを使用しています．
 このサイトでは、利用状況の把握のためにクッキーを利用しています。詳細はこちら
+当社はCookieを使用して、サイトの改善のために利用状況を分析します。
 Cookieに同意する
 すべてのCookieを受け入れる
 Cookieなどの設定や使用の詳細、オプトアウトについては詳細をご覧ください。
@@ -81,7 +82,6 @@ Back to top
 次のページへ
 前の記事：秋の散歩
 <前の日記(2018年12月26日) 次の日記(2019年02月19日)> 最新 編集
-« 春の話 秋の話 »
 ≪前の記事
 ≫ 次の記事 秋の話
 キーボード: ← → またはスペース
@@ -106,12 +106,14 @@ HOME > 製品 > 時計
 home\xa0>\xa0 製品\xa0>\xa0 時計
 トップページ＞お知らせ＞2019年
 ホーム » ブログ » 旅の記録
+Home / Blog / 旅の記録
 [related articles]
 関連記事
 関連しているかもしれない記事
 こちらの記事もどうぞ
 あわせて読みたい
 この記事を書いた人
+この記事を読んだ人はこちらも読んでいます
 最新記事10本
 【注目の記事】[PR]
 記事一覧
@@ -123,6 +125,7 @@ Recent Posts
 [PR]
 本ページはプロモーションが含まれています
 当サイトはアフィリエイト広告を利用しています。
+当サイトは、楽天アフィリエイト等のアフィリエイトプログラムに参加しています。
 にほんブログ村へ
 ブログランキングに参加中です。クリックして頂けると励みになります。
 Original text
@@ -155,6 +158,9 @@ Hugo で構築されています。
 タグ：旅行、写真
 カテゴリー: 峠
 Tags: Raspberry Pi
+Tags: Python, machine learning, 旅
+タグ：#峠 #川
+タグ: 旅行 写真 山
 Tagged with キーボード
 [hash tags]
 #blog #python #旅
@@ -165,6 +171,7 @@ Tagged with キーボード
 公開日: 2022-02-17   最終更新日: 2022-02-17
 » 2019年02月22日 14時30分 公開
 2019年12月17日更新
+Posted by suzuki
 Posted by suzuki on Thursday, January 16, 2020
 Posted on July 12, 2020 | suzuki
 Created: 2020-03-20
@@ -249,6 +256,34 @@ Powered by steam, the engine climbed the pass。
 フォローする側の気持ち
 会社のプロモーションを担当する
 トップを目指す
+このページでは、サクサクのクッキーを焼く方法を紹介します。
+当サイトでは人気のクッキー詰め合わせを販売しています。
+当サイトではクッキーを使用したお菓子の作り方を紹介します。
+このページでは、Cookieを使用してログインの状態を保つ方法を説明します。
+本はクッキーの缶に入れてしまってある。
+この本は、クッキーの歴史を中世から説き起こす。
+We use cookies and cream in this recipe.
+この記事ではアフィリエイトの始め方を解説します。
+当ブログでは春のプロモーション事例を集めて紹介する。
+ブログランキングに参加する方法
+タグ：段落を表すpや見出しを表すh1などがある
+カテゴリー: 数学の概念で、対象と射からなる
+Category: a collection of objects and arrows between them
+Tagged with a yellow ring, the bird flew over the pass
+トップ／ミドル／ロー
+トップ→ミドル→ロー
+ホーム／アウェイ
+« 春の海 »
+この記事が役に立ったら幸いです。
+この投稿を下書きに保存する
+この記事を読んだ人は驚くかもしれません。
+次の記事：峠を越えた日のことを書いた。春だった。
+業界の最新情報をチェックすることが大切です。
+Continue reading the file until it ends
+Subscribe to the event stream
+Posted by the door was a notice about the pass
+Related by blood
+更新日：2019年4月4日 峠の章を書き直した。地図も直した。
 戻る道
 """
 
@@ -330,7 +365,25 @@ def test_a_long_line_is_never_furniture() -> None:
 def test_every_row_is_bounded_so_that_no_line_is_slow() -> None:
     lines = [
         unit * (299 // len(unit))
-        for unit in ("前", "1 ", "前 ", "« ", "#a ", "HOME>", "のRSS", "Twitter ", "2019-01-01 ", "Cookie", " ・", "の最新情報を")
+        for unit in (
+            "前",
+            "1 ",
+            "前 ",
+            "« ",
+            "#a ",
+            "HOME>",
+            "のRSS",
+            "Twitter ",
+            "2019-01-01 ",
+            "Cookie",
+            " ・",
+            "の最新情報を",
+            "Tags: ",
+            "タグ：峠 ",
+            "Tags: a ",
+            "タグ：あ、",
+            "Posted by a ",
+        )
     ]
     start = time.perf_counter()
     for line in lines:

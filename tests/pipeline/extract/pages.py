@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from pipeline.extract.charset import decode
 from pipeline.extract.http_body import BodyError, decode_body
-from pipeline.inputs.sources import read_records, resolve_inputs
+from pipeline.inputs.formats import read_records
+from pipeline.inputs.sources import resolve_inputs
 from tests.conftest import SAMPLE
 
 _MOST_BYTES = 10_000_000  # as the default manifest has it

@@ -57,9 +57,65 @@ def test_a_body_cut_off_is_an_error(name: str) -> None:
         decode_body(packed[: len(packed) // 2], "", name, LIMIT)
 
 
-def test_an_unknown_encoding_is_an_error_that_names_it() -> None:
+def test_a_packed_body_of_unknown_encoding_is_an_error_that_names_it() -> None:
     with pytest.raises(BodyError, match="compress42"):
-        decode_body(PAGE, "", "compress42", LIMIT)
+        decode_body(b"\x1f\x9d\x90" + bytes(range(256)), "", "compress42", LIMIT)
+
+
+NO_CODINGS = [
+    "none",
+    "utf-8",
+    "utf8",
+    "iso-8859-1",
+    "text/html",
+    "8bit",
+    "binary",
+    "x-deflate",
+    "x-gzip",
+    "null",
+    "gzip;q=1.0",
+    '""',
+]
+PLAIN = {
+    "markup": PAGE,
+    "text before the markup": b"PHP Warning: no such file\n" + PAGE,
+    "ISO-2022-JP": "水車小屋<html>".encode("iso2022_jp"),
+    "UTF-16": "<html>水車小屋".encode("utf-16"),
+    "UTF-16 without a mark": "<html>水車小屋".encode("utf-16-le"),
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("body", PLAIN.values(), ids=PLAIN)
+@pytest.mark.parametrize("name", [*NO_CODINGS, "gzip", "deflate", "br", "zstd", "gzip, deflate, br", "identity, none"])
+def test_a_plain_body_is_left_alone_whatever_is_announced(body: bytes, name: str) -> None:
+    assert decode_body(body, "", name, LIMIT) == body
+
+
+@pytest.mark.parametrize("packer", ["gzip", "zstd"])
+@pytest.mark.parametrize("name", ["", "identity", "none", "utf-8", "br", "deflate", "gzip, deflate", "gzip, deflate, br, zstd"])
+def test_a_packed_body_is_known_by_its_first_bytes_whatever_is_announced(packer: str, name: str) -> None:
+    assert decode_body(PACKERS[packer](PAGE), "", name, LIMIT) == PAGE
+
+
+@pytest.mark.parametrize("packer", ["br", "deflate"])
+@pytest.mark.parametrize("name", ["gzip, deflate, br", "br, deflate", "deflate, br", "none, br, x-deflate"])
+def test_of_several_codings_announced_the_one_that_fits_is_undone(packer: str, name: str) -> None:
+    assert decode_body(PACKERS[packer](PAGE), "", name, LIMIT) == PAGE
+
+
+@pytest.mark.parametrize("name", ["gzip", "gzip, gzip", ""])
+def test_a_body_packed_twice_is_unpacked_twice(name: str) -> None:
+    assert decode_body(gzip.compress(gzip.compress(PAGE)), "", name, LIMIT) == PAGE
+
+
+def test_all_members_of_a_gzip_body_are_read_and_bytes_after_them_ignored() -> None:
+    body = gzip.compress(PAGE[:100]) + gzip.compress(PAGE[100:])
+    assert decode_body(body + b"\r\n", "", "gzip", LIMIT) == PAGE
+    with pytest.raises(BodyTooLargeError):
+        decode_body(gzip.compress(b"a" * LIMIT) * 3, "", "gzip", LIMIT)
+    with pytest.raises(BodyError, match="ends early"):
+        decode_body(body[:-20], "", "gzip", LIMIT)
 
 
 @given(st.lists(st.binary(min_size=1, max_size=50), max_size=8))

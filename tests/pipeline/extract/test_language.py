@@ -1,5 +1,6 @@
 """Rapid check on bytes in each charset, precise check on texts, and hard cases of both."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.extract.config import PRECISE_RULE, RAPID_RULE
-from pipeline.extract.language import FEW_LETTERS, HEAD_BYTES, WINDOW_BYTES, WINDOWS, _survey, measure_language, rapid_check
+from pipeline.extract.language import FEW_LETTERS, _survey, measure_language, rapid_check
 from pipeline.extract.visible_letters import VisibleLetters, visible_letters
 
 JAPANESE = "川沿いの道を歩いていると、古い水車小屋が見えてきた。屋根は苔におおわれ、水の音だけが響いていた。" * 3
@@ -100,51 +101,74 @@ def test_declarations_are_evidence(declaration: str, declared: bool) -> None:
     assert evidence.endswith("lang=ja") == declared
 
 
-def test_text_far_behind_the_head_is_found_by_samples() -> None:
-    filler = "<script>" + "x" * 100_000 + "</script>"
-    assert passes_rapid(page(filler + JAPANESE * 40 + filler).encode())
+FILLERS = {
+    "script": f"<script>{'var a = 1; ' * 40_000}</script>",
+    "style": f"<style>{'.a{color:red} ' * 40_000}</style>",
+    "data of a script": f"<script type='application/json'>{'あ' * 5 + 'x' * 400_000}</script>",
+    "image": f"<img src='data:image/png;base64,{'iVBORw0KGgo' * 40_000}'>",
+}
 
 
-def test_a_declaration_makes_the_check_look_at_the_whole_page() -> None:
-    filler = "<script>" + "x" * 300_000 + "</script>"
-    body = page(filler + JAPANESE[:100] + filler).encode()
-    assert rapid_check(body, None).evidence == "no kana in samples"
-    assert passes_rapid(body.replace(b"<html>", b"<html lang=ja>"))
+@pytest.mark.parametrize("filler", FILLERS.values(), ids=FILLERS)
+@pytest.mark.parametrize("codec", ["utf-8", "cp932", "euc_jp", "iso2022_jp", "utf-16"])
+def test_a_short_article_is_found_wherever_it_is_on_a_large_page(filler: str, codec: str) -> None:
+    article = JAPANESE[:100]
+    for body in (page(filler + article + filler), page(article + filler), page(filler * 2 + article)):
+        kana = sum("ぁ" <= character <= "ヺ" for character in article)
+        assert rapid_check(body.encode(codec), None).letters.kana >= kana
+
+
+@pytest.mark.parametrize("form", ["&#{};", "&#x{:x};", "&#000{}", "&#X000{:X};"])
+def test_references_are_found_on_a_large_page(form: str) -> None:
+    article = "".join(form.format(ord(character)) for character in JAPANESE[:100])
+    assert passes_rapid(page(FILLERS["script"] + article + FILLERS["image"]).encode())
+
+
+def test_an_article_in_references_counts_beside_a_script_with_kana() -> None:
+    article = "".join(f"&#{ord(character)};" for character in JAPANESE)
+    assert passes_rapid(page(f"<script>{'あ' * 1_000}</script>{article}").encode())
+
+
+def test_an_article_that_is_shown_without_scripts_only_counts() -> None:
+    evidence = rapid_check(page(f"<script>draw()</script><noscript><p>{JAPANESE}</p></noscript>").encode(), None)
+    assert evidence.score > 25
+    assert "noscript" in evidence.evidence
+    assert not passes_rapid(page(f"<noscript>有効にしてください</noscript>{ENGLISH}").encode())
+
+
+@pytest.mark.parametrize("number", ["9" * 1_000_000, "x" + "f" * 1_000_000, "0" * 1_000_000, "x"])
+def test_a_number_of_millions_of_digits_is_read(number: str) -> None:
+    references = "".join(f"&#{ord(character)};" for character in JAPANESE)
+    assert passes_rapid(page(f"{references}&#{number};").encode())
 
 
 def survey_restated(body: bytes) -> tuple[int, int, int, int, int, int]:
-    """The survey of a body that is short enough to be read in full, byte by byte."""
+    """The survey of a body without `CLEAR` kana, byte by byte."""
     counts = [0] * 6
     for position in range(len(body) // 8 * 8):
         if position >= len(body) - 5:
             break
-        byte, second, third, fourth, fifth = body[position : position + 5]
+        byte, second = body[position : position + 2]
         counts[0] += byte == 0xE3 and 0x81 <= second <= 0x83
         counts[1] += (byte == 0x82 and 0x9F <= second <= 0xF1) or (
             byte == 0x83 and 0x40 <= second <= 0x96 != second - 0x7F + 0x96
         )
         counts[2] += (byte == 0xA4 and 0xA1 <= second <= 0xF3) or (byte == 0xA5 and 0xA1 <= second <= 0xF6)
         counts[3] += byte >= 0x80
-        decimal = bytes([third, fourth]) == b"12" and 0x33 <= fifth <= 0x35
-        counts[4] += bytes([byte, second]) == b"&#" and (decimal or bytes([third, fourth, fifth]).lower() == b"x30")
+        counts[4] += re.match(rb"&#(?:[xX]0*30.|0*12[3-5])", body[position:], re.DOTALL) is not None
         counts[5] += byte == 0x1B and second in b"$("
     return (counts[0], counts[1], counts[2], counts[3], counts[4], counts[5])
 
 
 SIGNS = st.sampled_from(
     [JAPANESE[:5].encode(codec) for codec in ("utf-8", "cp932", "euc_jp", "iso2022_jp")]
-    + [b"&#12354;", b"&#x3042;", b"&", b"a" * 9]
+    + [b"&#12354;", b"&#x3042;", b"&#0012354", b"&#X003042", b"&", b"a" * 9]
 )
 
 
 @given(st.lists(SIGNS | st.binary(max_size=9)).map(b"".join))
 def test_the_survey_equals_its_restatement(body: bytes) -> None:
     assert _survey(np.frombuffer(body, dtype=np.uint8)) == survey_restated(body)
-
-
-def test_samples_are_bounded() -> None:
-    size = 50 * (HEAD_BYTES + WINDOWS * WINDOW_BYTES)
-    assert _survey(np.full(size, 0xFF, dtype=np.uint8))[3] <= HEAD_BYTES + WINDOWS * WINDOW_BYTES
 
 
 @given(st.binary(max_size=200), st.sampled_from([None, "utf-8", "euc-jp", "x"]))

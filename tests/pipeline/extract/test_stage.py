@@ -1,6 +1,7 @@
 """Each record becomes a document, or a verdict with the rule that dropped it and the value."""
 
 import gc
+import gzip
 import time
 from typing import Any
 
@@ -53,6 +54,45 @@ def verdicts(*records: Record, skip: dict[int, str] | None = None, **settings: A
 )
 def test_each_reason_drops_a_record(dropped: Record, rule: str) -> None:
     assert [(row["kept"], row["rule"], row["failed"]) for row in verdicts(dropped)] == [(False, rule, [rule])]
+
+
+LONG = SENTENCE * 3
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        record(content_type="text/plain, text/html"),
+        record(content_type='"text/html"'),
+        record(f"<br />\n<b>Warning</b>: x{PAGE}", content_type=""),
+        record(gzip.compress(PAGE.encode()), content_type="*/*"),
+        record(gzip.compress(PAGE.encode()), content_type="", content_encoding="none"),
+        record(content_encoding="utf-8"),
+        record(f"<html><title/><script src='a.js'/><style/><p>{LONG}</p></html>", content_type="application/xhtml+xml"),
+        record(
+            f"<?xml version='1.0' encoding='Shift_JIS'?><html><title/><p><![CDATA[{LONG}]]></p></html>".encode("cp932"),
+            content_type="application/vnd.wap.xhtml+xml",
+            http_charset=None,
+        ),
+        record(f"<html><script>draw()</script><noscript><article><p>{LONG}</p></article></noscript></html>"),
+        record(f"<html><style>{'.a{} ' * 50_000}</style><script>{'a(); ' * 50_000}</script><p>{LONG}</p></html>"),
+        record(f"{PAGE}<p>&#{'1' * 100_000};</p>{''.join(f'&#{ord(character)};' for character in SENTENCE)}"),
+    ],
+)
+def test_a_page_is_kept_as_browsers_show_it(kept: Record) -> None:
+    assert [row["rule"] for row in verdicts(kept)] == [None]
+
+
+@pytest.mark.parametrize(
+    "dropped",
+    [
+        record(content_type="text/html, text/plain"),
+        record(content_type="application/octet-stream"),
+        record("plain text <html>" + LONG, content_type=""),
+    ],
+)
+def test_a_good_type_is_believed_and_a_body_that_begins_like_no_page_is_none(dropped: Record) -> None:
+    assert [row["rule"] for row in verdicts(dropped)] == ["not_html"]
 
 
 @pytest.mark.parametrize(("html", "rule"), [(DEEP, "nesting"), (WORK, "parser_work"), (ATTRIBUTES, "attributes")])

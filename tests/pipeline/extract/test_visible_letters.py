@@ -34,6 +34,12 @@ def test_letters_outside_of_markup(page: str, expected: tuple[int, int, int]) ->
     assert visible_letters(page.encode()) == expected
 
 
+def test_without_scripts_noscript_is_shown() -> None:
+    page = "<script>あ</script><noscript><p>い</p></noscript><template>う</template>え"
+    assert visible_letters(page.encode()).kana == 1
+    assert visible_letters(page.encode(), has_scripts=False).kana == 2
+
+
 class Restated(html.parser.HTMLParser):
     """The same count by the standard library's parser, character by character."""
 

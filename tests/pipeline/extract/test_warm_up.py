@@ -9,7 +9,8 @@ from tests.conftest import SAMPLE
 _PROGRAM = """
 import sys
 from pipeline.extract.stage import ExtractConfig, extract
-from pipeline.inputs.sources import read_records, resolve_inputs
+from pipeline.inputs.formats import read_records
+from pipeline.inputs.sources import resolve_inputs
 from pipeline.extract.warm_up import make_ready
 
 def loaded():

@@ -13,8 +13,9 @@ import pytest
 
 from pipeline.inputs.config import FieldsConfig
 from pipeline.inputs.fields import canonical_json, record_of_row
+from pipeline.inputs.formats import read_records
 from pipeline.inputs.record import InputError, Record
-from pipeline.inputs.sources import read_records, resolve_inputs
+from pipeline.inputs.sources import resolve_inputs
 
 
 def record(row: dict[str, Any], **fields: Any) -> Record:

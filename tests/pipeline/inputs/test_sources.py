@@ -14,8 +14,9 @@ import pytest
 import zstandard
 
 from pipeline.inputs import sources as inputs
+from pipeline.inputs.formats import read_records
 from pipeline.inputs.record import InputError, Record, Source
-from pipeline.inputs.sources import read_records, resolve_inputs
+from pipeline.inputs.sources import resolve_inputs
 from tests.pipeline.inputs.warc_files import gzipped, warc_record
 
 LIMIT = 2_000
@@ -53,7 +54,7 @@ def test_a_line_above_the_limit_is_flagged_and_not_kept(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_bytes(lines({"text": "x" * 3 * LIMIT}, DOCUMENTS[1]))
     long, short = records(path)
-    assert (long.problem, long.text) == ("oversized_page", "")
+    assert (long.problem, long.text) == ("oversized_text", "")
     assert short.text == "二つめ"
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.extract.html.references import decode_texts
+from pipeline.extract.html.references import decode_texts, shorten_numbers
 from pipeline.extract.html.tokens import read_tokens
 
 
@@ -53,3 +53,28 @@ NAMES = sorted(html5)
 def test_texts_are_those_of_python(pieces: list[str]) -> None:
     markup = "".join(f"&{piece}" if len(piece) > 1 else piece for piece in pieces)
     assert "".join(decoded(markup)) == html.unescape(markup)
+
+
+@pytest.mark.parametrize(
+    ("markup", "text"),
+    [
+        ("&#00000000012354;", "あ"),
+        ("&#x0000000003042 い", "あ い"),
+        ("&#12345678;a", "\ufffda"),
+        ("&#xFFFFFFFF&#X00000041", "\ufffdA"),
+        ("&#0000000000;", "\ufffd"),
+        ("&#00000000128;", "€"),
+        ("&#" + "9" * 10_000, "\ufffd"),
+        ("&#x" + "0" * 10_000 + "3042;", "あ"),
+        ("&#1234567ab", "\ufffdab"),
+        ("&#xあ &# 00000000 &#x", "&#xあ &# 00000000 &#x"),
+    ],
+)
+def test_long_numbers_are_read_by_python_once_they_are_shortened(markup: str, text: str) -> None:
+    assert html.unescape(shorten_numbers(markup)) == text
+    assert "".join(decoded(markup)) == text
+
+
+def test_giant_references_take_linear_time() -> None:
+    markup = f"<title>&#{'1' * 1_000_000}</title><p class='&#{'1' * 1_000_000}'>&#x{'0' * 1_000_000};{'&' * 1_000_000}"
+    assert [text for text in decoded(markup) if text] == ["\ufffd", "\ufffd" + "&" * 1_000_000]
