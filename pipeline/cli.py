@@ -4,6 +4,8 @@ Exit status 0: done; 1: done, but units failed (they are listed), or the run had
 modules of a command are imported when it is called, so that `--help` answers at once.
 """
 
+import io
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -309,25 +311,36 @@ def remove(
 @main.command()
 @click.argument("output")
 @click.argument("query")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a row.")
-def sql(output: str, query: str, as_json: bool) -> None:
-    """Ask the ledger of the corpus in OUTPUT."""
+@click.option("--limit", type=click.IntRange(min=0), help="Rows at most; default: 40 in a terminal, elsewhere all.")
+@click.option("--csv", "as_csv", is_flag=True, help="CSV with a header.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per row.")
+@click.option(
+    "--output", "file", type=click.Path(path_type=Path), metavar="FILE", help="Write to a .csv, .jsonl or .parquet file."
+)
+@click.option("--unsafe", is_flag=True, help="Allow statements that write, and files outside the corpus.")
+def sql(output: str, query: str, limit: int | None, as_csv: bool, as_json: bool, file: Path | None, unsafe: bool) -> None:
+    """Ask the ledger of the corpus in OUTPUT. A query can read this corpus and nothing else."""
     with _plain_errors(), _ledger(output) as ledger:
-        import duckdb
+        from pipeline.audit import question
 
-        from pipeline.terminal import aligned_text
-
-        try:
-            result = ledger.connection.execute(query)
-            columns = [column[0] for column in result.description]
-            rows = result.fetchall()
-        except duckdb.Error as error:
-            raise WrongUse(str(error)) from error
-        if as_json:
-            for row in rows:
-                show(json_text(dict(zip(columns, row, strict=True))))
+        answer = question.ask(ledger, query, unsafe)
+        if file is not None:
+            try:
+                question.write_answer(answer, limit, file)
+            except OSError as error:
+                raise WrongUse(f"{file} cannot be written: {error.strerror}; name another with --output") from error
+            show(f"{file}: {file.stat().st_size:,} bytes", err=True)
+        elif as_csv:
+            written = io.StringIO()
+            question.write_csv(answer, limit, written)
+            show(written.getvalue(), nl=False)
+        elif as_json:
+            for row in question.rows(answer, limit):
+                show(json_text(row))
+        elif question.is_terminal():
+            show(question.box(answer, question.ROWS_SHOWN if limit is None else limit, shutil.get_terminal_size().columns))
         else:
-            show(aligned_text(columns, rows))
+            show(question.box(answer, limit, None))
 
 
 @main.command()

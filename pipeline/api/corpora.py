@@ -129,7 +129,11 @@ def build_corpus(
     wanted = read_manifest(str(manifest), settings, input=inputs, output=place, workers=workers)
     other = None if donor is None else str(_folder(donor))
     choices = Choices(
-        forget, allow_failed, retrain_tokenizer, other, (accept_code,) if isinstance(accept_code, str) else tuple(accept_code)
+        forget=forget,
+        allow_failed=allow_failed,
+        retrain_tokenizer=retrain_tokenizer,
+        donor=other,
+        accept_code=(accept_code,) if isinstance(accept_code, str) else tuple(accept_code),
     )
     return run(wanted, Listener(), choices=choices)
 

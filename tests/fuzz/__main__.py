@@ -26,8 +26,12 @@ def main() -> int:
         found = [_told(check_input(Path(folder), arguments.seed + number, arguments.size)) for number in range(arguments.inputs)]
         failed = sum(bool(each.complaints) for each in found)
         slowest = max(found, key=lambda each: each.seconds)
-        print(f"{len(found)} inputs, {sum(each.records for each in found)} records, {sum(each.documents for each in found)} documents")
-        print(f"{sum(each.seconds for each in found):.0f} s; the slowest {slowest.seconds:.1f} s ({slowest.path.name}); {failed} failed")
+        print(
+            f"{len(found)} inputs, {sum(each.records for each in found)} records, {sum(each.documents for each in found)} documents"
+        )
+        print(
+            f"{sum(each.seconds for each in found):.0f} s; the slowest {slowest.seconds:.1f} s ({slowest.path.name}); {failed} failed"
+        )
         if arguments.run:
             failed += _run([each.path for each in found[: arguments.run]], Path(folder))
     return 1 if failed else 0
