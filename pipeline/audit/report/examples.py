@@ -1,7 +1,7 @@
 """Pages to read in the report: per rule, a dozen that it dropped and a dozen that it nearly dropped.
 
 The choice depends on content alone, so a report made twice is the same: dropped pages with the smallest ids, which are hashes,
-and kept pages nearest to the bound. Excerpts are masked like the shards, because reports are passed on.
+and kept pages nearest to the bound. Titles, URLs and excerpts are masked like the shards, because reports are passed on.
 """
 
 from collections import defaultdict
@@ -14,10 +14,9 @@ from pipeline.audit.report.numbers import Sampled
 from pipeline.corpus import layout
 from pipeline.corpus.columns import rows_of
 from pipeline.corpus.ledger import Ledger
-from pipeline.pii import stage as pii
 from pipeline.pii.config import PiiConfig
+from pipeline.pii.fields import masked, masked_urls
 from pipeline.rules import Rule
-from pipeline.text import edits
 
 PAGES = 12
 # Characters that are read and shown of a text. More is read, because an address or a card number that begins in the excerpt
@@ -105,7 +104,6 @@ def _add_texts(ledger: Ledger, chosen: Sequence[dict[str, Any]], config: PiiConf
     for page in chosen:
         found = texts.get((page.pop("part"), page["doc_id"]), {})
         text = (found.get("text") or "")[:_READ]
-        masked = edits.apply(text, edits.merge(pii.find_personal_data(text, masking)))
-        page["url"] = page["url"] or found.get("url") or ""
-        page["title"] = found.get("title") or ""
-        page["text"] = masked[:_SHOWN] + ("…" if len(masked) > _SHOWN else "")
+        safe, page["title"] = masked([text, found.get("title") or ""], masking)
+        (page["url"],) = masked_urls([page["url"] or found.get("url") or ""], masking)
+        page["text"] = safe[:_SHOWN] + ("…" if len(safe) > _SHOWN else "")

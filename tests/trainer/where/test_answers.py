@@ -294,8 +294,18 @@ def test_a_page_that_training_did_not_read_is_told_with_the_reason(case: Case) -
     assert "is in the validation split" in refused(case.run, "--doc", corpus.val[0])
     dropped = refused(case.run, "--url", corpus.url_of("short"))
     assert "dropped by quality, rule num_letters (value 12, threshold 400)" in dropped
-    twin = refused(case.run, "--doc", doc_id_of(corpus.url_of("twin")))
-    assert f"dropped by dedup, rule near_duplicate (value 0.9, threshold 0.77); {doc_id_of(corpus.url_of(0))} was kept" in twin
+
+
+def test_of_a_page_that_dedup_dropped_the_copy_that_was_trained_on_is_shown(case: Case) -> None:
+    corpus = case.corpora[0]
+    twin, kept = doc_id_of(corpus.url_of("twin")), doc_id_of(corpus.url_of(0))
+    for question in (("--doc", twin), ("--url", corpus.url_of("twin"))):
+        (document,) = objects(case.run, *question)
+        assert document["doc_id"] == kept
+        assert document == objects(case.run, "--doc", kept)[0]
+        told = ask(case.run, *question).stderr
+        assert f"{twin} was dropped by dedup, rule near_duplicate (value 0.9, threshold 0.77); {kept} was kept" in told
+        assert f"shown is the copy that training reads, {kept}" in told
 
 
 def test_mistakes_are_one_line_that_names_the_remedy(case: Case, tmp_path: Path) -> None:
