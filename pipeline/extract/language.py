@@ -201,8 +201,8 @@ def _may_be_kana(body: np.ndarray, position: int) -> bool:
     if position + 2 >= len(body):
         return False
     if is_hexadecimal:
-        return body[position] == 0x33 and body[position + 1] == 0x30
-    return body[position] == 0x31 and body[position + 1] == 0x32 and 0x33 <= body[position + 2] <= 0x35
+        return bool(body[position] == 0x33 and body[position + 1] == 0x30)
+    return bool(body[position] == 0x31 and body[position + 1] == 0x32 and 0x33 <= body[position + 2] <= 0x35)
 
 
 @njit(nogil=True)

@@ -13,7 +13,15 @@ from stdnum.jp import in_ as my_number
 
 from pipeline.pii.context import before, is_labelled_otherwise
 from pipeline.pii.labels import LABELS
-from pipeline.pii.patterns import BEFORE_HOUSE_NUMBER, PREFECTURES
+from pipeline.pii.patterns import (
+    BEFORE_HOUSE_NUMBER,
+    BLOCK_NUMBER,
+    LABELLED_PLACE,
+    MUNICIPALITY,
+    NO_MUNICIPALITY,
+    PREFECTURES,
+    UNLABELLED_PLACE,
+)
 
 
 def is_certain(_match: re.Match[str]) -> bool:
@@ -28,6 +36,8 @@ _OBFUSCATED_DOT = re.compile(r" ?[\[(［<] ?(?:dot|DOT|\.|ドット) ?[\])］>] 
 _RESERVED_TOP_LEVELS = frozenset({"example", "test", "invalid"})
 # Names of algorithms have the form of an address, name@domain (RFC 4251, section 6), and ssh has a user of the name git.
 _ALGORITHM_DOMAINS = frozenset({"openssh.com", "libssh.org"})
+# In "see you @ example.com" the sign is a word; "E-mail taro @ example.com" is an address.
+_ENGLISH_BEFORE = re.compile(r"(?<![A-Za-z])(?!(?i:e?-?mail|mail to|address|contact) $)(?!(?i:mail) )[A-Za-z']+ $")
 _MAILING_LIST = re.compile(r"(?:lists?|ml|groups|googlegroups)\.")
 _ROLES = re.compile(
     r"(?:info|information|contact|contactus|inquiry|enquiry|toiawase|otoiawase|mail|office|jimu|jimukyoku|support|help|helpdesk|desk"
@@ -46,6 +56,9 @@ def is_email(match: re.Match[str]) -> bool:
     """The domain has a known top level, unlike icon@2x.png, and the name is not that of a user or algorithm."""
     domain = _OBFUSCATED_DOT.sub(".", match["domain"]).lower()
     if match.string.endswith("://", 0, match.start("value")) or domain in _ALGORITHM_DOMAINS or match["local"] == "git":
+        return False
+    sign = match.string[match.end("local") : match.start("domain")]
+    if sign == " @ " and _ENGLISH_BEFORE.search(before(match)):
         return False
     if domain.rpartition(".")[2] in _RESERVED_TOP_LEVELS:
         return True
@@ -113,21 +126,43 @@ _LOCAL_NUMBER = re.compile("[0-9]{3}-[0-9]{4}")
 _QUANTITY = re.compile("[年月日時分秒人円個件名回点勝敗対歳才位度倍割%％~〜～]")
 # Prefecture, municipality and town: 30 characters of town and the longest prefecture.
 _PLACE_REACH = 40
+# Instead of a prefecture a label of up to 4 characters and a postal code of up to 12, with gaps of up to 4 after each.
+_LABEL_REACH = 60
+_PARTICLES = tuple("はがをにでとも")
 
 
 def is_house_number(match: re.Match[str]) -> bool:
-    """A prefecture with a municipality, or a known city, precedes on the line, and the number does not count anything."""
+    """A place precedes on the line, and the number does not count anything.
+
+    A place is a prefecture with a municipality, or a known city; any municipality after a label or a postal code; any
+    municipality and town, if the number is a whole block number.
+    """
     place = BEFORE_HOUSE_NUMBER.search(before(match, _PLACE_REACH))
-    if not place or _LOCAL_NUMBER.fullmatch(match["value"]) or _QUANTITY.match(match.string, match.end("value")):
+    if not place:
+        return _is_in_a_municipality(match)
+    if _LOCAL_NUMBER.fullmatch(match["value"]) or _QUANTITY.match(match.string, match.end("value")):
         return False
-    if place["town"][-1:] in tuple("はがをにでとも"):
+    if place["town"][-1:] in _PARTICLES:
         return False
     return not re.fullmatch(PREFECTURES, place["prefecture"]) or re.search("[市区町村郡]", place["town"]) is not None
 
 
 def is_house_number_in_kanji(match: re.Match[str]) -> bool:
     """As `is_house_number`, for a number after 丁目."""
-    return BEFORE_HOUSE_NUMBER.search(before(match, _PLACE_REACH)) is not None
+    return BEFORE_HOUSE_NUMBER.search(before(match, _PLACE_REACH)) is not None or _is_in_a_municipality(match, is_whole=True)
+
+
+def _is_in_a_municipality(match: re.Match[str], is_whole: bool = False) -> bool:
+    """Whether a municipality without its prefecture precedes; `is_whole`: the number is known to be a whole block number."""
+    if _LOCAL_NUMBER.fullmatch(match["value"]) or _QUANTITY.match(match.string, match.end("value")):
+        return False
+    place = LABELLED_PLACE.search(before(match, _LABEL_REACH))
+    if place and re.search(MUNICIPALITY, place["town"]) and place["town"][-1:] not in _PARTICLES:
+        return True
+    place = UNLABELLED_PLACE.search(before(match, _PLACE_REACH))
+    if not place or NO_MUNICIPALITY.search(place["name"]):
+        return False
+    return is_whole or BLOCK_NUMBER.fullmatch(match["value"]) is not None
 
 
 _PART_OF_WORD = re.compile("(?:[0-9A-Za-z_.]|[A-Za-z]-)$")

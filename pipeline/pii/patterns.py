@@ -16,7 +16,7 @@ _LOCAL_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456
 _LOCAL = "[A-Za-z0-9._%+\\-]"
 _LONGEST_LOCAL = 64  # RFC 5321, section 4.5.3.1.1
 AT_SIGNS = "@★☆"
-_AT = f"[{AT_SIGNS}](?:マーク)?"
+_AT = f"[{AT_SIGNS}](?:マーク|(?<=@) )?"
 OPENING, CLOSING = "[(［<", "])］>"
 _OPEN, _CLOSE = f"[{re.escape(OPENING)}]", f"[{re.escape(CLOSING)}]"
 # What is written in brackets for an @.
@@ -137,12 +137,16 @@ POSTAL_CODE_BEFORE_PLACE = re.compile(
 
 _NUMBER = "[1-9][0-9]{0,4}+"
 TOWN = "\u3041-\u3096\u30a1-\u30fa\u30fc\u3005-\u3007\u3400-\u9fff\uf900-\ufaff"
-# A floor or room after the number, with the name of the building between them.
-_ROOM = f"(?:[ 、]?[{TOWN}A-Za-z・]{{0,20}}+ ?[0-9]{{1,4}}(?:号室|号|階|F))?"
+# A floor or room after the number, with the name of the building between them. A bare number is a room after a word for a house.
+_HOUSES = "コーポ|ハイツ|ハイム|メゾン|マンション|アパート|レジデンス|パレス|ビル|荘"
+_AFTER_HOUSE = "|".join(f"(?<={house})" for house in _HOUSES.split("|"))
+_ROOM = f"(?:[ 、]?[{TOWN}A-Za-z・]{{0,20}}+(?: ?[0-9]{{1,4}}(?:号室|号|階|F)|(?:{_AFTER_HOUSE}) ?[0-9]{{3,4}}(?![0-9-])))?"
 HOUSE_NUMBER = re.compile(
     f"(?P<value>[1-9](?<![!-~番号].)(?=[0-9]{{0,4}}+[丁番のノ-])(?:(?<=[{TOWN}].)|(?<=[{TOWN}] .))"
+    # In Sapporo a block has no further number: 北1条西2丁目.
     f"(?:[0-9]?丁目 ?{_NUMBER}(?:番地?の?|[-のノ])?(?:{_NUMBER}(?:[-のノ]{_NUMBER})?号?)?"
-    f"|[0-9]{{0,4}}+(?:番地(?:[のノ-]?{_NUMBER}号?)?|番{_NUMBER}号?|(?:[-のノ]{_NUMBER}){{1,4}}(?:番地|番|号)?)){_ROOM})(?![0-9])"
+    f"|[0-9]{{0,4}}+(?:番地(?:[のノ-]?{_NUMBER}号?)?|番{_NUMBER}号?|(?:[-のノ]{_NUMBER}){{1,4}}(?:番地|番|号)?)"
+    f"|(?<=条[東西南北].)[0-9]?丁目){_ROOM})(?![0-9])"
 )
 KANJI_DIGITS = "一二三四五六七八九十〇百"
 _KANJI_NUMBER = f"[{KANJI_DIGITS}]{{1,4}}"
@@ -153,11 +157,39 @@ BEFORE_HOUSE_NUMBER = re.compile(
     f"(?P<prefecture>{PREFECTURES}|{KNOWN_CITIES})"
     f"(?P<town>[{TOWN} ]{{0,{_LONGEST_TOWN}}}(?:[0-9]{{1,2}}(?:条(?:[東西南北]|通)?|地割))?)$"
 )
+# The same without a prefecture. A label or a postal code, also a masked one, is enough for any municipality; without one, its
+# name must be a name and the number a whole block number. A town without kanji or katakana is the rest of a sentence.
+_GAP = "[ \\t:()「」【】/|、,はが-]{0,4}+"
+_POSTAL_CODE = "(?:〒? ?[0-9]{3} ?-? ?[0-9]{4}|〒? ?［{1,12}+(?:郵便番号］)?)"
+_NUMBERED = "(?:[0-9]{1,2}(?:条(?:[東西南北]|通)?|地割))?"
+LABELLED_PLACE = re.compile(
+    f"(?:(?:〒|住所|所在地?|連絡先|届け?先|送り先|送付先|宛先|本籍地?|郵便番号){_GAP}(?:{_POSTAL_CODE}{_GAP})?|{_POSTAL_CODE}{_GAP})"
+    f"(?P<town>[{TOWN} ]{{0,{_LONGEST_TOWN}}}{_NUMBERED})$"
+)
+MUNICIPALITY = "[市区町村郡]"
+_KANJI = "\u3005-\u3007\u3400-\u9fff\uf900-\ufaffヶケヵノ"
+# Cities whose names have no kanji.
+_CITIES_IN_KANA = (
+    "あま|あわら|いすみ|いちき串木野|いなべ|いわき|うきは|うるま|えびの|おおい|かすみがうら|かほく|さくら|さぬき|たつの|つがる|つくば|つくばみらい"
+    "|にかほ|ひたちなか|みどり|みやま|みよし|むつ|南アルプス"
+)
+UNLABELLED_PLACE = re.compile(
+    f"(?P<name>(?:[{_KANJI}]{{1,6}}|{_CITIES_IN_KANA})市|[{_KANJI}]{{1,4}}区|[{_KANJI}]{{1,4}}郡[{_KANJI}]{{1,6}}[町村])"
+    f"(?P<town> ?[{_KANJI}\u30a1-\u30fa\u30fc][{_KANJI}\u30a1-\u30fa\u30fcの ]{{0,24}}{_NUMBERED})$"
+)
+# Words that end as municipalities do.
+NO_MUNICIPALITY = re.compile(
+    "(?:(?<![京西])都|^[同各全当本他朝夜楽闇]|見本|骨董|青空|植木|陶器|直売|古本|政令|中核|特例|株式|先物|為替)市$"
+    "|(?:地|学|校|選挙|教|鉱|漁|管|猟|保護|特|各|全|同|当|本|行政|市町村|[0-9一二三四五六七八九十])区$"
+)
+BLOCK_NUMBER = re.compile(
+    "[0-9]{1,2}丁目 ?[0-9]+.*|[0-9]+番(?:地.*|[0-9]+.*)|[0-9]{1,3}(?:[-のノ][0-9]{1,4}){2,4}(?![0-9]).*|.*(?:号室|階)"
+)
 # How many characters are between the name of a place and its house number at most.
 PLACE_REACH = _LONGEST_TOWN + len("12条西")
 PLACES = tuple(f"{KNOWN_CITIES}|{PREFECTURES}".split("|"))
-# Every match of BEFORE_HOUSE_NUMBER holds one of these.
-ENDS_OF_PLACES = tuple(dict.fromkeys(place[-1] for place in PLACES))
+# Every match of BEFORE_HOUSE_NUMBER holds one of these, and every place without a prefecture.
+ENDS_OF_PLACES = tuple(dict.fromkeys([*(place[-1] for place in PLACES), *MUNICIPALITY.strip("[]")]))
 
 # --- addresses of machines ------------------------------------------------------------------------------------------------
 

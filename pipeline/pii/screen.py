@@ -253,11 +253,14 @@ def _is_at_sign(units: np.ndarray, signs: np.ndarray, index: int) -> bool:
         return False
     if units[after] == ord("マ"):  # ★マーク
         return True
+    if signs[units[after]].shadow == ord(" "):
+        after += 1
+    label = after
     while signs[units[after]].classes & known.LETTER_OR_DIGIT or signs[units[after]].shadow == ord("-"):
         after += 1
     # What begins a dot of a domain, also written in words (ドット).
     unit = signs[units[after]].shadow
-    return after > index + 1 and (unit in (ord("."), ord(" "), ord("ド")) or signs[units[after]].classes & known.OPENS != 0)
+    return after > label and (unit in (ord("."), ord(" "), ord("ド")) or signs[units[after]].classes & known.OPENS != 0)
 
 
 @njit(nogil=True)
