@@ -82,8 +82,8 @@ def _next_value(unpacked: Unpacked, line_start: bytes, max_bytes: int) -> Value:
 class _Brackets:
     """Follows brackets and strings through the blocks of a value.
 
-    broken: a string has no end, or a bracket is closed by one of the other kind. suspect: how many bytes after the value's beginning a line begins
-    like the value's own (`line_start`), or 0.
+    broken: a string has no end, or a bracket is closed by one of the other kind. suspect: how many bytes after the value's
+    beginning a line begins like the value's own (`line_start`), or 0.
     """
 
     def __init__(self, line_start: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Damages inputs, by a seed: in the bytes of the file, in a piece before it is packed, or by what an adversary would put there."""
+"""Damages inputs, by a seed, and makes what an adversary would write."""
 
 import gzip
 import json
@@ -12,8 +12,27 @@ from tests.fuzz import valid
 from tests.fuzz.valid import Made
 
 _TOKENS = (
-    *(b"\r\n\r\n", b"\n", b"\0" * 64, b"\xff\xfe", b'"', b"\\", b"{", b"[", b"}", b",", b"WARC/1.0\r\n", b"HTTP/1.1 200 OK\r\n\r\n"),
-    *(b"Content-Length: 99999999999999999999\r\n", b"WARC-Type: response\r\n", b"\x1f\x8b\x08\0\0\0\0\0", b"\x28\xb5\x2f\xfd", b"\\ud800"),
+    *(
+        b"\r\n\r\n",
+        b"\n",
+        b"\0" * 64,
+        b"\xff\xfe",
+        b'"',
+        b"\\",
+        b"{",
+        b"[",
+        b"}",
+        b",",
+        b"WARC/1.0\r\n",
+        b"HTTP/1.1 200 OK\r\n\r\n",
+    ),
+    *(
+        b"Content-Length: 99999999999999999999\r\n",
+        b"WARC-Type: response\r\n",
+        b"\x1f\x8b\x08\0\0\0\0\0",
+        b"\x28\xb5\x2f\xfd",
+        b"\\ud800",
+    ),
     *(b"<![CDATA[", b"<!--", b"&#1114112;", b"</script", b"\x1b$B", b"PAR1", b"PK\3\4", b"filedesc://"),
 )
 _NUMBERS = (b"-1", b"+5", b"", b"0", b"9007199254740993", b"9223372036854775808", b"1" * 5000, b"0x10", b"1e400", b"NaN")
@@ -69,7 +88,9 @@ def _warc(*bodies: bytes) -> bytes:
 
 
 def _page(middle: str) -> bytes:
-    return _warc(f"<html lang=ja><title>題</title><body><p>{'きょうは海を見に行きました。' * 5}</p>{middle}</body></html>".encode())
+    return _warc(
+        f"<html lang=ja><title>題</title><body><p>{'きょうは海を見に行きました。' * 5}</p>{middle}</body></html>".encode()
+    )
 
 
 def _line(**fields: object) -> bytes:
@@ -84,7 +105,10 @@ ADVERSARIES: tuple[tuple[str, Callable[[int], bytes]], ...] = (
     (".jsonl", lambda size: _line() + b"[" * size + b"\n" + b'{"text": ' + b"[" * size + b"\n" + _line()),
     (".jsonl", lambda size: _line() + b'{"text": "a", "n": ' + b"7" * size + b"}\n" + _line()),
     (".jsonl", lambda size: _line() + b'{"text": "' + "あ".encode() * size + b'"}\n' + _line()),
-    (".jsonl", lambda size: _line() + b'{"text": "\\ud800", "id": "\\udfff"}\n{"text": "a", "text": "b"}\n' + _line(url="\x1b[31m\0")),
+    (
+        ".jsonl",
+        lambda size: _line() + b'{"text": "\\ud800", "id": "\\udfff"}\n{"text": "a", "text": "b"}\n' + _line(url="\x1b[31m\0"),
+    ),
     (".json", lambda size: b"[" + b"[" * size),
     (".json", lambda size: b'[{"text": "' + b"a" * size),
     (".json", lambda size: b"[\n" + b'{"text": "a"\n' * (size // 100)),

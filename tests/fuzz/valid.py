@@ -42,9 +42,12 @@ def text(chance: random.Random, name: str) -> str:
 
 def page(chance: random.Random, name: str) -> bytes:
     """An HTML page with such a text, in one of the encodings of the Web."""
-    encoding, label = chance.choice([("utf-8", "utf-8"), ("cp932", "Shift_JIS"), ("euc_jp", "EUC-JP"), ("iso2022_jp", "ISO-2022-JP")])
+    encoding, label = chance.choice(
+        [("utf-8", "utf-8"), ("cp932", "Shift_JIS"), ("euc_jp", "EUC-JP"), ("iso2022_jp", "ISO-2022-JP")]
+    )
     paragraphs = "".join(f"<p>{text(chance, name)}</p>" for _ in range(chance.randint(1, 4)))
-    html = f"<!doctype html><html lang=ja><meta charset={label}><title>{name}</title><body><article>{paragraphs}</article></body></html>"
+    head = f"<!doctype html><html lang=ja><meta charset={label}><title>{name}</title>"
+    html = f"{head}<body><article>{paragraphs}</article></body></html>"
     return html.encode(encoding, "replace")
 
 
@@ -56,7 +59,9 @@ def response(chance: random.Random, name: str) -> bytes:
         body = gzip.compress(body, mtime=0)
         headers.append("Content-Encoding: gzip")
     if chance.random() < 0.2:
-        body = b"".join(f"{len(body[at : at + 500]):x}\r\n".encode() + body[at : at + 500] + b"\r\n" for at in range(0, len(body), 500))
+        body = b"".join(
+            f"{len(body[at : at + 500]):x}\r\n".encode() + body[at : at + 500] + b"\r\n" for at in range(0, len(body), 500)
+        )
         body += b"0\r\n\r\n"
         headers.append("Transfer-Encoding: chunked")
     end = chance.choice(["\r\n", "\r\n", "\n"])
@@ -88,7 +93,12 @@ def arc_piece(chance: random.Random, name: str) -> bytes:
 
 def json_piece(chance: random.Random, name: str) -> bytes:
     """A line of JSON with such a text."""
-    row = {"id": name, "text": text(chance, name), "url": f"https://{name}.example/", "metadata": {"score": chance.random(), "n": [1, {}]}}
+    row = {
+        "id": name,
+        "text": text(chance, name),
+        "url": f"https://{name}.example/",
+        "metadata": {"score": chance.random(), "n": [1, {}]},
+    }
     return json.dumps(row, ensure_ascii=chance.random() < 0.5).encode() + b"\n"
 
 
@@ -115,7 +125,11 @@ def _one_member(pieces: list[bytes]) -> list[bytes]:
     return [gzip.compress(b"".join(pieces), mtime=0)]
 
 
-_PACKERS: dict[str, list[Callable[[list[bytes]], list[bytes]]]] = {"": [_plain], ".gz": [_members, _one_member], ".zst": [_frames]}
+_PACKERS: dict[str, list[Callable[[list[bytes]], list[bytes]]]] = {
+    "": [_plain],
+    ".gz": [_members, _one_member],
+    ".zst": [_frames],
+}
 
 
 def _names(chance: random.Random) -> list[str]:
@@ -144,7 +158,9 @@ def _array(chance: random.Random) -> Made:
 def _parquet(chance: random.Random) -> Made:
     names = _names(chance)
     out = io.BytesIO()
-    table = pa.table({"text": [text(chance, name) for name in names], "id": names, "n": pa.array(range(len(names)), pa.timestamp("ns"))})
+    table = pa.table(
+        {"text": [text(chance, name) for name in names], "id": names, "n": pa.array(range(len(names)), pa.timestamp("ns"))}
+    )
     pq.write_table(table, out, row_group_size=chance.randint(1, 3), compression=chance.choice(["snappy", "zstd", "none"]))
     return Made(".parquet", [out.getvalue()], names, apart=False)
 
@@ -163,7 +179,10 @@ def _text(chance: random.Random) -> Made:
     return Made(".txt", [text(chance, name).encode(chance.choice(["utf-8", "cp932", "euc_jp"]))], [name], apart=False)
 
 
-_ARC_HEAD = b"filedesc://a.arc 0.0.0.0 20100101000000 text/plain 75\n1 0 Example Capture\nURL IP-address Archive-date Content-type Archive-length\n\n"
+_ARC_HEAD = (
+    b"filedesc://a.arc 0.0.0.0 20100101000000 text/plain 76\n"
+    b"1 0 Example Capture\nURL IP-address Archive-date Content-type Archive-length\n\n"
+)
 MAKERS: tuple[Callable[[random.Random], Made], ...] = (
     *[_pieces(".warc", warc_piece)] * 5,
     *[_pieces(".jsonl", json_piece)] * 3,

@@ -14,7 +14,7 @@ from pipeline.inputs.json_files import read_json
 from pipeline.inputs.record import InputError, Record, Source
 
 LIMIT = 100_000
-ROWS = [{"text": f"text {number}", "id": str(number), "metadata": {"list": [{"a": [1]}, "}{\"[]\\"]}} for number in range(6)]
+ROWS = [{"text": f"text {number}", "id": str(number), "metadata": {"list": [{"a": [1]}, '}{"[]\\']}} for number in range(6)]
 
 
 def records(content: bytes, limit: int = LIMIT) -> list[Record]:
@@ -62,7 +62,12 @@ def test_a_bad_line_is_one_corrupt_record_that_says_why(line: bytes, reason: str
 
 
 def test_odd_lines_that_are_json_are_read() -> None:
-    content = lines({"text": "\U0001f600", "n": 10**400}) + b'{"text": "a", "b": 1, "b": 1}\r\n' + b"\xef\xbb\xbf"[:0] + b'{"text": "b"}'
+    content = (
+        lines({"text": "\U0001f600", "n": 10**400})
+        + b'{"text": "a", "b": 1, "b": 1}\r\n'
+        + b"\xef\xbb\xbf"[:0]
+        + b'{"text": "b"}'
+    )
     assert outline(b"\xef\xbb\xbf" + content) == ["\U0001f600", "a", "b"]
 
 

@@ -78,7 +78,9 @@ def test_strings_of_every_type_are_texts(texts: pa.Array) -> None:
     assert outline(written({"text": texts})) == ["a", "b"]
 
 
-@pytest.mark.parametrize("value", [5, 1.5, True, decimal.Decimal("1.5"), ["a"], {"a": "b"}, datetime.date(2024, 1, 1), None, b"\xff"])
+@pytest.mark.parametrize(
+    "value", [5, 1.5, True, decimal.Decimal("1.5"), ["a"], {"a": "b"}, datetime.date(2024, 1, 1), None, b"\xff"]
+)
 def test_what_is_no_string_is_no_text(value: object) -> None:
     record, other = records(written({"text": [value, value], "id": ["x", "y"]}))
     assert record.problem == other.problem == "corrupt_record"
