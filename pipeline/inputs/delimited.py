@@ -16,6 +16,7 @@ from pipeline.inputs.unpacked import Unpacked
 # Spreadsheets write `;` where `,` is the decimal sign.
 _DELIMITERS = ",\t;"
 _BOM = b"\xef\xbb\xbf"
+_HEADER_BYTES = 64 << 10
 # A field in quotation marks may hold lines. After so many the mark is taken for a stray one: a text of 10,000 lines is a book.
 _MAX_LINES = 10_000
 
@@ -76,13 +77,15 @@ class _Rows:
     def next_row(self) -> _Row | None:
         """The next row; None at the end of the file. Raises DamageError, from which `resume` goes on."""
         while True:
+            if not self._delimiter:
+                self._begin()
             self._used = []
             self._large = 0
             offset = self.position
             values: list[str] = []
             problem = ""
             try:
-                values = next(csv.reader(self._lines(), delimiter=self._delimiter or ",", strict=True), [])
+                values = next(csv.reader(self._lines(), delimiter=self._delimiter, strict=True), [])
             except csv.Error as error:
                 problem = str(error)
             if not self._used and not self._large:
@@ -130,22 +133,18 @@ class _Rows:
             if not line:
                 self._large = length
                 return
-            if not self._delimiter:
-                line = self._begin(line)
             self._used.append(line)
             held += length
             if held > self._max_bytes or len(self._used) > _MAX_LINES:
                 raise csv.Error("a quotation mark without an end within the limits")
             yield line.decode("utf-8", "surrogateescape")
 
-    def _begin(self, line: bytes) -> bytes:
-        """The first line without its byte order mark; it shows what separates the columns."""
-        signs = line.decode("utf-8", "replace")
-        self._delimiter = max(_DELIMITERS, key=signs.count)
-        if line.startswith(_BOM):
-            self.position += len(_BOM)
-            return line[len(_BOM) :]
-        return line
+    def _begin(self) -> None:
+        """Pass over the byte order mark; the first line shows what separates the columns."""
+        first = self._unpacked.peek(_HEADER_BYTES).partition(b"\n")[0]
+        self._delimiter = max(_DELIMITERS, key=first.decode("utf-8", "replace").count)
+        if first.startswith(_BOM):
+            self.position += self._unpacked.skip(len(_BOM))
 
 
 def _is_utf_8(value: str) -> bool:

@@ -13,7 +13,8 @@ _BETWEEN = b" \t\r\n,[]"
 _OUTSIDE = re.compile(rb"[^\"{}\[\]]*+")
 _INSIDE = re.compile(rb"(?:[^\"\\\n]++|\\[^\n])*+")  # a string; JSON writes a line feed in it as \n
 _SCALAR = re.compile(rb"[^,\n]*+")
-_OPENS, _CLOSES = b"{[", b"}]"
+_OPENS = b"{["
+_OPENED_BY = {ord("}"): ord("{"), ord("]"): ord("[")}
 
 
 class Value(NamedTuple):
@@ -54,7 +55,7 @@ def _next_value(unpacked: Unpacked, line_start: bytes, max_bytes: int) -> Value:
     pieces: list[bytes] = []
     length = 0
     problem = ""
-    while brackets.depth or not length:
+    while brackets.are_open or not length:
         if not unpacked.advance():
             problem = "the file ends inside it"
             break
@@ -62,7 +63,7 @@ def _next_value(unpacked: Unpacked, line_start: bytes, max_bytes: int) -> Value:
         piece = unpacked.read(brackets.take(block))
         length += len(piece)
         if brackets.broken:
-            problem = "a line ends inside a string"
+            problem = "a string without an end, or brackets that do not match"
             break
         if length > max_bytes:
             pieces.clear()
@@ -81,12 +82,12 @@ def _next_value(unpacked: Unpacked, line_start: bytes, max_bytes: int) -> Value:
 class _Brackets:
     """Follows brackets and strings through the blocks of a value.
 
-    depth: brackets that are open. broken: a string has no end. suspect: how many bytes after the value's beginning a line begins
-    like the value's own (`line_start`), or 0.
+    broken: a string has no end, or a bracket is closed by one of the other kind. suspect: how many bytes after the value's
+    beginning a line begins like the value's own (`line_start`), or 0.
     """
 
     def __init__(self, line_start: bytes) -> None:
-        self.depth = 0
+        self._open = bytearray()
         self.broken = False
         self.suspect = 0
         self._in_string = False
@@ -95,10 +96,13 @@ class _Brackets:
         self._line_start = line_start
         self._tail = b""
 
+    @property
+    def are_open(self) -> bool:
+        """Whether the value goes on."""
+        return bool(self._open)
+
     def take(self, block: bytes) -> int:
         """Follow `block`; returns how many of its bytes belong to the value."""
-        if self._line_start and not self.suspect:
-            self._look_for_line_start(block)
         at = int(self._escaped)
         self._escaped = False
         while at < len(block):
@@ -116,10 +120,15 @@ class _Brackets:
             elif sign == ord('"'):
                 self._in_string = not self._in_string
             else:
-                self.depth += 1 if sign in _OPENS else -1
-                if self.depth <= 0:
-                    self.depth = 0
+                if sign in _OPENS:
+                    self._open.append(sign)
+                elif self._open.pop() != _OPENED_BY[sign]:
+                    self.broken = True
                     break
+                if not self._open:
+                    break
+        if self._line_start and not self.suspect:
+            self._look_for_line_start(block[:at])
         self._seen += at
         return at
 

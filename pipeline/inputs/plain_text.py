@@ -9,6 +9,8 @@ from pipeline.inputs.members import DamageError
 from pipeline.inputs.record import Limits, Record, Source
 from pipeline.inputs.unpacked import Unpacked
 
+_BLOCK_BYTES = 64 << 10
+
 
 def read_text(stream: IO[bytes], source: Source, limits: Limits, _fields: FieldsConfig) -> Iterator[Record]:
     """Yield the file as one record, whose encoding is found later, as that of a page is.
@@ -25,7 +27,7 @@ def read_text(stream: IO[bytes], source: Source, limits: Limits, _fields: Fields
         try:
             if not unpacked.advance():
                 break
-            piece = unpacked.read(max_bytes + 1 - length)
+            piece = unpacked.read(len(unpacked.peek(_BLOCK_BYTES)))
             pieces.append(piece)
             length += len(piece)
         except DamageError as damage:

@@ -9,6 +9,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import click
+
 from tests.fuzz.check import Found, check_input
 
 _MANIFEST = Path(__file__).parents[2] / "manifests" / "ja_web.yaml"
@@ -23,13 +25,17 @@ def main() -> int:
     parser.add_argument("--run", type=int, default=50, help="how many of the inputs go through `pipeline run` as well")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        found = [_told(check_input(Path(folder), arguments.seed + number, arguments.size)) for number in range(arguments.inputs)]
+        found: list[Found] = []
+        for number in range(arguments.inputs):
+            found.append(_told(check_input(Path(folder), arguments.seed + number, arguments.size)))
+            if len(found) % 500 == 0:
+                click.echo(f"{len(found)} inputs", err=True)
         failed = sum(bool(each.complaints) for each in found)
         slowest = max(found, key=lambda each: each.seconds)
-        print(
+        click.echo(
             f"{len(found)} inputs, {sum(each.records for each in found)} records, {sum(each.documents for each in found)} documents"
         )
-        print(
+        click.echo(
             f"{sum(each.seconds for each in found):.0f} s; the slowest {slowest.seconds:.1f} s ({slowest.path.name}); {failed} failed"
         )
         if arguments.run:
@@ -39,18 +45,18 @@ def main() -> int:
 
 def _told(found: Found) -> Found:
     for complaint in found.complaints:
-        print(f"{found.path.name}: {complaint}", flush=True)
+        click.echo(f"{found.path.name}: {complaint}")
     return found
 
 
 def _run(paths: list[Path], folder: Path) -> int:
-    """Build a corpus of the inputs; returns the number of complaints. Inputs that cannot be read at all may fail, and no others."""
+    """Build a corpus of the inputs; returns the number of complaints. Inputs that cannot be read at all may fail."""
     command = [sys.executable, "-m", "pipeline", "run", str(_MANIFEST), "--output", str(folder / "corpus"), "--allow-failed"]
     for path in paths:
         command += ["--input", str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     output = done.stdout + done.stderr
-    print(f"pipeline run: exit status {done.returncode}\n{output[-1500:]}")
+    click.echo(f"pipeline run: exit status {done.returncode}\n{output[-1500:]}")
     return int("Traceback" in output or not (folder / "corpus" / "manifest.duckdb").exists())
 
 

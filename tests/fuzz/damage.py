@@ -1,4 +1,4 @@
-"""Damages inputs, by a seed: in the bytes of the file, in a piece before it is packed, or by what an adversary would put there."""
+"""Damages inputs, by a seed, and makes what an adversary would write."""
 
 import gzip
 import json

@@ -46,7 +46,8 @@ def page(chance: random.Random, name: str) -> bytes:
         [("utf-8", "utf-8"), ("cp932", "Shift_JIS"), ("euc_jp", "EUC-JP"), ("iso2022_jp", "ISO-2022-JP")]
     )
     paragraphs = "".join(f"<p>{text(chance, name)}</p>" for _ in range(chance.randint(1, 4)))
-    html = f"<!doctype html><html lang=ja><meta charset={label}><title>{name}</title><body><article>{paragraphs}</article></body></html>"
+    head = f"<!doctype html><html lang=ja><meta charset={label}><title>{name}</title>"
+    html = f"{head}<body><article>{paragraphs}</article></body></html>"
     return html.encode(encoding, "replace")
 
 
@@ -178,7 +179,10 @@ def _text(chance: random.Random) -> Made:
     return Made(".txt", [text(chance, name).encode(chance.choice(["utf-8", "cp932", "euc_jp"]))], [name], apart=False)
 
 
-_ARC_HEAD = b"filedesc://a.arc 0.0.0.0 20100101000000 text/plain 75\n1 0 Example Capture\nURL IP-address Archive-date Content-type Archive-length\n\n"
+_ARC_HEAD = (
+    b"filedesc://a.arc 0.0.0.0 20100101000000 text/plain 76\n"
+    b"1 0 Example Capture\nURL IP-address Archive-date Content-type Archive-length\n\n"
+)
 MAKERS: tuple[Callable[[random.Random], Made], ...] = (
     *[_pieces(".warc", warc_piece)] * 5,
     *[_pieces(".jsonl", json_piece)] * 3,
