@@ -25,7 +25,11 @@ _ROWS_JOINED = 200_000
 _HEX_DIGITS = "0123456789abcdef"
 _RECORD = pa.schema([("doc_id", pa.string()), ("url", pa.string()), ("kept", pa.bool_()), ("rule", pa.string())])
 _VERDICT = pa.schema([("doc_id", pa.string()), ("kept", pa.bool_()), ("rule", pa.string())])
-_SIZES = {"n_chars": (layout.features, "n_chars"), "n_tokens": (layout.token_counts, "n_tokens")}
+# The file and column of each size. Corpora of older versions stored no text that differs from what they measured.
+_SIZES = {
+    "n_chars": (layout.features, ("n_chars", "num_letters")),
+    "n_tokens": (layout.token_counts, ("n_tokens",)),
+}
 _FINAL = ("n_chars", "n_tokens")
 # A row per record: how many stages it passed (`reached`), its fate as text, and its sizes as extracted and in the shards.
 _PAGE = pa.schema(
@@ -146,10 +150,10 @@ def _pages(root: Path, part: str) -> pa.Table:
         "reached": pc.fill_null(column_of(end, "reached", doc_ids), len(JUDGING)),
         "fate": pc.fill_null(fates, "kept"),
     }
-    for name, (file, column) in _SIZES.items():
-        schema = pa.schema([("doc_id", pa.string()), (column, pa.int64())])
+    for name, (file, known) in _SIZES.items():
+        schema = pa.schema([("doc_id", pa.string()), *((column, pa.int64()) for column in known)])
         table = read_known(root, file(part), schema)
-        columns[name] = pc.fill_null(column_of(table, column, doc_ids), 0)
+        columns[name] = pc.coalesce(*(column_of(table, column, doc_ids) for column in known), pa.scalar(0, pa.int64()))
     schema = pa.schema([("doc_id", pa.string()), *((name, pa.int64()) for name in _FINAL)])
     final = read_known(root, layout.verdicts(EDITING[-1], part), schema)
     for name in _FINAL:

@@ -12,7 +12,7 @@ from pipeline.corpus.views import read_ledger
 from pipeline.flow import JUDGING
 from pipeline.operations import counts
 
-EXTRACTED = "(SELECT part, doc_id, num_letters AS n_chars, n_bytes, n_tokens FROM features)"
+EXTRACTED = "(SELECT part, doc_id, n_chars, n_bytes, n_tokens FROM features)"
 LEFT_BY = "(SELECT part, doc_id, n_chars, n_bytes, n_tokens FROM stage_verdicts WHERE stage = '{}')"
 BEFORE = {"pii": LEFT_BY.format("clean"), "removals": LEFT_BY.format("pii")}
 SIZES = ("chars", "bytes", "tokens")
@@ -50,7 +50,7 @@ def hold_against_sql(ledger: Ledger) -> None:
         assert (len(rules), set(rules)) == (len(set(rules)), restated_rules(ledger, stage)), stage
     records = ledger.rows("SELECT count(*), count(*) FILTER (kept), sum(record_bytes)::BIGINT FROM records")[0]
     chars, n_bytes, tokens = ledger.rows(
-        "SELECT coalesce(sum(num_letters), 0)::BIGINT, coalesce(sum(n_bytes), 0)::BIGINT, sum(n_tokens)::BIGINT FROM features"
+        "SELECT coalesce(sum(n_chars), 0)::BIGINT, coalesce(sum(n_bytes), 0)::BIGINT, sum(n_tokens)::BIGINT FROM features"
     )[0]
     assert stage_counts(ledger, "extract") == (records[0], records[1], None, chars, records[2], n_bytes, None, tokens)
     dropped = ledger.rows("SELECT rule, threshold, count(*), NULL, NULL FROM records WHERE NOT kept GROUP BY ALL")

@@ -54,7 +54,7 @@ def make_corpus(root: Path, pages: list[Page], **manifest: object) -> Path:
     write("verdicts/extract/part-00000.parquet", columns, record)
     reached = [page for page in pages if not page.fate.startswith("extract")]
     sizes: dict[str, list[object]] = {name: [0] * len(reached) for name in MEASURED_SCHEMA.names}
-    sizes |= {"doc_id": [page.doc_id for page in reached], "num_letters": [page.n_chars for page in reached]}
+    sizes |= {"doc_id": [page.doc_id for page in reached], "n_chars": [page.n_chars for page in reached]}
     write("features/part-00000.parquet", sizes, pa.schema([(name, text if name == "doc_id" else number) for name in sizes]))
     counted: dict[str, list[object]] = {"doc_id": sizes["doc_id"], "n_tokens": [page.n_tokens for page in reached]}
     write("token_counts/part-00000.parquet", counted, pa.schema([("doc_id", text), ("n_tokens", number)]))
@@ -168,6 +168,16 @@ def test_a_record_read_twice_counts_where_it_came_furthest(tmp_path: Path) -> No
     once = make_corpus(tmp_path / "a", [kept])
     twice = make_corpus(tmp_path / "b", [kept._replace(fate="extract: same_record"), kept])
     assert diff_of(once, twice).groups == ()
+
+
+def test_corpora_without_sizes_of_stored_texts_are_compared_by_what_they_measured(tmp_path: Path) -> None:
+    pages = [Page("0" * 32, "https://x.example/0", "kept", 9, 8, 7, 6)]
+    new, old = make_corpus(tmp_path / "new", pages), make_corpus(tmp_path / "old", pages)
+    path = old / "features" / "part-00000.parquet"
+    sizes = pq.read_table(path)
+    letters = sizes.drop_columns(["n_chars", "num_letters"]).append_column("num_letters", sizes["n_chars"])
+    pq.write_table(letters, path)
+    assert diff_of(old, new).texts == ()
 
 
 def test_texts_that_changed_are_named_by_what_changed_first(tmp_path: Path) -> None:
