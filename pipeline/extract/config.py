@@ -3,12 +3,13 @@
 from typing import Literal
 
 import pyarrow as pa
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pipeline.config import Config
 from pipeline.rules import VERDICT_SCHEMA, Rule
 
 Extractor = Literal["auto", "blocks", "resiliparse", "trafilatura"]
+Markup = Literal["plain", "markdown"]
 
 
 # Extractors that build a tree of the page and walk it. The project's own reads 10 MB of any markup within 2 s.
@@ -23,6 +24,11 @@ class ExtractConfig(Config):
         description="blocks is the project's own, resiliparse and trafilatura are public ones; auto is blocks, and a "
         "second look where they hold next to nothing",
     )
+    markup: Markup = Field(
+        "plain",
+        description="plain: a line per paragraph, heading, list item and table row, and code with its lines; markdown: "
+        "headings, lists, tables and code with their marks, by auto and blocks alone",
+    )
     max_page_bytes: int = Field(
         10_000_000, gt=0, description="larger bodies are dropped, packed or not; Common Crawl cuts pages at 1 or 5 MiB"
     )
@@ -32,6 +38,12 @@ class ExtractConfig(Config):
         description="of computing for one page, where a public extractor is asked; by the clock, a worker that stands still at "
         "a page for six times as long is ended",
     )
+
+    @model_validator(mode="after")
+    def _writes_the_markup(self) -> "ExtractConfig":
+        if self.markup != "plain" and self.extractor in TREE_BUILDING:
+            raise ValueError(f"markup {self.markup} is written by the extractors auto and blocks, not by {self.extractor}")
+        return self
 
 
 RAPID_RULE = Rule(

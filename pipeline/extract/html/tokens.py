@@ -31,6 +31,7 @@ WORDS, STYLE, HIDDEN_VALUE, _PRESENCE, _TEXT = range(5)
 _ATTRIBUTES = {
     **{"class": (WORDS, 0), "id": (WORDS, 0), "role": (WORDS, 0), "itemprop": (WORDS, 0), "style": (STYLE, 0)},
     **{"hidden": (HIDDEN_VALUE, HIDDEN), "href": (_PRESENCE, HAS_TARGET), "alt": (_TEXT, 0), "encoding": (WORDS, 0)},
+    "display": (WORDS, 0),
     **{"aria-expanded": (_PRESENCE, OPENS_A_PART), "aria-controls": (_PRESENCE, OPENS_A_PART)},
 }
 _MATH, _NOSCRIPT, _SVG, _TITLE, _XMP = map(pack_name, ("math", "noscript", "svg", "title", "xmp"))
@@ -164,7 +165,14 @@ def _markup_at(page: np.ndarray, mark: int) -> int:
 
 @njit(nogil=True, inline="always")
 def _read_attributes(
-    page: np.ndarray, position: int, known: np.ndarray, tokens: np.ndarray, attributes: np.ndarray, kept: int, owner: int, is_end: bool
+    page: np.ndarray,
+    position: int,
+    known: np.ndarray,
+    tokens: np.ndarray,
+    attributes: np.ndarray,
+    kept: int,
+    owner: int,
+    is_end: bool,
 ) -> tuple[int, int, int]:
     """The bits of the tag whose attributes begin at `position`, how many attributes are kept with its own, and where its ">" is
     (the page's end if it has none).
