@@ -229,7 +229,7 @@ def test_elements_nest_as_in_a_browser_however_their_tags_are_left_out(tags: lis
     html = "".join(tag + chr(0x4E00 + number) for number, tag in enumerate(tags))
     page, chains = read_page(html), restated_chains(html)
     for block, text in enumerate(page.texts):
-        for letter in text:
+        for letter in text.replace("\n", ""):
             assert chain(page, block) == chains[letter]
 
 

@@ -38,5 +38,5 @@ def test_the_form_of_blocks_is_kept(html: str, markdown: str | None) -> None:
 
 
 def test_blocks_that_are_no_main_text_are_left_out() -> None:
-    page, source = read_source("<h2>題<p>本文<ul><li>甲<li>乙</ul>", is_whole=False)
+    page, source = read_source("<h2>題</h2><p>本文<ul><li>甲<li>乙</ul>", is_whole=False)
     assert write_markdown(page, source, [True, True, False, True]) == "## 題\n\n本文\n\n- 乙"
