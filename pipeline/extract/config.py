@@ -3,13 +3,14 @@
 from typing import Literal
 
 import pyarrow as pa
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pipeline.config import Config
 from pipeline.inputs.config import FieldsConfig
 from pipeline.rules import VERDICT_SCHEMA, Rule
 
 Extractor = Literal["auto", "blocks", "resiliparse", "trafilatura"]
+Markup = Literal["plain", "markdown"]
 
 
 # Extractors that build a tree of the page and walk it. The project's own reads 10 MB of any markup within 2 s.
@@ -29,6 +30,11 @@ class ExtractConfig(Config):
         description="as_is stores a text as it came or was extracted, to the character; one_line_a_paragraph leaves out blank "
         "lines and white space at the ends of lines",
     )
+    markup: Markup = Field(
+        "plain",
+        description="plain: a line per paragraph, heading, list item and table row, and code with its lines; markdown: "
+        "headings, lists, tables and code with their marks, by auto and blocks alone",
+    )
     max_page_bytes: int = Field(
         10_000_000, gt=0, description="larger bodies are dropped, packed or not; Common Crawl cuts pages at 1 or 5 MiB"
     )
@@ -43,6 +49,12 @@ class ExtractConfig(Config):
         description="of computing for one page, where a public extractor is asked; by the clock, a worker that stands still at "
         "a page for six times as long is ended",
     )
+
+    @model_validator(mode="after")
+    def _writes_the_markup(self) -> "ExtractConfig":
+        if self.markup != "plain" and self.extractor in TREE_BUILDING:
+            raise ValueError(f"markup {self.markup} is written by the extractors auto and blocks, not by {self.extractor}")
+        return self
 
 
 class ReadingConfig(Config):

@@ -227,7 +227,7 @@ def _main_text(page: str, config: ExtractConfig) -> MainText:
     signal while compiled code returns its arrays to the interpreter is lost, or kills the process.
     """
     if config.extractor not in TREE_BUILDING:
-        return extract_main_text(page, config.extractor)
+        return extract_main_text(page, config.extractor, config.markup)
     nesting = measure_nesting(page)
     for rule in NESTING_RULES:
         _require(rule, getattr(nesting, rule.measured))

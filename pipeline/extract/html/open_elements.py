@@ -77,8 +77,8 @@ def ends_a_block(stack: np.ndarray, size: int, index: int) -> bool:
 
 @njit(nogil=True)
 def ends_lines_of_code(stack: np.ndarray, size: int, index: int, roots: int) -> bool:
-    """Whether the open elements from `index` on are lines of code, or within one: of the open elements that are code (`roots`) one
-    is around them."""
+    """Whether the open elements from `index` on are lines of code, or within one: one of those that are code (`roots` of all that
+    are open) is around them."""
     for place in range(index, size):
         roots -= stack[place, ROLE] == IS_CODE
         if not stack[place, PROPERTIES] & (INLINE | LINE_OF_CODE):

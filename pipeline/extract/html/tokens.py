@@ -31,6 +31,7 @@ WORDS, STYLE, HIDDEN_VALUE, _PRESENCE, _TEXT = range(5)
 _ATTRIBUTES = {
     **{"class": (WORDS, 0), "id": (WORDS, 0), "role": (WORDS, 0), "itemprop": (WORDS, 0), "style": (STYLE, 0)},
     **{"hidden": (HIDDEN_VALUE, HIDDEN), "href": (_PRESENCE, HAS_TARGET), "alt": (_TEXT, 0), "encoding": (WORDS, 0)},
+    "display": (WORDS, 0),
     **{"aria-expanded": (_PRESENCE, OPENS_A_PART), "aria-controls": (_PRESENCE, OPENS_A_PART)},
 }
 _MATH, _NOSCRIPT, _SVG, _TITLE, _XMP = map(pack_name, ("math", "noscript", "svg", "title", "xmp"))

@@ -8,7 +8,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from pipeline.extract.main_text.blocks import Page
-from pipeline.extract.main_text.class_names import ACCORDION, COLLAPSE
+from pipeline.extract.main_text.class_names import ACCORDION, COLLAPSE, WORD_KINDS
+
+_OF_CARDS = 1 << list(WORD_KINDS).index("related")  # which the last card of a row may have alone
 
 
 def complete_accordions(page: Page, is_found_B: Sequence[bool]) -> Sequence[bool]:
@@ -16,12 +18,13 @@ def complete_accordions(page: Page, is_found_B: Sequence[bool]) -> Sequence[bool
     more than half of which are found."""
     if max(page.words, default=0) < ACCORDION:  # the highest bits
         return is_found_B
+    words = [bits & ~_OF_CARDS for bits in page.words]
     alike: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
     for block, holder in enumerate(page.holders):
         accordion = _accordion_around(page, holder)
         if accordion >= 0:
             parent = page.parents[holder]
-            alike[accordion, page.tags[holder], page.words[holder], page.tags[parent], page.words[parent]].append(block)
+            alike[accordion, page.tags[holder], words[holder], page.tags[parent], words[parent]].append(block)
     found = list(is_found_B)
     for blocks in alike.values():
         if 2 * sum(is_found_B[block] for block in blocks) > len(blocks):

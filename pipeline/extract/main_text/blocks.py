@@ -27,9 +27,10 @@ from pipeline.extract.html.open_elements import (
     WITHOUT_TEXT,
     row_of,
 )
-from pipeline.extract.html.references import decode_texts
-from pipeline.extract.html.tokens import read_tokens
-from pipeline.extract.main_text.block_builder import (
+from pipeline.extract.html.references import Texts, decode_texts
+from pipeline.extract.html.tokens import Tokens, read_tokens
+from pipeline.extract.main_text.block_builder import Blocks, build_blocks
+from pipeline.extract.main_text.building import (
     ELEMENT_TAG,
     HOLDER,
     IS_CODE_BLOCK,
@@ -38,7 +39,6 @@ from pipeline.extract.main_text.block_builder import (
     PIECE_TOKEN,
     PIECES_END,
     WORDS,
-    build_blocks,
 )
 from pipeline.extract.main_text.class_names import words_of
 from pipeline.extract.main_text.rendering import Pieces, write_texts
@@ -47,13 +47,15 @@ from pipeline.extract.main_text.shown import OWN_PROPERTIES, OWN_TAG
 # Elements whose content is not shown or not text; `rt` and `rp` would put the reading of a word into its sentence.
 _WITHOUT_TEXT = frozenset((
     "title", "script", "style", "template", "svg", "iframe", "object", "embed", "canvas", "audio", "video", "select",
-    "option", "datalist", "textarea", "button", "input", "annotation", "annotation-xml", "rt", "rp", "rtc", "map", "area", "applet", "frameset",
+    "option", "datalist", "textarea", "button", "input", "annotation", "annotation-xml", "rt", "rp", "rtc", "map",
+    "area", "applet", "frameset",
 ))  # fmt: skip
 _LANDMARKS = frozenset(["nav", "footer"])
 # Elements that do not end a line, by the browser's default style sheet or because they show nothing. All others that HTML has end
 # one; names that it lacks, which include those of MathML, do not, unless `shown.holds_a_block`.
 _INLINE = frozenset((
-    "a", "abbr", "acronym", "annotation", "b", "base", "basefont", "bdi", "bdo", "bgsound", "big", "blink", "br", "button", "cite", "code", "col", "data",
+    "a", "abbr", "acronym", "annotation", "b", "base", "basefont", "bdi", "bdo", "bgsound", "big", "blink", "br", "button",
+    "cite", "code", "col", "data",
     "del", "dfn", "em", "font", "frame", "i", "img", "ins", "kbd", "keygen", "label", "link", "mark", "math", "meta", "nobr",
     "output", "param", "picture", "q", "rb", "ruby", "s", "samp", "slot", "small", "source", "span", "strike", "strong", "sub",
     "mi", "mn", "mo", "ms", "mtext", "sup", "td", "th", "time", "track", "tt", "u", "var", "wbr",
@@ -96,9 +98,25 @@ class Page(NamedTuple):
     letters_left_out: int  # that only the whole page has
 
 
+class Source(NamedTuple):
+    """What a page was read from: its bytes, its tokens with their texts, the blocks as they were built, and the numbers of those
+    that show a text, which are the page's blocks."""
+
+    page: np.ndarray
+    tokens: Tokens
+    texts: Texts
+    built: Blocks
+    shown: list[int]
+
+
 def read_page(html: str, is_whole: bool = False) -> Page:
     """The blocks of a page and the elements that contain them. The whole page (`is_whole`) includes hidden content, navigation,
     comments and `noscript`. Never fails; a page without text has no blocks."""
+    return read_source(html, is_whole)[0]
+
+
+def read_source(html: str, is_whole: bool) -> tuple[Page, Source]:
+    """What `read_page` returns, and what it was read from."""
     page = np.frombuffer(html.encode("utf-8", "replace"), dtype=np.uint8)
     tokens = read_tokens(page, has_scripts=not is_whole)
     decoded = decode_texts(page, tokens)
@@ -112,7 +130,7 @@ def read_page(html: str, is_whole: bool = False) -> Page:
     texts = [text[start:end] for start, end in zip([0, *ends_B], ends_B, strict=False)]
     shown = [number for number, shown_text in enumerate(texts) if shown_text]
     title = b"" if built.title < 0 else decoded.characters[decoded.starts[built.title] : decoded.ends[built.title]].tobytes()
-    return Page(
+    read = Page(
         " ".join(title.decode().split()),
         [texts[number] for number in shown],
         built.blocks[HOLDER, shown].tolist(),
@@ -122,6 +140,7 @@ def read_page(html: str, is_whole: bool = False) -> Page:
         built.elements[WORDS].tolist(),
         built.letters_left_out,
     )
+    return read, Source(page, tokens, decoded, built, shown)
 
 
 @functools.cache

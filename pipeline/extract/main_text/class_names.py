@@ -54,25 +54,11 @@ LEFT_OUT_WORDS = "|".join(
     rf"^{word}$"
     for word in (
         *("gutter", "rouge-gutter", "linenos?", "linenodiv", "lnt", "ln", "headerlink"),
-        # SyntaxHighlighter, GitHub's gist, react-syntax-highlighter, Crayon, highlightjs-line-numbers, VuePress, Prism, editors
-        *(
-            "blob-num",
-            "js-line-number",
-            "linenumber",
-            "react-syntax-highlighter-line-number",
-            "crayon-nums?",
-            "crayon-nums-content",
-        ),
-        *("hljs-ln-numbers", "hljs-ln-n", "line-numbers-rows", "line-numbers-wrapper", "line-num", "line-no", "linenr"),
-        *(
-            "diff-line-num",
-            "codemirror-linenumber",
-            "codemirror-gutters",
-            "codemirror-gutter-wrapper",
-            "cm-gutters",
-            "ace_gutter",
-        ),
-        *("enlighter-toolbar", "crayon-toolbar", "code-copy", "copy-code-button", "copy-to-clipboard-button"),
+        # GitHub's gist, react-syntax-highlighter, Crayon, highlightjs-line-numbers, VuePress, Prism, Enlighter, editors
+        *("blob-num", "js-line-number", "linenumber", "react-syntax-highlighter-line-number", "line-numbers-wrapper"),
+        *("crayon-nums?", "crayon-nums-content", "hljs-ln-numbers", "hljs-ln-n", "line-numbers-rows", "line-num", "line-no"),
+        *("codemirror-linenumber", "codemirror-gutters", "codemirror-gutter-wrapper", "cm-gutters", "ace_gutter", "linenr"),
+        *("diff-line-num", "enlighter-toolbar", "crayon-toolbar", "code-copy", "copy-code-button", "copy-to-clipboard-button"),
         *("navigation", "contentinfo", "cookie", *map("".join, _QUESTIONS)),
     )
 )
@@ -81,6 +67,8 @@ COMMENT_WORDS = "^comments?$|^commentlist$|^comment-respond$|^respond$|^disqus_t
 # Words that say how to read an element, and tell the trees nothing. Prism writes `line-numbers` on the code and on parts of the
 # page that hold code, Rouge and VuePress on the numbers.
 READING_WORDS = {
+    "accordion": r"accordion|accordian|\bfaqs?\b|\bfaq_|^panel-group$",
+    "collapse": "^collapse$",  # Bootstrap: what a click shows
     "line_numbers": "^line-numbers?$",
     # highlighters that build code of other elements than `pre`: Crayon, SyntaxHighlighter 2 and 3, Enlighter, editors
     "code": "^crayon-pre$|^syntaxhighlighter$|^dp-highlighter$|^enlighter$|^codemirror-code$|^view-lines$|^ace_text-layer$",
@@ -88,15 +76,14 @@ READING_WORDS = {
     # images of characters and formulas: Aozora Bunko, MediaWiki, WordPress, GitHub; and TeX as an annotation of MathML
     "characters": r"gaiji|mwe-math|\bmath|latex|x-tex\b|\btex\b|\bkatex|\bequation|\bformula|emoji|smiley",
     "formula_again": "^katex-html$",  # KaTeX draws again what its MathML says
-    "accordion": r"accordion|accordian|\bfaqs?\b|\bfaq_|^panel-group$",
-    "collapse": "^collapse$",  # Bootstrap: what a click shows
+    "displayed": "^block$|^true$",  # the attribute `display` of MathML and MathJax: a line of its own
 }
 LEFT_OUT, COMMENTS = 1 << len(WORD_KINDS), 1 << len(WORD_KINDS) + 1
-LINE_NUMBERS, CODE_CLASS, CODE_LINE, CHARACTERS, FORMULA_AGAIN, ACCORDION, COLLAPSE = (
+ACCORDION, COLLAPSE, LINE_NUMBERS, CODE_CLASS, CODE_LINE, CHARACTERS, FORMULA_AGAIN, DISPLAYED = (
     COMMENTS << number for number in range(1, len(READING_WORDS) + 1)
 )
-HIDING_STYLE = COLLAPSE << 1
-OF_THE_TREES = LINE_NUMBERS - 1  # the bits that features are made of
+HIDING_STYLE = DISPLAYED << 1
+OF_THE_TREES = ACCORDION - 1  # the bits that features are made of
 
 # Symbols of the automaton: a letter, a digit or byte beyond ASCII, an underscore, a hyphen, any other byte; and, between bytes,
 # the edge of a run of letters and the edge of the word.

@@ -7,6 +7,9 @@ blocks that come closest. On 11 of the 1,179 pages of the ground truth, trees
 trained on other sites find that little. These pages have 26 strings that should be found: `blocks` finds 10, `auto` 20, and
 trafilatura 25, which would take as long as all other work.
 
+With `markup` "plain", each paragraph, heading, list item and table row is a line, and code keeps its lines. With "markdown", see
+`markdown`.
+
 `trafilatura` (https://trafilatura.readthedocs.io) is the reference; `resiliparse` (https://resiliparse.chatnoir.eu) is a DOM in
 C++ with rules on its blocks. Their options were chosen by token F1, see `benchmarks/main_text`: list bullets off (they are not
 text), comment sections, navigation landmarks and line numbers off, tables on. trafilatura's own deduplication stays off: it
@@ -22,9 +25,10 @@ from typing import NamedTuple
 import numpy as np
 from resiliparse.parse.html import HTMLTree
 
-from pipeline.extract.config import TREE_BUILDING, Extractor
+from pipeline.extract.config import TREE_BUILDING, Extractor, Markup
 from pipeline.extract.main_text.accordions import complete_accordions
-from pipeline.extract.main_text.blocks import Page, read_page
+from pipeline.extract.main_text.blocks import Page, read_page, read_source
+from pipeline.extract.main_text.markdown import write_markdown
 from pipeline.extract.main_text.public_extractors import by_resiliparse, by_trafilatura
 from pipeline.extract.main_text.trees import judge_blocks
 
@@ -49,8 +53,8 @@ class MainText(NamedTuple):
     extractor: str
 
 
-def extract_main_text(html: str, extractor: Extractor) -> MainText:
-    """The title and main text of a page.
+def extract_main_text(html: str, extractor: Extractor, markup: Markup = "plain") -> MainText:
+    """The title and main text of a page. The extractors of `TREE_BUILDING` know no `markup` but "plain".
 
     Broken markup is read as in browsers. Hostile markup can take the extractors of `TREE_BUILDING` minutes: check
     `measure_nesting(html)` against `NESTING_RULES` first.
@@ -62,7 +66,9 @@ def extract_main_text(html: str, extractor: Extractor) -> MainText:
         title = " ".join((tree.title or "").split())
         return MainText(title, by_resiliparse(tree) if extractor == "resiliparse" else by_trafilatura(html), extractor)
     page, is_found_B, way = _by_blocks(html, looks_again=extractor == "auto")
-    found = complete_accordions(page, is_found_B)
+    found = complete_accordions(page, is_found_B.tolist())
+    if markup == "markdown":
+        return MainText(page.title, write_markdown(*read_source(html, is_whole=way == "whole_page"), found), way)
     return MainText(page.title, _lines("\n".join(itertools.compress(page.texts, found))), way)
 
 

@@ -183,11 +183,11 @@ def _begin_block(state: Any) -> None:
 @njit(nogil=True)
 def _write_break(out: np.ndarray, state: Any, kind: int, is_code: bool) -> None:
     """A line break, the next cell or a gap: it waits for a character. In code, a line break is written at once, but begins no
-    block, and cells are not apart."""
+    block."""
     if not is_code:
         state.waiting |= _NEXT_CELL if kind == CELL else _GAP if kind == GAP else _LINE_BREAK
-    elif state.size > state.start and (kind == BREAK or (kind == LINE and out[state.size - 1] != 0x0A)):
-        out[state.size] = 0x0A
+    elif state.size > state.start and (kind == BREAK or out[state.size - 1] != 0x0A):
+        out[state.size] = 0x09 if kind == CELL else 0x20 if kind == GAP else 0x0A
         state.size += 1
         state.points += 1
 
@@ -207,8 +207,8 @@ def _write_text(out: np.ndarray, state: Any, characters: np.ndarray, position: i
 
     for each character, where a carriage return is a line feed (in code, with a line feed after it, they are one):
         in code: skip a line feed at the block's start; a no-break space is a space
-        elsewhere: white space of HTML waits; other white space is skipped at the start of a line
-        write what waits, after a line break only once the white space before it is taken back
+        elsewhere: white space of HTML waits; other white space is skipped at the start of a line or cell
+        write what waits, a line break or tab only once the white space before it is taken back
         write the character
     """
     size, points, seen, seen_points = state.size, state.points, state.seen, state.seen_points  # in registers, not in memory
@@ -232,10 +232,10 @@ def _write_text(out: np.ndarray, state: Any, characters: np.ndarray, position: i
         elif _collapses(code):
             waiting |= _NEW_LINE if code == 0x0A else _SPACE
             continue
-        elif is_space and (seen == start or waiting & _LINE_BREAK):
+        elif is_space and (seen == start or waiting & (_LINE_BREAK | _NEXT_CELL)):
             continue
         if waiting and size > start:
-            if waiting & _LINE_BREAK:
+            if waiting & (_LINE_BREAK | _NEXT_CELL):
                 size, points = seen, seen_points
             separator = _separator(waiting, last, code)
             if separator:

@@ -51,12 +51,33 @@ NAMES = (
         "template",
         "h1",
     ),
-    *("title", "xmp", "noscript", "script"),
+    *("title", "xmp", "noscript", "script", "img", "annotation", "rb", "rtc", "mi", "dt", "summary", "o:p", "code"),
 )
-ATTRIBUTES = ("", " href=a", " class=comment", " class='gutter x'", " hidden", " style='display:none'", " id=side", "/")
+ATTRIBUTES = (
+    "",
+    " href=a",
+    " class=comment",
+    " class='gutter x'",
+    " hidden",
+    " style='display:none'",
+    " id=side",
+    "/",
+    " alt=式",
+    " class=emoji",
+    " class=blob-code",
+    " class='card collapse'",
+    " class=faq",
+    " style='white-space:pre'",
+    " aria-expanded=x",
+    " class=line-numbers",
+    " hidden=until-found",
+    " display=block",
+    " encoding=x-tex",
+    " class=katex-html",
+)
 TEXTS = (
     *("字", "か な", "\n", "  ", "a b", "\xa0", "\u3000", "、\n", "#", "¶", "&amp;", "🔗", "[編集]", "\r\n", "\r", "<!-- c -->"),
-    *("<!--", "x\ty", "</", "<", "A1. ", "：", "»", "𠮷", "½"),
+    *("<!--", "x\ty", "</", "<", "A1. ", "：", "か。", "式が", "です？", "»", "𠮷", "½"),
 )
 TAGS = st.builds("<{}{}>".format, st.sampled_from(NAMES), st.just("") | st.sampled_from(ATTRIBUTES))
 SOUPS = st.lists(TAGS | st.sampled_from([f"</{name}>" for name in NAMES]) | st.sampled_from(TEXTS), max_size=30).map("".join)

@@ -21,6 +21,9 @@ class Element:
     is_left_out: bool = False
     is_link: bool = False
     is_code: bool = False
+    is_inline: bool = False
+    is_tex: bool = False
+    is_accordion: bool = False
     number: int = -1  # among the elements of the page, -1 while no block in it is complete
 
     @property

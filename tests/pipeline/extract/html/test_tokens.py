@@ -14,6 +14,8 @@ from pipeline.extract.html.tokens import (
     END,
     HAS_TARGET,
     HIDDEN,
+    HIDDEN_VALUE,
+    OPENS_A_PART,
     SELF_CLOSING,
     START,
     STYLE,
@@ -25,12 +27,13 @@ from pipeline.extract.html.tokens import (
 
 
 class Token(NamedTuple):
-    """A token with its content: the name of a tag or the text, bits, and the attributes kept."""
+    """A token with its content: the name of a tag or the text, bits, the attributes kept, and the `alt` of a tag."""
 
     kind: int
     content: str
     bits: int = 0
     attributes: tuple[tuple[int, str], ...] = ()
+    alt: str = ""
 
 
 NAMES = ["p", "b", "a", "svg", "title", "script", "xmp", "textarea", "blockquote", "x-customelement", "x-customelements"]
@@ -52,7 +55,13 @@ def tokens_of(html: str) -> list[Token]:
             if owner == number
         )
         tokens.append(
-            Token(kind, str(PACKED.get(packed := int(found.names[number]), packed)), int(found.bits[number]), attributes)
+            Token(
+                kind,
+                str(PACKED.get(packed := int(found.names[number]), packed)),
+                int(found.bits[number]),
+                attributes,
+                page[found.starts[number] : found.ends[number]].decode(),
+            )
         )
     return tokens
 
@@ -63,7 +72,10 @@ ATTRIBUTE = re.compile(
 )
 TAG = re.compile(r"<(/?)([a-zA-Z][^\0-\x20/>]*)")
 COMMENT = re.compile(r"<!--(?:(?:-?>)|.*?(?:-->|--!>|\Z))|<[!?][^>]*(?:>|\Z)|</[^a-zA-Z>][^>]*(?:>|\Z)|</>", re.DOTALL)
-KEPT = {"class": WORDS, "id": WORDS, "role": WORDS, "itemprop": WORDS, "style": STYLE}
+KEPT = {
+    **dict.fromkeys(("class", "id", "role", "itemprop", "encoding", "display"), WORDS),
+    **{"style": STYLE, "hidden": HIDDEN_VALUE},
+}
 
 
 def restated(html: str) -> list[Token]:
@@ -108,8 +120,9 @@ def restated(html: str) -> list[Token]:
                 tokens.append(Token(END, content, bits))
             else:
                 bits |= HIDDEN * ("hidden" in values) | HAS_TARGET * ("href" in values)
+                bits |= OPENS_A_PART * ("aria-expanded" in values or "aria-controls" in values)
                 kept = tuple((KEPT[key], value) for key, value in values.items() if key in KEPT and value)
-                tokens.append(Token(START, content, bits, kept))
+                tokens.append(Token(START, content, bits, kept, values.get("alt", "")))
         if is_raw:
             end = re.compile(rf"</{name}(?=[\0-\x20/>]|\Z)", re.IGNORECASE).search(html, position)
             stop = end.start() if end else len(html)
@@ -127,6 +140,9 @@ def test_tags_have_names_bits_and_the_attributes_that_tell_what_they_are_for() -
         Token(TEXT, "字"),
         Token(END, "p"),
         Token(START, "a", HAS_TARGET),
+    ]
+    assert tokens_of("<p alt='&amp;' hidden=until-found aria-controls=b>") == [
+        Token(START, "p", HIDDEN | OPENS_A_PART, ((HIDDEN_VALUE, "until-found"),), "&amp;")
     ]
     assert tokens_of("<p/><p / ><b =a id==c>") == [
         Token(START, "p", SELF_CLOSING),
@@ -174,6 +190,10 @@ PIECES = [
         ' style="c"',
         " hidden",
         " href=d",
+        " alt='e f'",
+        " hidden=until-found",
+        " aria-expanded",
+        " display=block",
         "role = e",
         "<title/>",
     ),

@@ -8,9 +8,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.extract.html.tokens import read_tokens
-from pipeline.extract.main_text.class_names import COMMENT_WORDS, COMMENTS, LEFT_OUT, LEFT_OUT_WORDS, WORD_KINDS, words_of
+from pipeline.extract.main_text.class_names import (
+    CODE_CLASS,
+    COLLAPSE,
+    COMMENT_WORDS,
+    COMMENTS,
+    LEFT_OUT,
+    LEFT_OUT_WORDS,
+    READING_WORDS,
+    WORD_KINDS,
+    words_of,
+)
 
-PATTERNS = [re.compile(words, re.IGNORECASE | re.ASCII) for words in [*WORD_KINDS.values(), LEFT_OUT_WORDS, COMMENT_WORDS]]
+WORDS = [*WORD_KINDS.values(), LEFT_OUT_WORDS, COMMENT_WORDS, *READING_WORDS.values()]
+PATTERNS = [re.compile(words, re.IGNORECASE | re.ASCII) for words in WORDS]
 
 
 def bits_of(markup: str) -> int:
@@ -61,6 +72,22 @@ def test_the_words_of_four_attributes_tell_the_kinds(tag: str, kinds: list[str])
 def test_whole_words_and_styles_leave_an_element_out(tag: str, is_left_out: bool, are_comments: bool) -> None:
     bits = bits_of(tag)
     assert (bool(bits & LEFT_OUT), bool(bits & COMMENTS)) == (is_left_out, are_comments)
+
+
+@pytest.mark.parametrize(
+    ("tag", "bit", "has_it"),
+    [
+        ("<div style='white-space: pre'>", CODE_CLASS, True),
+        ("<div style='white-space:pre;color:red'>", CODE_CLASS, True),
+        ("<div style='white-space: pre-wrap'>", CODE_CLASS, False),
+        ("<div class='enlighter'>", CODE_CLASS, True),
+        ("<div hidden=until-found>", COLLAPSE, True),
+        ("<div hidden=hidden>", COLLAPSE, False),
+        ("<div class=navbar-collapse>", COLLAPSE, False),
+    ],
+)
+def test_attributes_say_how_to_read_an_element(tag: str, bit: int, has_it: bool) -> None:
+    assert bool(bits_of(tag) & bit) == has_it
 
 
 PARTS = sorted({part for pattern in PATTERNS for part in re.findall("[a-z_-]+", pattern.pattern)})

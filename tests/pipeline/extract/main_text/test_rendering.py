@@ -5,11 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.extract.main_text.rendering import BREAK, CELL, LINK, PLAIN, Pieces, write_texts
-from tests.pipeline.extract.main_text.restatement import Piece, rendered
+from pipeline.extract.main_text.rendering import BREAK, CELL, GAP, LINE, LINK, MARK, PLAIN, Pieces, write_texts
+from tests.pipeline.extract.main_text.restated_blocks import Piece
+from tests.pipeline.extract.main_text.restatement import rendered
 
 TEXT = st.text(alphabet="字かa.#¶ \n\t\f\r\xa0\u3000\x1f", max_size=6) | st.sampled_from(["[編集]", "↩︎", "🔗", "𠮷"])
-KINDS = st.sampled_from([PLAIN, LINK, BREAK, CELL])
+KINDS = st.sampled_from([PLAIN, LINK, BREAK, CELL, LINE, GAP, MARK])
 BLOCKS = st.lists(st.tuples(st.lists(st.tuples(KINDS, TEXT, st.integers(1, 2)), max_size=6), st.booleans()), max_size=4)
 
 
@@ -35,7 +36,9 @@ def written(blocks: list[tuple[list[Piece], bool]]) -> list[tuple[str, int]]:
     [
         ([(PLAIN, " 改行は\n ここ、in\n English ")], "改行はここ、in English", 0),
         ([(PLAIN, "甲\xa0"), (BREAK, ""), (PLAIN, " 乙")], "甲\n乙", 0),
-        ([(PLAIN, "甲"), (CELL, ""), (PLAIN, "乙")], "甲 乙", 0),
+        ([(PLAIN, "甲 "), (CELL, ""), (PLAIN, "\xa0乙")], "甲\t乙", 0),
+        ([(PLAIN, "甲"), (GAP, ""), (PLAIN, "乙")], "甲 乙", 0),
+        ([(PLAIN, "邪"), (MARK, ""), (PLAIN, "国")], "邪〓国", 0),
         ([(PLAIN, "題"), (LINK, " ¶")], "題", 0),
         ([(PLAIN, "前"), (LINK, " 中 の "), (PLAIN, "後")], "前 中 の 後", 3),
         ([(BREAK, ""), (PLAIN, "\u3000")], "", 0),
@@ -48,6 +51,15 @@ def test_white_space_is_shown_as_in_a_browser(pieces: list[tuple[int, str]], tex
 
 def test_code_keeps_its_white_space() -> None:
     assert written([([Piece(PLAIN, 0, "\r\n  a\r\n\r b\n\n")], True)]) == [("  a\n\n b", 0)]
+    lines = [
+        Piece(PLAIN, 0, "if a:"),
+        Piece(LINE, -1),
+        Piece(LINE, 2),
+        Piece(PLAIN, 3, "\xa0 b"),
+        Piece(BREAK, 4),
+        Piece(PLAIN, 5, "c"),
+    ]
+    assert written([(lines, True)]) == [("if a:\n  b\nc", 0)]
 
 
 @given(BLOCKS)
