@@ -6,6 +6,7 @@ files, so that `duckdb OUT/manifest.duckdb` answers "what happened to this URL?"
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -18,6 +19,9 @@ from pipeline.errors import RunStopped, UserError
 FILE_NAME = "manifest.duckdb"
 # The driver must stay below 1.5 GB whatever the size of the corpus; DuckDB spills to disk beyond this.
 MEMORY_LIMIT = "600MB"
+# Rows of units are written together until they stand for this much work, which a kill then costs at most: a transaction takes ten
+# milliseconds, as long as a small unit.
+WORK_AT_RISK_SECONDS = 1.0
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS runs (
@@ -86,6 +90,7 @@ class Ledger:
     def __init__(self, root: Path, read_only: bool = False) -> None:
         self.root = root
         self.path = root / FILE_NAME
+        self._pending: dict[tuple[str, str], UnitRow] = {}
         if read_only and not self.path.exists():
             raise NoCorpusError(f"{root} holds no corpus: {self.path} is missing; `run` a manifest with this output first")
         try:
@@ -104,12 +109,16 @@ class Ledger:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
-        self.connection.close()
+        try:
+            self._write_pending()
+        finally:
+            self.connection.close()
         # A traceback can keep this object alive until the program exits, and DuckDB then complains about a live connection.
         del self.connection
 
     def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
         """The rows of a query that has `?` for each of `parameters`. Raises duckdb.Error."""
+        self._write_pending()
         return self.connection.execute(query, list(parameters)).fetchall()
 
     # What was done
@@ -120,6 +129,7 @@ class Ledger:
 
     def end_run(self, run_id: str, status: str) -> None:
         """Record that the run ended now, with its status."""
+        self._write_pending()
         self.connection.execute("UPDATE runs SET finished = now()::TIMESTAMP, status = ? WHERE run_id = ?", [status, run_id])
 
     def units(self) -> dict[tuple[str, str], UnitRow]:
@@ -133,24 +143,41 @@ class Ledger:
         return found
 
     def record(self, unit: UnitRow) -> None:
-        """Replace the row of a unit, in one transaction."""
-        as_json = {"output", "ingredients"}
-        values = [json.dumps(value, sort_keys=True) if name in as_json else value for name, value in unit._asdict().items()]
-        self.connection.execute("INSERT OR REPLACE INTO units VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+        """Replace the row of a unit. Rows of short units may be written a little later, but before anything else is."""
+        self._pending[(unit.stage, unit.part)] = unit
+        if sum(each.seconds for each in self._pending.values()) >= WORK_AT_RISK_SECONDS:
+            self._write_pending()
+
+    def _write_pending(self) -> None:
+        """Write the rows of units that wait, in one transaction."""
+        if self._pending:
+            as_json = {"output", "ingredients"}
+            rows = [
+                [json.dumps(value, sort_keys=True) if name in as_json else value for name, value in unit._asdict().items()]
+                for unit in self._pending.values()
+            ]
+            self._pending.clear()
+            self._insert("OR REPLACE INTO units", rows)
+
+    def _insert(self, into: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Insert rows by columns: one by one, each takes DuckDB a millisecond."""
+        columns = pa.table([pa.array(column) for column in zip(*rows, strict=True)], [f"c{n}" for n in range(len(rows[0]))])
+        self.connection.register("new_rows", columns)
+        self.connection.execute(f"INSERT {into} SELECT * FROM new_rows")
+        self.connection.unregister("new_rows")
 
     def forget(self, stage: str, part: str) -> None:
         """Remove the row of a unit that is no longer part of the corpus."""
+        self._write_pending()
         self.connection.execute("DELETE FROM units WHERE stage = ? AND part = ?", [stage, part])
 
     def replace_rows(self, table: str, rows: list[tuple[Any, ...]]) -> None:
         """Make `rows` the whole content of `table`, in one transaction."""
+        self._write_pending()
         self.connection.execute("BEGIN")
         self.connection.execute(f"DELETE FROM {table}")
-        if rows:  # by columns: DuckDB takes a millisecond for a row by itself
-            columns = pa.table([pa.array(column) for column in zip(*rows, strict=True)], [f"c{n}" for n in range(len(rows[0]))])
-            self.connection.register("new_rows", columns)
-            self.connection.execute(f"INSERT INTO {table} SELECT * FROM new_rows")
-            self.connection.unregister("new_rows")
+        if rows:
+            self._insert(f"INTO {table}", rows)
         self.connection.execute("COMMIT")
 
 

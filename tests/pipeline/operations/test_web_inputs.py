@@ -1,4 +1,4 @@
-"""A corpus from web inputs is the same as from local files, whatever the servers do, and needs no network when it is looked at."""
+"""A corpus from web inputs is that of the local files, whatever servers do, and its status needs no network."""
 
 import shutil
 from pathlib import Path
@@ -13,6 +13,7 @@ from tests.conftest import sample_manifest
 from tests.pipeline.corpora import InThisProcess
 from tests.pipeline.inputs.network.web_server import Faults, serving
 from tests.pipeline.operations.runs import FILES, Recorder, build, fingerprint_of
+
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -71,9 +71,12 @@ def test_an_empty_file_is_empty(folder: Path) -> None:
 
 
 def test_a_file_that_changes_is_not_read_as_a_mixture(folder: Path) -> None:
-    with serving(folder, Faults(version=lambda asked: f'"{asked > 1}"')) as server, open_stream(server.url + "a.bin") as stream:
-        with pytest.raises(InputError, match=r"a\.bin changed on the server.*--refresh"):
-            stream.read()
+    with (
+        serving(folder, Faults(version=lambda asked: f'"{asked > 1}"')) as server,
+        open_stream(server.url + "a.bin") as stream,
+        pytest.raises(InputError, match=r"a\.bin changed on the server.*--refresh"),
+    ):
+        stream.read()
 
 
 def test_a_file_that_changed_since_it_was_looked_up_is_told(folder: Path) -> None:
@@ -134,18 +137,20 @@ def test_a_failure_of_the_network_is_never_a_corrupt_record(folder: Path) -> Non
     ],
 )
 def test_a_refusal_names_the_address_and_the_cause(folder: Path, status: int, words: str) -> None:
-    with serving(folder, Faults(refusals=[(status, {})] * 20)) as server, open_stream(server.url + "a.bin") as stream:
-        with pytest.raises(InputError, match=rf"http://127\.0\.0\.1:\d+/a\.bin: {words}"):
-            stream.read()
+    refusing = Faults(refusals=[(status, {})] * 20)
+    told = pytest.raises(InputError, match=rf"http://127\.0\.0\.1:\d+/a\.bin: {words}")
+    with serving(folder, refusing) as server, open_stream(server.url + "a.bin") as stream, told:
+        stream.read()
 
 
 def test_a_server_that_stays_silent_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.inputs.network.patience.STALL_SECONDS", 0.05)
     monkeypatch.setattr("pipeline.inputs.network.patience.MANY", 2)
+    told = pytest.raises(InputError, match=r"/a\.jsonl: no byte came for 0\.05 s \(2 tries\)")
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        with open_stream(f"http://127.0.0.1:{silent.getsockname()[1]}/a.jsonl") as stream:
-            with pytest.raises(InputError, match=r"/a\.jsonl: no byte came for 0\.05 s \(2 tries\)"):
-                stream.read()
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/a.jsonl"
+        with open_stream(url) as stream, told:
+            stream.read()
 
 
 @pytest.mark.parametrize(
