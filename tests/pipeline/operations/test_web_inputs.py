@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.engine.local import LocalExecutor
 from pipeline.inputs.network import patience
 from pipeline.manifest import Manifest, ManifestError, read_manifest
 from pipeline.operations.run import run
@@ -56,7 +57,7 @@ def test_a_corpus_over_a_failing_network_is_the_corpus_of_the_local_files(tmp_pa
 def test_a_missing_file_of_a_list_is_a_failed_unit(tmp_path: Path, crawl: Path) -> None:
     (crawl / "warc.paths").write_text("none.warc.gz\n")
     with serving(crawl) as server:
-        report = run(manifest(tmp_path / "corpus", server.url), Recorder(), InThisProcess())
+        report = run(manifest(tmp_path / "corpus", server.url), Recorder(), LocalExecutor(1))
     assert [(stage, part) for stage, part, _ in report.failed] == [("extract", "part-00000")]
     assert report.failed[0][2] == f"{server.url}none.warc.gz: 404 not found"
 
