@@ -99,7 +99,10 @@ def rows(answer: "DuckDBPyRelation", limit: int | None) -> Iterator[dict[str, An
     columns = answer.columns
     with _plain_errors():
         bounded = answer if limit is None else answer.limit(limit)
-        while batch := bounded.fetchmany(_ROWS_AT_ONCE):
+        while True:
+            batch: list[tuple[Any, ...]] = bounded.fetchmany(_ROWS_AT_ONCE)
+            if not batch:
+                return
             for row in batch:
                 yield dict(zip(columns, row, strict=True))
 

@@ -8,9 +8,10 @@ it publishes what is done so far (`corpus.ledger_files`), so that the corpus can
 
 import json
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import duckdb
 import pyarrow as pa
@@ -26,9 +27,6 @@ from pipeline.corpus.ledger_files import (
 )
 from pipeline.errors import RunStopped, UserError
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 FILE_NAME = PUBLISHED
 # The driver must stay below 1.5 GB whatever the size of the corpus; DuckDB spills to disk beyond this.
 MEMORY_LIMIT = "600MB"
@@ -36,6 +34,9 @@ MEMORY_LIMIT = "600MB"
 # terminal shows is a few seconds old, and the copies of a ledger of a million units do not slow the run.
 PUBLISH_SECONDS = 5.0
 PUBLISH_SHARE = 0.02
+# Rows of units are written together until they stand for this much work, which a kill then costs at most: a transaction takes ten
+# milliseconds, as long as a small unit.
+WORK_AT_RISK_SECONDS = 1.0
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS runs (
@@ -109,6 +110,7 @@ class Ledger:
         self._published = time.monotonic()
         self._seconds_to_publish = 0.0
         self.run_id = ""
+        self._pending: dict[tuple[str, str], UnitRow] = {}
         if read_only and not self.path.exists():
             raise NoCorpusError(f"{root} holds no corpus: {self.path} is missing; `run` a manifest with this output first")
         try:
@@ -142,7 +144,10 @@ class Ledger:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
-        self.connection.close()
+        try:
+            self._write_pending()
+        finally:
+            self.connection.close()
         # A traceback can keep this object alive until the program exits, and DuckDB then complains about a live connection.
         del self.connection
         if not self.is_read_only:
@@ -151,6 +156,7 @@ class Ledger:
     def publish(self) -> None:
         """Let others read what is done so far. Raises OSError."""
         began = time.monotonic()
+        self._write_pending()
         self.before_publishing()
         publish(self.connection, self.root)
         self._published = time.monotonic()
@@ -164,6 +170,7 @@ class Ledger:
 
     def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
         """The rows of a query that has `?` for each of `parameters`. Raises duckdb.Error."""
+        self._write_pending()
         return self.connection.execute(query, list(parameters)).fetchall()
 
     # What was done
@@ -188,6 +195,7 @@ class Ledger:
 
     def end_run(self, run_id: str, status: str) -> None:
         """Record that the run ended now, with its status."""
+        self._write_pending()
         self.connection.execute("UPDATE runs SET finished = now()::TIMESTAMP, status = ? WHERE run_id = ?", [status, run_id])
 
     def units(self) -> dict[tuple[str, str], UnitRow]:
@@ -201,25 +209,42 @@ class Ledger:
         return found
 
     def record(self, unit: UnitRow) -> None:
-        """Replace the row of a unit, in one transaction."""
-        as_json = {"output", "ingredients"}
-        values = [json.dumps(value, sort_keys=True) if name in as_json else value for name, value in unit._asdict().items()]
-        self.connection.execute("INSERT OR REPLACE INTO units VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+        """Replace the row of a unit. Rows of short units may be written a little later, but before anything else is."""
+        self._pending[(unit.stage, unit.part)] = unit
+        if sum(each.seconds for each in self._pending.values()) >= WORK_AT_RISK_SECONDS:
+            self._write_pending()
         self.publish_if_due()
+
+    def _write_pending(self) -> None:
+        """Write the rows of units that wait, in one transaction."""
+        if self._pending:
+            as_json = {"output", "ingredients"}
+            rows = [
+                [json.dumps(value, sort_keys=True) if name in as_json else value for name, value in unit._asdict().items()]
+                for unit in self._pending.values()
+            ]
+            self._pending.clear()
+            self._insert("OR REPLACE INTO units", rows)
+
+    def _insert(self, into: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Insert rows by columns: one by one, each takes DuckDB a millisecond."""
+        columns = pa.table([pa.array(column) for column in zip(*rows, strict=True)], [f"c{n}" for n in range(len(rows[0]))])
+        self.connection.register("new_rows", columns)
+        self.connection.execute(f"INSERT {into} SELECT * FROM new_rows")
+        self.connection.unregister("new_rows")
 
     def forget(self, stage: str, part: str) -> None:
         """Remove the row of a unit that is no longer part of the corpus."""
+        self._write_pending()
         self.connection.execute("DELETE FROM units WHERE stage = ? AND part = ?", [stage, part])
 
     def replace_rows(self, table: str, rows: list[tuple[Any, ...]]) -> None:
         """Make `rows` the whole content of `table`, in one transaction."""
+        self._write_pending()
         self.connection.execute("BEGIN")
         self.connection.execute(f"DELETE FROM {table}")
-        if rows:  # by columns: DuckDB takes a millisecond for a row by itself
-            columns = pa.table([pa.array(column) for column in zip(*rows, strict=True)], [f"c{n}" for n in range(len(rows[0]))])
-            self.connection.register("new_rows", columns)
-            self.connection.execute(f"INSERT INTO {table} SELECT * FROM new_rows")
-            self.connection.unregister("new_rows")
+        if rows:
+            self._insert(f"INTO {table}", rows)
         self.connection.execute("COMMIT")
 
 

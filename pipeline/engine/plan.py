@@ -69,16 +69,18 @@ class Plan:
             names = [ALL]
         elif stage.scope == "shard":
             names = stage.shards(self.root)
-        return [self._unit(stage, name) for name in names]
+        # A copy per unit would make the memory and the bytes sent to workers grow with the square of the parts.
+        parts = tuple(self.parts) if stage.scope in ("corpus", "shard") else ()
+        return [self._unit(stage, name, parts) for name in names]
 
-    def _unit(self, stage: Stage, part: str) -> Unit:
+    def _unit(self, stage: Stage, part: str, parts: tuple[str, ...]) -> Unit:
         source = self.inputs.get(part) if stage.scope == "input" else None
         upstream = upstream_of(stage, self.flow)
         made_of = ingredients(stage, self.fixed[stage.name], upstream, self.digests, part, self.parts)
         if source is not None:
             made_of["reads"] = {f"input {source.uri} [{source.start}, {source.end})": source.identity}
         settings, code = obeyed(stage, self.manifest), self.fixed[stage.name].code
-        task = Task(str(self.root), stage.name, part, tuple(self.parts), settings, upstream, source, code)
+        task = Task(str(self.root), stage.name, part, parts, settings, upstream, source, code)
         return Unit(stage, task, made_of, unit_key(made_of))
 
     def is_done(self, unit: Unit) -> bool:

@@ -205,9 +205,9 @@ class Walk:
 
     def _forget_parts_but(self, parts: list[str], stages: Sequence[Stage]) -> None:
         """Remove the outputs of `stages` for parts that failed or are no longer inputs, so that no view shows them."""
-        names = {stage.name for stage in stages}
+        names, kept = {stage.name for stage in stages}, set(parts)
         for (stage, part), row in list(self.plan.units.items()):
-            if stage in names and part.startswith("part-") and part not in parts:
+            if stage in names and part.startswith("part-") and part not in kept:
                 self.ledger.forget(stage, part)
                 self._remove(row.output)
                 del self.plan.units[(stage, part)]

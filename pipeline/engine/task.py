@@ -32,9 +32,9 @@ class Upstream(NamedTuple):
 class Task(Generic[Settings]):
     """A unit of work: a stage on one part (or `all`), and what it may read.
 
-    settings: what the stage obeys of the manifest, all of it in the unit's key. parts: all parts of the corpus. source: the
-    input, only for units of scope `input`. code: the hash of the code that the unit runs. skip: records at which earlier workers
-    died, as record number -> rule.
+    settings: what the stage obeys of the manifest, all of it in the unit's key. parts: all parts of the corpus, only for units of
+    scope `corpus` and `shard`. source: the input, only for units of scope `input`. code: the hash of the code that the unit runs.
+    skip: records at which earlier workers died, as record number -> rule.
     """
 
     root: str

@@ -149,7 +149,7 @@ def default_text(name: str, field: FieldInfo) -> str:
 
 
 def _section_of(field: FieldInfo) -> type[BaseModel] | None:
-    annotation = field.annotation
+    annotation: Any = field.annotation
     is_section = isinstance(annotation, type) and issubclass(annotation, BaseModel) and annotation.__name__.endswith("Config")
     return annotation if is_section else None
 

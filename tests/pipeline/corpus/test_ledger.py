@@ -78,6 +78,20 @@ def test_a_reader_lists_each_table_once(corpus: Path) -> None:
         assert {"fates", "units"} < set(names)
 
 
+def test_rows_of_short_units_are_written_together_and_a_kill_costs_a_second_of_work(tmp_path: Path) -> None:
+    with Ledger(tmp_path) as ledger:
+        written = "SELECT count(*) FROM units"
+        for number, seconds in enumerate([0.3, 0.3, 0.3, 0.3, 5.0, 0.1]):
+            ledger.record(UnitRow("quality", f"part-{number}", "", 1, {}, "", seconds, "done", None, {}))
+            on_disk = ledger.connection.execute(written).fetchall()[0][0]
+            assert on_disk == (0, 0, 0, 4, 5, 5)[number]
+        assert ledger.rows(written) == [(6,)]
+        ledger.record(UnitRow("quality", "part-0", "", 2, {}, "", 0.0, "done", None, {}))
+        ledger.record(UnitRow("quality", "part-0", "", 3, {}, "", 0.0, "failed", "why", {}))
+    with Ledger(tmp_path, read_only=True) as ledger:
+        assert ledger.rows("SELECT rows, error FROM units WHERE part = 'part-0'") == [(3, "why")]
+
+
 def record_unit(ledger: Ledger, part: str, code: str | None, status: str = "done") -> None:
     made_of = {} if code is None else {"code": code}
     ledger.record(UnitRow("quality", part, "", 1, {}, "", 0.0, status, None, made_of))

@@ -115,7 +115,9 @@ def test_a_short_article_is_found_wherever_it_is_on_a_large_page(filler: str, co
     article = JAPANESE[:100]
     for body in (page(filler + article + filler), page(article + filler), page(filler * 2 + article)):
         kana = sum("ぁ" <= character <= "ヺ" for character in article)
-        assert rapid_check(body.encode(codec), None).letters.kana >= kana
+        letters = rapid_check(body.encode(codec), None).letters
+        assert letters is not None
+        assert letters.kana >= kana
 
 
 @pytest.mark.parametrize("form", ["&#{};", "&#x{:x};", "&#000{}", "&#X000{:X};"])
