@@ -5,7 +5,6 @@ modules of a command are imported when it is called, so that `--help` answers at
 """
 
 import getpass
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.errors import RunStopped, UserError
+from pipeline.terminal import Group, json_text, show
 
 if TYPE_CHECKING:
     from pipeline.corpus.ledger import Ledger
@@ -45,7 +45,7 @@ def _plain_errors() -> Iterator[None]:
     except RunStopped as error:
         raise Stopped(str(error)) from error
     except KeyboardInterrupt:
-        click.echo("interrupted; finished work is kept, run the same command to resume", err=True)
+        show("interrupted; finished work is kept, run the same command to resume", err=True)
         sys.exit(INTERRUPTED)
 
 
@@ -54,7 +54,7 @@ def _print_versions(context: click.Context, _option: click.Parameter, is_given: 
         return
     from pipeline.operations.versions import versions, versions_text
 
-    click.echo(versions_text(versions()))
+    show(versions_text(versions()))
     context.exit()
 
 
@@ -68,7 +68,7 @@ version_option = click.option(
 )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
 @version_option
 def main() -> None:
     """From crawled pages to token shards, with a ledger of what happened to every page."""
@@ -103,13 +103,13 @@ def run(
             report = run_manifest(wanted, listener, forget=forget)
         if as_json:
             failed = [dict(zip(("stage", "part", "error"), item, strict=True)) for item in report.failed]
-            click.echo(json.dumps({"done": report.done, "failed": failed, "fingerprint": report.fingerprint}))
+            show(json_text({"done": report.done, "failed": failed, "fingerprint": report.fingerprint}))
         else:
             with _ledger(wanted.output) as ledger:
-                click.echo(yield_table(ledger))
-            click.echo(f"{report.done} units done, {len(report.failed)} failed; tokens: {report.fingerprint or 'none'}")
+                show(yield_table(ledger))
+            show(f"{report.done} units done, {len(report.failed)} failed; tokens: {report.fingerprint or 'none'}")
         for stage, part, error in report.failed:
-            click.echo(f"failed: {stage} {part}: {error}", err=True)
+            show(f"failed: {stage} {part}: {error}", err=True)
         if report.failed:
             sys.exit(1)
 
@@ -129,7 +129,7 @@ def status(manifest_or_output: str, changes: tuple[str, ...], as_json: bool) -> 
         if place.is_dir():
             manifest = manifest.model_copy(update={"output": str(place)})
         states = status_of(manifest)
-        click.echo(json.dumps(states, ensure_ascii=False) if as_json else status_text(states))
+        show(json_text(states) if as_json else status_text(states))
 
 
 @main.command(name="yield")
@@ -144,9 +144,9 @@ def yield_(output: str, as_json: bool) -> None:
         with Ledger(Path(output), read_only=True) as ledger:  # the counts are tables of the ledger, so no views over files
             if as_json:
                 for row in yield_rows(ledger):
-                    click.echo(json.dumps(row, ensure_ascii=False))
+                    show(json_text(row))
             else:
-                click.echo(yield_table(ledger))
+                show(yield_table(ledger))
 
 
 @main.command(name="what-if")
@@ -175,16 +175,16 @@ def what_if(output: str, changes: tuple[str, ...], sweep: str | None, sample: in
             remade = remade_stages(ledger, present.manifest)
         wanted = [read_manifest(path, each) for each in alternatives]
         if remade:
-            click.echo(f"not exact: made by other code or lists than now, so a run redoes it: {', '.join(remade)}", err=True)
+            show(f"not exact: made by other code or lists than now, so a run redoes it: {', '.join(remade)}", err=True)
         pages, outcomes = what_if(present, wanted)
         shown = sample_pages(present, pages, outcomes[0].fates, wanted[0], sample) if sample else []
         if as_json:
             for settings, outcome in zip(alternatives, outcomes, strict=True):
-                click.echo(json.dumps(what_if_table.what_if_data(settings, outcome, shown), ensure_ascii=False))
+                show(json_text(what_if_table.what_if_data(settings, outcome, shown)))
         elif sweep:
-            click.echo(what_if_table.sweep_text([settings[-1] for settings in alternatives], outcomes))
+            show(what_if_table.sweep_text([settings[-1] for settings in alternatives], outcomes))
         else:
-            click.echo(what_if_table.what_if_text(outcomes[0], shown))
+            show(what_if_table.what_if_text(outcomes[0], shown))
 
 
 @main.command()
@@ -201,7 +201,7 @@ def diff(output_a: str, output_b: str, sample: int | None, as_json: bool) -> Non
         from pipeline.audit.diff.text import diff_text
 
         found = difference(a, b, sample or 0)
-        click.echo(json.dumps(asdict(found), ensure_ascii=False) if as_json else diff_text(found))
+        show(json_text(asdict(found)) if as_json else diff_text(found))
 
 
 @main.command()
@@ -224,7 +224,7 @@ def report(output: str, compare: str | None, page: Path | None) -> None:
             write_report(path, data)
         except OSError as error:
             raise WrongUse(f"{path} cannot be written: {error.strerror}; name another with --page") from error
-        click.echo(f"{path}: {path.stat().st_size:,} bytes; open it in a browser")
+        show(f"{path}: {path.stat().st_size:,} bytes; open it in a browser")
 
 
 @main.command()
@@ -240,7 +240,7 @@ def explain(output: str, url_or_doc_id: str, as_json: bool) -> None:
         if not found:
             raise WrongUse(f'{output} has no record of {url_or_doc_id!r}; try `sql {output} "SELECT url FROM records"`')
         for story in found:
-            click.echo(json.dumps(story, ensure_ascii=False, default=str) if as_json else story_text(story))
+            show(json_text(story) if as_json else story_text(story))
 
 
 @main.command()
@@ -272,16 +272,16 @@ def remove(
         entries = takedown.read_request(urls, hosts)
         with _ledger(str(output)) as ledger:
             touched = takedown.affected(ledger, entries)
-        click.echo(takedown.affected_text(touched))
+        show(takedown.affected_text(touched))
         if touched.in_shards and not undo:
             from trainer.where.readers import training_text  # only a take-down asks training runs
 
-            click.echo(training_text(runs, touched.in_shards))
+            show(training_text(runs, touched.in_shards))
         if dry_run:
             return
         with listener_for(False) as listener:
             applied = takedown.apply(output, entries, "restore" if undo else "remove", reason, who, listener)
-        click.echo(takedown.applied_text(applied, undo))
+        show(takedown.applied_text(applied, undo))
 
 
 @main.command()
@@ -303,9 +303,9 @@ def sql(output: str, query: str, as_json: bool) -> None:
             raise WrongUse(str(error)) from error
         if as_json:
             for row in rows:
-                click.echo(json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False, default=str))
+                show(json_text(dict(zip(columns, row, strict=True))))
         else:
-            click.echo(aligned_text(columns, rows))
+            show(aligned_text(columns, rows))
 
 
 @main.command()
@@ -318,7 +318,7 @@ def export(output: str, form: str, target: str | None) -> None:
         from pipeline.operations.export import export_texts
 
         documents, files = export_texts(ledger, Path(target or Path(output) / "export"), form)
-        click.echo(f"{documents} documents in {files} files under {target or Path(output) / 'export'}")
+        show(f"{documents} documents in {files} files under {target or Path(output) / 'export'}")
 
 
 @contextmanager

@@ -52,7 +52,7 @@ ABROAD = {
         "pipeline.compiled",
     },
     "trainer.where": {"pipeline.tokens", "pipeline.corpus", "pipeline.removals", "pipeline.terminal", "pipeline.errors"},
-    "trainer.command": {"pipeline.cli", "model.export"},
+    "trainer.command": {"pipeline.cli", "pipeline.terminal", "model.export"},
 }
 # What a stage may import from a stage on a lower floor: tables and rules, never its work.
 LENT = {

@@ -13,6 +13,7 @@ import click
 
 from pipeline.cli import main as pipeline_commands
 from pipeline.cli import version_option
+from pipeline.terminal import Group
 
 # name: module, and its help in one line, how that of the module's own command begins
 _ELSEWHERE = {
@@ -58,7 +59,7 @@ class _Elsewhere(click.Command):
         return context
 
 
-@click.group(name="kotokura", context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Group, name="kotokura", context_settings={"help_option_names": ["-h", "--help"]})
 @version_option
 def main() -> None:
     """From a web crawl to a language model's training data, and from the data to a model; Japanese first."""

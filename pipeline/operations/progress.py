@@ -1,12 +1,10 @@
 """Progress of a run: bars on a terminal, plain lines elsewhere, JSON lines for programs."""
 
-import json
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import click
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -19,6 +17,7 @@ from rich.progress import (
 )
 
 from pipeline.engine.runner import Listener
+from pipeline.terminal import harmless, json_text, show
 
 
 @contextmanager
@@ -52,7 +51,7 @@ class Bars(Listener):
 
     def problem(self, message: str) -> None:
         """Print a line above the bars."""
-        self.progress.console.print(message, style="yellow", highlight=False)
+        self.progress.console.print(harmless(message), style="yellow", markup=False, highlight=False)
 
 
 class PlainLines(Listener):
@@ -68,18 +67,18 @@ class PlainLines(Listener):
         """Print how many units are to do."""
         self.done, self.todo, self.last = 0, todo, time.monotonic()
         if todo:
-            click.echo(f"{name}: {todo} of {total} units to do", err=True)
+            show(f"{name}: {todo} of {total} units to do", err=True)
 
     def unit(self, name: str, part: str, rows: int, seconds: float) -> None:
         """Print how many units are done, unless the last line is too recent."""
         self.done += 1
         if time.monotonic() - self.last >= self.SECONDS_BETWEEN:
             self.last = time.monotonic()
-            click.echo(f"{name}: {self.done} of {self.todo}", err=True)
+            show(f"{name}: {self.done} of {self.todo}", err=True)
 
     def problem(self, message: str) -> None:
         """Print the message."""
-        click.echo(message, err=True)
+        show(message, err=True)
 
 
 class JsonLines(Listener):
@@ -87,13 +86,13 @@ class JsonLines(Listener):
 
     def stage(self, name: str, total: int, todo: int) -> None:
         """{"event": "stage", …}"""
-        click.echo(json.dumps({"event": "stage", "stage": name, "units": total, "todo": todo}))
+        show(json_text({"event": "stage", "stage": name, "units": total, "todo": todo}))
 
     def unit(self, name: str, part: str, rows: int, seconds: float) -> None:
         """{"event": "unit", …}"""
         event = {"event": "unit", "stage": name, "part": part, "rows": rows, "seconds": round(seconds, 3)}
-        click.echo(json.dumps(event))
+        show(json_text(event))
 
     def problem(self, message: str) -> None:
         """{"event": "problem", …}"""
-        click.echo(json.dumps({"event": "problem", "message": message}, ensure_ascii=False))
+        show(json_text({"event": "problem", "message": message}))
