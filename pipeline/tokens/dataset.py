@@ -1,9 +1,10 @@
 """Opens a finished token dataset: `dataset.json`, its shards as mapped files, and each split as one stream.
 
 Opening checks everything that needs no tokens, so that a damaged or foreign dataset is one clear error before the first step;
-`verify_shard` reads a whole shard. A `dataset.json` may come from a stranger: it can name no file outside its folder. Shards take no memory of their own: what is read is in the system's page cache. The
-system counts pages read through the views as the process's until memory is short. Each shard holds its file open twice, as a
-mapping and as a descriptor.
+`verify_shard` reads a whole shard. A `dataset.json` may come from a stranger: it can name no file outside its folder.
+
+Shards take no memory of their own: what is read is in the system's page cache. The system counts pages read through the views as
+the process's until memory is short. Each shard holds its file open twice, as a mapping and as a descriptor.
 """
 
 import json

@@ -40,9 +40,7 @@ def check_same_tokenizer(sources: Sources, model: Path) -> str | None:
         if known.digest == own:
             return None
         kind = "sentencepiece" if SENTENCEPIECE_FILE in known.files else "bpe"
-        raise _refused(
-            sources, f"{model}, {known.digest[:12]} ({known.vocabulary_size:,} ids)", f"tokenizer.kind={kind}", folder
-        )
+        raise _refused(sources, f"{model}, {known.digest[:12]} ({known.vocabulary_size:,} ids)", f"tokenizer.kind={kind}", folder)
     for path in (folder / name for name in _FOREIGN_SENTENCEPIECE):
         if path.is_file():
             if _same_sentencepiece(path, own):
