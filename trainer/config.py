@@ -173,8 +173,8 @@ def read_configuration(path: str | None, flags: Mapping[str, Any], base: Mapping
     try:
         return PretrainConfig.model_validate(content)
     except ValidationError as error:
-        flags = sorted({flag_of(item["loc"]) for item in error.errors() if item["loc"][:1] and item["loc"][0] in _FIELDS})
-        named = f" (flag{'s' if len(flags) > 1 else ''} {', '.join(flags)})" if flags else ""
+        wrong = sorted({flag_of(item["loc"]) for item in error.errors() if item["loc"][:1] and item["loc"][0] in _FIELDS})
+        named = f" (flag{'s' if len(wrong) > 1 else ''} {', '.join(wrong)})" if wrong else ""
         raise TrainerError(f"{path or 'configuration'}: {explained(error, PretrainConfig)}{named}") from error
 
 

@@ -47,7 +47,7 @@ def test_the_command_says_what_is_wrong_in_one_line(model: GPT, write_tokens: Wr
     for options, message in (
         ([str(tmp_path / "nowhere"), "--shards", str(folder)], "there is no such folder"),
         ([str(tmp_path / "run"), "--shards", str(folder)], "65 ids, more than the 64"),
-        ([str(tmp_path / "run"), "--shards", str(tmp_path)], "dataset.json is missing"),
+        ([str(tmp_path / "run"), "--shards", str(tmp_path / "run")], "is the folder of a training run"),
     ):
         result = CliRunner().invoke(main, options)
         assert result.exit_code == 1

@@ -42,6 +42,8 @@ class LiveLine:
         if self._live is not None:
             with _unread(self._console):
                 self._live.start()
+            if self._console.quiet:
+                self._live = None
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
