@@ -83,7 +83,7 @@ def test_a_sentencepiece_tokenizer_is_compared_too(tmp_path: Path) -> None:
     first, second = (train_tokenizer(texts[begin:], TokenizerConfig(vocabulary=310)) for begin in (0, 1))
     folder = write_token_dataset(
         tmp_path / "tokens",
-        {"train": [[[300, 301], [302]]]},
+        {"train": [[[20, 21], [22]]]},
         vocabulary=first.vocabulary_size,
         tokenizer_sha256=first.digest,
         delimiter_id=first.delimiter_id,
