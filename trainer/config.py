@@ -4,7 +4,7 @@ Every field is a key of the YAML file and a flag (`batch_size` is `--batch-size`
 description is the flag's help. Each checkpoint stores the whole configuration.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -31,8 +31,14 @@ class ShardsConfig(Config):
     """A folder of token shards to train on: `DIR` or `DIR:WEIGHT` on the command line."""
 
     path: str = Field(min_length=1)
+    name: str | None = Field(None, min_length=1, description="name in metrics and tables; default: the folder as it was given")
     weight: float | None = Field(None, gt=0, description="share of the training tokens, relative to the other weights")
     max_epochs: float | None = Field(None, gt=0, description="refuse runs that would pass over the folder more often")
+
+    @property
+    def label(self) -> str:
+        """What metrics and tables call it."""
+        return self.name or self.path
 
     @model_validator(mode="before")
     @classmethod
@@ -147,6 +153,9 @@ class PretrainConfig(Config):
         return self
 
 
+_FIELDS = frozenset(PretrainConfig.model_fields)
+
+
 def read_configuration(path: str | None, flags: Mapping[str, Any], base: Mapping[str, Any] | None = None) -> PretrainConfig:
     """Combine `base`, the configuration of a run to resume, the YAML file `path`, and `flags`, by option name.
 
@@ -164,7 +173,29 @@ def read_configuration(path: str | None, flags: Mapping[str, Any], base: Mapping
     try:
         return PretrainConfig.model_validate(content)
     except ValidationError as error:
-        raise TrainerError(f"{path or 'configuration'}: {explained(error, PretrainConfig)}") from error
+        wrong = sorted({flag_of(item["loc"]) for item in error.errors() if item["loc"][:1] and item["loc"][0] in _FIELDS})
+        named = f" (flag{'s' if len(wrong) > 1 else ''} {', '.join(wrong)})" if wrong else ""
+        raise TrainerError(f"{path or 'configuration'}: {explained(error, PretrainConfig)}{named}") from error
+
+
+def flag_of(location: Sequence[object]) -> str:
+    """The flag that sets the key at a place of the configuration: `--schedule-peak` for ("schedule", "peak")."""
+    names = [str(part) for part in location[: 2 if location[0] == "schedule" else 1]]
+    return "--" + "-".join(names).replace("_", "-")
+
+
+def stored_form(config: PretrainConfig) -> dict[str, Any]:
+    """`config` as plain data that means the same in every current folder: paths are absolute, sources keep their names."""
+    content = config.model_dump(mode="json")
+    for shards, given in zip(content["shards"], config.shards, strict=True):
+        shards.update(path=str(Path(given.path).absolute()), name=given.label)
+    return {**content, "output": str(Path(config.output).absolute()), **{key: fixed_form(key, content[key]) for key in FIXED}}
+
+
+def fixed_form(key: str, value: Any) -> Any:
+    """The value of a fixed key as it is stored: the path of a model is absolute, the name of a preset stays."""
+    is_path = key == "start_from" or (key == "model" and value not in PRESETS)
+    return str(Path(value).absolute()) if is_path and value is not None else value
 
 
 def read_begun(run: Path) -> dict[str, Any] | None:

@@ -14,15 +14,17 @@ from model.generation.beam_search import beam_search
 from model.generation.generate import generate
 from model.generation.sampling import Sampling
 from model.gpt import GPT
+from pipeline.terminal import show
 from pipeline.tokens.tokenizer import Tokenizer, TokenizerError
 from trainer.errors import TrainerError
+from trainer.flags import TrainerCommand
 from trainer.run.texts import TEMPERATURE, TextStream, load, prompt_ids
 
 INTERRUPTED = 130  # as shells report a program ended by Ctrl-C
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
-@click.argument("checkpoint", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.command(cls=TrainerCommand, context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.argument("checkpoint", type=click.Path(path_type=Path))
 @click.option("--prompt", default="", help="Text to continue; - reads it from standard input, without a final newline.")
 @click.option("--tokens", type=click.IntRange(min=1), default=200, help="Tokens to add at most; the text may end earlier.")
 @click.option("--temperature", type=click.FloatRange(min=0), help=f"0: the likeliest token each time.  [default: {TEMPERATURE}]")
@@ -61,7 +63,7 @@ def main(
         if beams is not None:
             found = beam_search(model, start, beams, tokens, tokenizer.delimiter_id, vocabulary_size=tokenizer.vocabulary_size)
             texts = [tokenizer.decode([*start, *ids]) for ids, _ in found[:samples]]
-            click.echo("\n\n".join(texts))
+            show("\n\n".join(texts))
         else:
             _write_samples(
                 model, tokenizer, start, tokens, Sampling.model_validate({"temperature": TEMPERATURE, **chosen}), samples
@@ -69,7 +71,7 @@ def main(
     except (TrainerError, ModelError, TokenizerError) as error:
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:
-        click.echo()
+        show("")
         sys.exit(INTERRUPTED)
 
 
@@ -84,15 +86,15 @@ def _write_samples(model: GPT, tokenizer: Tokenizer, start: list[int], tokens: i
     """Write all texts, which are generated together: the first as it comes, the others after it."""
     streams = [TextStream(tokenizer) for _ in range(samples)]
     texts = [stream.push(start) for stream in streams]
-    click.echo(texts[0], nl=False)
+    show(texts[0], nl=False)
     for step in generate(model, [start] * samples, tokens, sampling, tokenizer.delimiter_id, tokenizer.vocabulary_size):
         pieces = ["" if token is None else stream.push([token]) for stream, token in zip(streams, step, strict=True)]
-        click.echo(pieces[0], nl=False)
+        show(pieces[0], nl=False)
         texts = [text + piece for text, piece in zip(texts, pieces, strict=True)]
     rests = [stream.finish() for stream in streams]
-    click.echo(rests[0])
+    show(rests[0])
     for text, rest in zip(texts[1:], rests[1:], strict=True):
-        click.echo(f"\n{text}{rest}")
+        show(f"\n{text}{rest}")
 
 
 if __name__ == "__main__":

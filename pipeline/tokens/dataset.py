@@ -1,9 +1,10 @@
 """Opens a finished token dataset: `dataset.json`, its shards as mapped files, and each split as one stream.
 
 Opening checks everything that needs no tokens, so that a damaged or foreign dataset is one clear error before the first step;
-`TokenDataset.verify` reads everything. Shards take no memory of their own: what is read is in the system's page cache. The
-system counts pages read through the views as the process's until memory is short. Each shard holds its file open twice, as a
-mapping and as a descriptor.
+`verify_shard` reads a whole shard. A `dataset.json` may come from a stranger: it can name no file outside its folder.
+
+Shards take no memory of their own: what is read is in the system's page cache. The system counts pages read through the views as
+the process's until memory is short. Each shard holds its file open twice, as a mapping and as a descriptor.
 """
 
 import json
@@ -11,10 +12,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import BaseModel, Field, ValidationError
 
 from pipeline.tokens.store import (
     DATASET_FILE,
@@ -132,9 +134,45 @@ class TokenDataset:
     def verify(self) -> None:
         """Read every shard and compare its SHA-256. Raises TokenStoreError at the first changed shard."""
         for entry in self.content["shards"]:
-            path = self.folder / entry["file"]
-            if sha256_of(path) != entry["sha256"]:
-                raise TokenStoreError(f"{path}: its bytes have changed; copy it again or write the dataset again")
+            verify_shard(self.folder / entry["file"], entry["sha256"])
+
+
+def verify_shard(path: Path, sha256: str) -> None:
+    """Read the shard at `path` and compare its SHA-256 with the one in `dataset.json`. Raises TokenStoreError if it differs."""
+    found = sha256_of(path)
+    if found != sha256:
+        raise TokenStoreError(
+            f"{path}: is damaged: its SHA-256 is {found}, {DATASET_FILE} has {sha256}; copy it again, or delete it and run "
+            "`python -m pipeline run CORPUS/manifest.yaml`, which writes it again"
+        )
+
+
+_Count = Annotated[int, Field(ge=0)]
+_Hash = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+_DocId = Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
+
+
+class _Shard(BaseModel):
+    """A shard as `dataset.json` describes it. file: a name in the same folder, never a path."""
+
+    split: str
+    file: str = Field(pattern=r"^[^/\\\x00-\x1f]+$")
+    documents: _Count
+    tokens: _Count
+    sha256: _Hash
+    first_doc_id: _DocId
+    last_doc_id: _DocId
+    size: _Count
+
+
+class _Content(BaseModel):
+    """What `dataset.json` must have, whoever wrote it."""
+
+    tokenizer_sha256: _Hash
+    vocabulary_size: int = Field(ge=1)
+    delimiter_id: _Count
+    splits: dict[str, dict[str, _Count]]
+    shards: list[_Shard]
 
 
 def read_content(path: Path) -> dict[str, Any]:
@@ -150,4 +188,18 @@ def read_content(path: Path) -> dict[str, Any]:
     check_version(path, content.get("format_version"))
     if content.get("fingerprint") != fingerprint_of(content):
         raise TokenStoreError(f"{path}: changed after it was written, its fingerprint no longer fits; run the pipeline again")
+    _check(path, content)
     return content
+
+
+def _check(path: Path, content: Mapping[str, Any]) -> None:
+    """Raise TokenStoreError unless the content has all keys, and names only files in its own folder."""
+    try:
+        checked = _Content.model_validate(content, strict=True)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        raise TokenStoreError(f"{path}: {key} is not what a dataset has ({first['msg']}); run the pipeline again") from error
+    for shard in checked.shards:
+        if shard.file in (".", "..") or shard.split not in checked.splits:
+            raise TokenStoreError(f"{path}: {shard.file} of split {shard.split!r} is no shard of it; run the pipeline again")

@@ -51,3 +51,23 @@ def random_documents(count: int, seed: int = 0, longest: int = 40, vocabulary: i
     """`count` documents of 1 to `longest` ids that are never the delimiter."""
     generator = np.random.default_rng(seed)
     return [generator.integers(1, vocabulary, generator.integers(1, longest + 1)).tolist() for _ in range(count)]
+
+
+@pytest.fixture(scope="session")
+def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small dataset, with a small model in `shape.yaml` beside it. Tests must not change them."""
+    from tests.trainer.small_runs import SHAPE, write_tokenized  # imports torch
+
+    folder = tmp_path_factory.mktemp("pretrain")
+    (folder / "shape.yaml").write_text(SHAPE)
+    return write_tokenized(folder / "tokens", random_documents(120, vocabulary=256))
+
+
+@pytest.fixture(scope="session")
+def whole(shards: Path) -> Path:
+    """A complete run of the plain `arguments`. Tests must not change it."""
+    from tests.trainer.small_runs import arguments, pretrain
+
+    run = shards.parent / "whole"
+    pretrain(*arguments(shards, run))
+    return run

@@ -45,9 +45,9 @@ def test_a_seed_gives_the_text_that_the_command_gives(checkout: Path) -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda model: trainer.open_shards("/no/such/folder"), "/no/such/folder/dataset.json is missing"),
+        (lambda model: trainer.open_shards("/no/such/folder"), "/no/such/folder: there is no such folder"),
         (lambda model: trainer.open_shards(""), "name of the folder is empty"),
-        (lambda model: trainer.load_model("/no/such/run"), "/no/such/run: neither a checkpoint nor a run"),
+        (lambda model: trainer.load_model("/no/such/run"), "/no/such/run: there is no such folder"),
         (lambda model: trainer.generate_text(model, "昔々", tokens=0), "tokens: at least 1"),
         (lambda model: trainer.generate_text(model, "昔々", temperature=-1), "temperature: Input should be greater"),
         (lambda model: trainer.generate_text(model, "\ud800"), "lone surrogate"),

@@ -30,7 +30,8 @@ def test_the_command_scores_each_source_of_a_checkpoint(model: GPT, write_tokens
     shards = [option for folder in folders for option in ("--shards", str(folder))]
     result = CliRunner().invoke(main, [str(tmp_path / "run"), *shards, "--json"])
     assert result.exit_code == 0, result.output
-    rows = [json.loads(line) for line in result.output.splitlines()]
+    rows = [json.loads(line) for line in result.stdout.splitlines()]
+    assert "holds no tokenizer" in result.stderr
     assert [row["source"] for row in rows] == [str(folder) for folder in folders]
     for row, folder in zip(rows, folders, strict=True):
         assert row["loss"] == pytest.approx(scored(model, folder, 16).loss)
@@ -44,9 +45,9 @@ def test_the_command_says_what_is_wrong_in_one_line(model: GPT, write_tokens: Wr
         save_weights(temporary, SHAPE, model.state_dict())
         commit(temporary, 3, validation=None, permanent=False)
     for options, message in (
-        ([str(tmp_path / "nowhere"), "--shards", str(folder)], "neither a checkpoint nor a run"),
+        ([str(tmp_path / "nowhere"), "--shards", str(folder)], "there is no such folder"),
         ([str(tmp_path / "run"), "--shards", str(folder)], "65 ids, more than the 64"),
-        ([str(tmp_path / "run"), "--shards", str(tmp_path)], "dataset.json is missing"),
+        ([str(tmp_path / "run"), "--shards", str(tmp_path / "run")], "is the folder of a training run"),
     ):
         result = CliRunner().invoke(main, options)
         assert result.exit_code == 1

@@ -15,96 +15,14 @@ from click.testing import CliRunner
 from pipeline.tokens.dataset import TokenDataset
 from pipeline.tokens.store import ShardInfo, write_dataset
 from tests.conftest import ROOT
-from tests.trainer.conftest import random_documents, write_token_dataset
+from tests.trainer.conftest import random_documents
 from tests.trainer.machine.test_parallel import torchrun
-from tests.trainer.tokenizers import byte_tokenizer
+from tests.trainer.small_runs import QUIET, arguments, losses, pretrain, refused, write_tokenized
 from trainer.checkpoints.folder import checkpoints
 from trainer.config import read_begun
 from trainer.pretrain import main
 from trainer.record.metrics import read_metrics
 from trainer.record.window_losses import LOSSES_FILE, read_losses, recorded_sequences
-
-SHAPE = """
-vocabulary_size: 300
-context_length: 16
-width: 16
-layers: 2
-heads: 2
-key_value_heads: 1
-feed_forward_width: 32
-dropout: 0.1
-"""
-
-
-def write_tokenized(folder: Path, documents: list[list[int]]) -> Path:
-    """Write a dataset of two training shards of `documents` and ten validation documents, with its tokenizer."""
-    tokenizer = byte_tokenizer()
-    half = len(documents) // 2
-    write_token_dataset(
-        folder,
-        {"train": [documents[:half], documents[half:]], "val": [random_documents(10, seed=1, vocabulary=256)]},
-        vocabulary=tokenizer.vocabulary_size,
-        tokenizer_sha256=tokenizer.digest,
-        delimiter_id=tokenizer.delimiter_id,
-    )
-    tokenizer.save(folder / "tokenizer")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small dataset, with a small model in `shape.yaml` beside it. Tests must not change them."""
-    folder = tmp_path_factory.mktemp("pretrain")
-    (folder / "shape.yaml").write_text(SHAPE)
-    return write_tokenized(folder / "tokens", random_documents(120, vocabulary=256))
-
-
-@pytest.fixture(scope="module")
-def whole(shards: Path) -> Path:
-    """A complete run of the plain `arguments`. Tests must not change it."""
-    run = shards.parent / "whole"
-    pretrain(*arguments(shards, run))
-    return run
-
-
-def arguments(shards: Path, run: Path, *more: str) -> list[str]:
-    """The flags of a run of 20 steps with dropout, validated twice and saved every 5 steps."""
-    lengths = [
-        "--steps",
-        "20",
-        "--batch-size",
-        "4",
-        "--schedule-warmup-steps",
-        "5",
-        "--validate-every",
-        "10",
-        "--save-every",
-        "5",
-    ]
-    model = str(shards.parent / "shape.yaml")
-    return ["--shards", str(shards), "--model", model, "--output", str(run), *lengths, "--sample-every", "0", *more]
-
-
-def pretrain(*options: str) -> None:
-    """Run the command in this process; it must succeed."""
-    result = CliRunner().invoke(main, list(options))
-    assert result.exit_code == 0, result.output
-
-
-def refused(*options: str) -> str:
-    """Run the command in this process; it must fail with one line, which is returned."""
-    result = CliRunner().invoke(main, list(options))
-    assert result.exit_code == 1, result.output
-    assert isinstance(result.exception, SystemExit), result.exception
-    return result.output.strip().splitlines()[-1]
-
-
-def losses(run: Path) -> dict[int, float]:
-    """The training loss of every step; each must be recorded once."""
-    rows = [row for row in read_metrics(run) if row["kind"] == "train"]
-    found = {row["step"]: row["loss"] for row in rows}
-    assert len(found) == len(rows)
-    return found
 
 
 def test_a_run_that_was_killed_goes_on_to_the_bit(shards: Path, whole: Path, tmp_path: Path) -> None:
@@ -270,9 +188,6 @@ def warmup_steps(run: Path) -> object:
     return settings["schedule"]["warmup_steps"]
 
 
-QUIET = ["--validate-every", "0", "--sample-every", "0"]
-
-
 @pytest.mark.parametrize("length", [["--steps", "20"], ["--epochs", "0.1"], ["--steps", "2"]])
 def test_a_short_run_needs_no_word_about_its_warm_up(shards: Path, tmp_path: Path, length: list[str]) -> None:
     model = str(shards.parent / "shape.yaml")
@@ -294,9 +209,11 @@ def test_wrong_use_is_one_line_that_names_the_remedy(shards: Path, tmp_path: Pat
     run = tmp_path / "x"
     assert "--shards DIR" in refused("--output", str(run))
     assert "dataset.json is missing" in refused("--shards", str(tmp_path))
+    assert "there is no such folder" in refused("--shards", str(tmp_path / "nowhere"))
+    assert "--batch-size" in refused(*arguments(shards, run, "--batch-size", "0"))
     assert "set batch_size to 4 or 6" in refused(*arguments(shards, run, "--batch-size", "5", "--micro-batch-size", "2"))
     assert "modern-1m" in refused(*arguments(shards, run, "--model", "modern-2m"))
-    assert "warmup_steps" in refused(*arguments(shards, run, "--schedule-warmup-steps", "50"))
+    assert "--schedule-warmup-steps" in refused(*arguments(shards, run, "--schedule-warmup-steps", "50"))
     assert "both given" in refused(*arguments(shards, run, "--tokens", "50"))
     assert "use a larger vocabulary_size" in refused(*arguments(shards, run, "--vocabulary-size", "100"))
     (tmp_path / "run.yaml").write_text("bach_size: 3\n")

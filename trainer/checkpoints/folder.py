@@ -250,8 +250,16 @@ def _read(folder: Path) -> Checkpoint:
         raise _Damaged(f"{mark}: format_version is {version}, this program reads {FORMAT_VERSION}; use the program that wrote it")
     if content.get("fingerprint") != fingerprint_of(content):
         raise _Damaged(f"{mark}: has changed since it was written")
-    files = {name: StoredFile(**file) for name, file in content["files"].items()}
-    return Checkpoint(folder, content["step"], content["validation"], content["permanent"], files)
+    try:
+        files = {name: StoredFile(**file) for name, file in content["files"].items()}
+        checkpoint = Checkpoint(folder, content["step"], content["validation"], content["permanent"], files)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise _Damaged(f"{mark}: does not describe a checkpoint ({error!r})") from error
+    # A checkpoint may come from a stranger; none of its files is outside its folder.
+    outside = next((name for name in files if Path(name).is_absolute() or ".." in Path(name).parts), None)
+    if outside is not None:
+        raise _Damaged(f"{mark}: names {outside}, which is outside the checkpoint")
+    return checkpoint
 
 
 def _folders(run: Path) -> list[Path]:

@@ -8,12 +8,14 @@
                                     and any number of ranks can read it
 
 The data order is determined by `progress.sequences`, seed and shards, and needs no other state. The distributed format has an
-index in pickle, which is read only to resume a run: resume only runs that you trust.
+index in pickle. It is read with a list of the classes that such an index has, so that one from a stranger can run no program;
+the tensors are read with torch's own list (`weights_only`).
 """
 
 import json
 from dataclasses import dataclass, fields
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -26,6 +28,7 @@ from torch.distributed.checkpoint.state_dict_loader import load as load_distribu
 from model.gpt import GPT
 from model.sharding import placed_like
 from trainer.checkpoints.folder import Checkpoint
+from trainer.checkpoints.safe_reader import SafeReader
 from trainer.errors import TrainerError
 
 TRAINING_FILE = "training.json"
@@ -97,14 +100,14 @@ def restore_moments(checkpoint: Checkpoint, model: GPT, optimizer: torch.optim.O
     named = {f"{name}.{kind}": value for name, p in model.named_parameters() for kind, value in state[p].items()}
     try:
         if (checkpoint.path / MOMENTS_FOLDER).is_dir():
-            load_distributed(named, checkpoint_id=checkpoint.path / MOMENTS_FOLDER)
+            load_distributed(named, storage_reader=SafeReader(checkpoint.path / MOMENTS_FOLDER))
         else:
             stored = load_file(checkpoint.path / MOMENTS_FILE)
             if not stored:
                 return  # saved before the first step
             for name, value in named.items():
                 value.copy_(placed_like(stored[name], value))
-    except (OSError, SafetensorError, KeyError, RuntimeError, CheckpointException) as error:
+    except (OSError, SafetensorError, KeyError, RuntimeError, UnpicklingError, CheckpointException) as error:
         raise TrainerError(
             f"{checkpoint.path}: its optimizer state does not fit the model ({' '.join(str(error).split())}); "
             "start another run with --start-from"

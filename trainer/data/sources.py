@@ -1,6 +1,6 @@
 """The token datasets of a run: opened, compared with each other and with the model, and cut into windows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from pipeline.tokens.dataset import TokenDataset, TokenSplit
 from pipeline.tokens.opening import load_tokenizer
 from pipeline.tokens.store import DATASET_FILE, TokenMeta, TokenStoreError
 from pipeline.tokens.tokenizer import Tokenizer, TokenizerError
-from trainer.config import ShardsConfig
+from trainer.config import CONFIGURATION_FILE, ShardsConfig
 from trainer.data.order import Dataset, Order
 from trainer.data.windows import Windows
 from trainer.errors import TrainerError
@@ -33,6 +33,45 @@ class TextSize:
         return cls(totals["tokens"] - 1, totals["n_bytes"], totals["n_chars"])
 
 
+def token_folder(path: Path) -> Path:
+    """The folder of shards that `path` means: itself, or `tokens` in the folder of a corpus.
+
+    Raises TrainerError that tells apart a missing folder, a file, an unfinished corpus, a training run and anything else.
+    """
+    for folder in (path, path / "tokens"):
+        if (folder / DATASET_FILE).exists():
+            return folder
+    remedy = "name a folder that the pipeline wrote, such as data/tokens"
+    if not path.exists():
+        place = "" if path.is_absolute() else f" in {Path.cwd()}"
+        raise TrainerError(f"{path}: there is no such folder{place}; {remedy}")
+    if not path.is_dir():
+        raise TrainerError(f"{path}: is a file; {remedy}")
+    corpus = next((folder for folder in (path, path.parent) if any((folder / name).exists() for name in _OF_A_CORPUS)), None)
+    if corpus is not None or any(path.glob("*.arrow")):
+        run = f"python -m pipeline run {(corpus or path.parent) / 'manifest.yaml'}"
+        raise TrainerError(f"{path}: {DATASET_FILE} is missing: the corpus is not finished; run the pipeline to its end: {run}")
+    if any((path / name).exists() for name in _OF_A_RUN):
+        raise TrainerError(f"{path}: is the folder of a training run and holds no token shards; {remedy}")
+    raise TrainerError(f"{path}: holds no token shards ({DATASET_FILE} is missing); {remedy}")
+
+
+# Files by which a folder is known for what it is.
+_OF_A_CORPUS = ("manifest.yaml", "manifest.duckdb")
+_OF_A_RUN = (CONFIGURATION_FILE, "checkpoints")
+
+
+def _parts_needed(parts: Sequence[str], all_parts: Iterable[Sequence[str]]) -> int:
+    """How many parts of the end tell `parts` from the others, at least two: data/tokens says more than tokens."""
+    others = [other for other in all_parts if other != parts]
+    counts = range(min(2, len(parts) - 1), len(parts))
+    return next((count for count in counts if all(parts[-count:] != other[-count:] for other in others)), len(parts) - 1)
+
+
+def _moved(config: ShardsConfig, dataset: TokenDataset) -> bool:
+    return dataset.folder != Path(config.path)
+
+
 @dataclass(frozen=True, eq=False)
 class Sources:
     """The datasets of a run, all made with one tokenizer."""
@@ -43,9 +82,12 @@ class Sources:
 
     @classmethod
     def open(cls, configs: Sequence[ShardsConfig]) -> "Sources":
-        """Open every folder. Raises TrainerError for one that is missing, damaged or made with another tokenizer."""
+        """Open every folder, or its `tokens` if it is that of a corpus.
+
+        Raises TrainerError for one that is missing, unfinished, something else, damaged or made with another tokenizer.
+        """
         try:
-            datasets = tuple(TokenDataset.open(Path(config.path)) for config in configs)
+            datasets = tuple(TokenDataset.open(token_folder(Path(config.path))) for config in configs)
         except TokenStoreError as error:
             raise TrainerError(str(error)) from error
         meta = datasets[0].meta
@@ -65,8 +107,20 @@ class Sources:
 
     @property
     def names(self) -> list[str]:
-        """The folders, as the user gave them."""
-        return [config.path for config in self.configs]
+        """What the user calls them: the folders as they were given."""
+        return [config.label for config in self.configs]
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """A short label for each name that is an absolute path: as many parts of its end as tell it from the other sources."""
+        named = {name: Path(name).parts for name in self.names if Path(name).is_absolute()}
+        return {name: "/".join(parts[-_parts_needed(parts, named.values()) :]) for name, parts in named.items()}
+
+    @property
+    def notes(self) -> list[str]:
+        """A line for each folder of a corpus whose `tokens` were opened instead."""
+        pairs = zip(self.configs, self.datasets, strict=True)
+        return [f"{config.path} is a corpus: its shards in {own.folder} are used" for config, own in pairs if _moved(config, own)]
 
     def tokenizer(self) -> Tokenizer:
         """Return the tokenizer of the shards. Raises TrainerError if it is missing beside them, or a different one."""
@@ -87,8 +141,8 @@ class Sources:
         if self.meta.vocabulary_size > config.vocabulary_size:
             raise TrainerError(
                 f"{self.datasets[0].folder / DATASET_FILE}: {self.meta.vocabulary_size} ids, more than the "
-                f"{config.vocabulary_size} of the model ({origin}); use a larger vocabulary_size, or shards made with the "
-                "model's tokenizer"
+                f"{config.vocabulary_size} of the model ({origin}); use a larger vocabulary_size (--vocabulary-size), or shards "
+                "made with the model's tokenizer"
             )
 
     def windows(self, split: str, length: int) -> list[Windows]:
@@ -105,7 +159,7 @@ class Sources:
         """Return the order of training; sources without weights form one set of windows."""
         return Order(
             [
-                Dataset(config.path, len(own), len(own) if config.weight is None else config.weight, config.max_epochs)
+                Dataset(config.label, len(own), len(own) if config.weight is None else config.weight, config.max_epochs)
                 for config, own in zip(self.configs, windows, strict=True)
             ],
             seed,

@@ -67,6 +67,7 @@ class Windows:
         self.split = split
         self.length = length
         self._delimiter = split.shards[0].meta.delimiter_id
+        self._vocabulary_size = split.shards[0].meta.vocabulary_size
         self._descriptors_S = np.array([shard.descriptor for shard in split.shards], dtype=np.int32)
         self._first_bytes_S = np.array([shard.first_byte for shard in split.shards], dtype=np.int64)
 
@@ -99,7 +100,7 @@ class Windows:
         """Write window `indices_N[i]` to row `rows_N[i]` of the three arrays, and leave their other rows unchanged.
 
         The rows must be in range(R). Raises IndexError for a window that does not exist, and TrainerError for a shard that can no
-        longer be read.
+        longer be read or has an id outside its vocabulary.
         """
         if not inputs_RT.shape == targets_RT.shape == starts_RT.shape == (len(inputs_RT), self.length):
             raise ValueError(f"arrays of shape {inputs_RT.shape} for windows of {self.length} tokens")
@@ -108,6 +109,20 @@ class Windows:
         done = 0
         while (done := _fill(rows_N, indices_N, done, self._delimiter, PADDING, IGNORE, *arrays)) < len(indices_N):
             self._explain(int(indices_N[done]))
+        if len(rows_N) and max(int(inputs_RT[rows_N].max()), int(targets_RT[rows_N].max())) >= self._vocabulary_size:
+            for index in indices_N.tolist():
+                self._check_ids(index)
+
+    def _check_ids(self, index: int) -> None:
+        """Raise TrainerError that names the shard of window `index` if it has an id outside the vocabulary."""
+        position = index * self.length
+        for shard, _, low, high in self.split.within(position, min(position + self.length + 1, self.split.tokens)):
+            largest = int(shard.tokens[low:high].max())
+            if largest >= self._vocabulary_size:
+                raise TrainerError(
+                    f"{shard.path}: token {largest} is outside the vocabulary of {self._vocabulary_size} ids: the shard is "
+                    "damaged; copy it again, or delete it and run the pipeline again; --verify finds all such shards"
+                )
 
     def _explain(self, index: int) -> None:
         """Raise the error of window `index`, or return for a read that a signal cut short, which is tried again."""

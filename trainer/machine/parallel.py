@@ -7,11 +7,22 @@ the same calls, and no communication.
 
 Both strategies *average* gradients over ranks, while the loss is normalized by the targets of all ranks together: the loss is
 multiplied by `gradient_scale` before its backward pass so that the average is the sum.
+
+The end needs care on CPUs. Gloo's threads drop the tensors of a collective after it is complete, and to drop a tensor that Python
+knows they need the interpreter's lock. If the interpreter is already ending, such a thread is killed inside a destructor, and the
+process aborts ("terminate called without an active exception"). If the last reference to the process group is in the reducer of
+DistributedDataParallel, the main thread holds the lock while it waits for the threads, forever. So leaving the block drops the
+reducers first, and then the group, whose destructor waits for the threads without the lock. After an error nobody waits: another
+rank may never join the collective that is under way, so the rank ends without destructors once its error has been printed.
 """
 
+import atexit
 import contextlib
+import gc
 import os
+import sys
 from collections.abc import Callable, Iterator
+from types import TracebackType
 from typing import Any, TypeVar, cast
 
 import torch
@@ -26,10 +37,11 @@ from trainer.errors import TrainerError
 
 # What `from_first` broadcasts: anything that can be pickled.
 T = TypeVar("T")
+INTERRUPTED = 130  # as shells report a program ended by Ctrl-C
 
 
 class Parallel:
-    """The ranks of a run. A context manager: leaving it ends the communication."""
+    """The ranks of a run. A context manager: leaving it ends the communication, and models that it placed cannot train on."""
 
     def __init__(self, strategy: Strategy, device_type: str) -> None:
         """device_type: cpu, cuda, …; under torchrun each rank uses the device with its number on its machine.
@@ -40,6 +52,7 @@ class Parallel:
         self.rank = int(os.environ.get("RANK", "0"))
         self.world_size = int(os.environ.get("WORLD_SIZE", "1"))
         self.distributed = "RANK" in os.environ and self.world_size > 1
+        self._replicas: list[DistributedDataParallel] = []
         self.device = torch.device(device_type)
         if device_type == "cuda":
             local_rank = int(os.environ.get("LOCAL_RANK", "0"))
@@ -54,11 +67,21 @@ class Parallel:
     def __enter__(self) -> "Parallel":
         if self.distributed:
             dist.init_process_group("nccl" if self.device.type == "cuda" else "gloo")
+            # Cycles of objects that hold a process group, as FSDP makes them, must go before the interpreter ends.
+            atexit.register(gc.collect)
         return self
 
-    def __exit__(self, *_: object) -> None:
-        if self.distributed:
-            dist.destroy_process_group()
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if not self.distributed:
+            return
+        if kind is not None:
+            atexit.register(_end_at_once, INTERRUPTED if issubclass(kind, KeyboardInterrupt) else 1)
+            return
+        for replica in self._replicas:
+            del replica.reducer, replica.logger, replica.process_group
+        self._replicas.clear()
+        gc.collect()
+        dist.destroy_process_group()
 
     @property
     def first(self) -> bool:
@@ -85,7 +108,9 @@ class Parallel:
         model.to_empty(device=self.device)
         fill(model)
         if self.distributed and not self.sharded:
-            return DistributedDataParallel(model, device_ids=None if self.device.type == "cpu" else [self.device.index])
+            replica = DistributedDataParallel(model, device_ids=None if self.device.type == "cpu" else [self.device.index])
+            self._replicas.append(replica)
+            return replica
         return model
 
     @contextlib.contextmanager
@@ -122,6 +147,24 @@ class Parallel:
         box: list[T] = [value]
         dist.broadcast_object_list(box, src=0, device=self.device if self.device.type == "cuda" else None)
         return box[0]
+
+    def failure(self, own: str | None) -> str | None:
+        """Return what failed on the first rank on which anything did, the same on all ranks; None if all succeeded.
+
+        own: what failed on this rank. Waits for all ranks, so that none waits later for one that has ended.
+        """
+        if not self.distributed:
+            return own
+        found: list[str | None] = [None] * self.world_size
+        dist.all_gather_object(found, own)
+        return next((text for text in found if text is not None), None)
+
+
+def _end_at_once(status: int) -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, full or not there
+            stream.flush()
+    os._exit(status)
 
 
 def _shard(model: GPT, precision: torch.dtype, device_type: str, ranks: int) -> None:

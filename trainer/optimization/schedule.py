@@ -37,7 +37,7 @@ def warmup_of(schedule: ScheduleConfig, total_steps: int) -> int:
     if total_steps < schedule.warmup_steps:
         raise TrainerError(
             f"the schedule's warmup_steps is {schedule.warmup_steps}, longer than the run of {total_steps} steps; "
-            "train longer or lower warmup_steps"
+            "train longer, lower --schedule-warmup-steps, or leave it out: the default adapts to the run"
         )
     return schedule.warmup_steps
 

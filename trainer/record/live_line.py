@@ -1,9 +1,15 @@
-"""The progress of a run: one line that is updated in a terminal, or a new line every few seconds in a log.
+"""The progress of a run: a line that is updated in a terminal, or a new line every few seconds in a log.
 
-The figures are those of the rows of `metrics.jsonl`, the most important first, because a narrow terminal cuts off the end.
+The figures are those of the rows of `metrics.jsonl`, the most important first. A terminal narrower than the line shows it in
+several. What is shown never ends a run: a character that the encoding lacks becomes "?", and when nobody can read any more, as
+after `| head`, on a full disk or in a terminal that was closed, the run goes on without a word.
 """
 
+import os
+import sys
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -11,13 +17,12 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from pipeline.terminal import printable
+from pipeline.terminal import harmless
 from trainer.record.metrics import RECENT_STEPS, Row, Value
 
 # Seconds of training between two lines of a log: about 8,000 lines per day, and a run never looks dead for long.
 PLAIN_LINE_SECONDS = 10
-# What a sample may contain although `printable` replaces it: line ends, tabs, ideographic spaces, and the joiner of emoji.
-_KEPT = "\n\t\u3000\u200d"
+_SEPARATOR = " · "
 
 
 class LiveLine:
@@ -27,18 +32,24 @@ class LiveLine:
         self._total_steps = total_steps
         self._console = console
         # Drawn when a row comes, not by a thread of its own: training uses all cores.
-        self._live = Live(console=console, auto_refresh=False) if console.is_terminal else None
+        # A dumb terminal cannot move its cursor back, so it is a log.
+        drawn = console.is_terminal and not console.is_dumb_terminal
+        self._live = Live(console=console, auto_refresh=False) if drawn else None
         self._recent_seconds: deque[float] = deque(maxlen=RECENT_STEPS)
         self._seconds_since_line = float("inf")
 
     def __enter__(self) -> Self:
         if self._live is not None:
-            self._live.start()
+            with _unread(self._console):
+                self._live.start()
+            if self._console.quiet:
+                self._live = None
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._live is not None:
-            self._live.stop()
+            with _unread(self._console):
+                self._live.stop()
 
     def update(self, row: Row) -> None:
         """Show a row of kind `train`. A log gets a line at the first and last step and every 10 seconds of training."""
@@ -46,17 +57,18 @@ class LiveLine:
         self._recent_seconds.append(seconds)
         self._seconds_since_line += seconds
         if self._live is not None:
-            self._live.update(Text(self._line(row), no_wrap=True, overflow="ellipsis"), refresh=True)
+            lines = "\n".join(_wrapped(self._fields(row), self._console.width))
+            with _unread(self._console):
+                self._live.update(Text(lines, no_wrap=True, overflow="ellipsis"), refresh=True)
         elif self._seconds_since_line >= PLAIN_LINE_SECONDS or row["step"] == self._total_steps:
             self._seconds_since_line = 0.0
-            self.say(self._line(row))
+            self.say(_SEPARATOR.join(self._fields(row)))
 
     def say(self, text: str) -> None:
-        """Print `text` above the line, without the control characters that a model may write and a terminal would obey."""
-        harmless = "".join(letter if letter in _KEPT else printable(letter) for letter in text)
-        self._console.print(harmless, markup=False, highlight=False, emoji=False, soft_wrap=True)
+        """Print `text` above the line, with the control characters that a model may write as escapes that a terminal shows."""
+        say(self._console, text)
 
-    def _line(self, row: Row) -> str:
+    def _fields(self, row: Row) -> list[str]:
         step = int(_number(row["step"]) or 0)
         left = (self._total_steps - step) * sum(self._recent_seconds) / len(self._recent_seconds)
         share = _number(row.get("peak_share"))
@@ -74,7 +86,42 @@ class LiveLine:
             fields.append(f"{share:.0%} of peak")
         if row.get("skipped"):
             fields.insert(2, "SKIPPED")
-        return " · ".join(fields)
+        return fields
+
+
+def say(console: Console, text: str) -> None:
+    """Print `text`, whatever is in it and whoever reads."""
+    with _unread(console):
+        console.print(harmless(text), markup=False, highlight=False, emoji=False, soft_wrap=True)
+
+
+@contextmanager
+def _unread(console: Console) -> Iterator[None]:
+    """Print nothing more if it cannot be printed, such as to a pipe whose reader has ended."""
+    try:
+        yield
+    except (OSError, SystemExit):  # rich ends the program for a broken pipe
+        console.quiet = True
+        if console.file is sys.stdout:
+            # Otherwise the interpreter fails when it writes at its end what it still holds.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _wrapped(fields: list[str], width: int) -> list[str]:
+    """The fields in as few lines of at most `width` characters as they fit, one per line if a field is longer."""
+    lines = [fields[0]]
+    for field in fields[1:]:
+        longer = lines[-1] + _SEPARATOR + field
+        if len(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(field)
+    return lines
+
+
+def readable(number: float, digits: int = 1) -> str:
+    """Return `number` with so many decimals; from a million on as 8.22e+307, since hundreds of digits say no more."""
+    return f"{number:,.{digits}f}" if abs(number) < 1e6 else f"{number:.3g}"
 
 
 def compact(number: float) -> str:

@@ -57,19 +57,30 @@ class Speed:
 class Metrics:
     """Writes the rows of one run. Only one process of a run may have it."""
 
-    def __init__(self, run: Path, tensorboard: bool, wandb_project: str | None, resumed_step: int | None = None) -> None:
+    def __init__(
+        self,
+        run: Path,
+        tensorboard: bool,
+        wandb_project: str | None,
+        resumed_step: int | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> None:
         """Open the record in the existing folder `run`.
 
         tensorboard: write `RUN/tensorboard` too. wandb_project: the project of Weights & Biases to write to, or None.
-        resumed_step: of the checkpoint to resume from, 0 if the run has none yet; None for a new run. Raises TrainerError if
-        the file cannot be written, if it has rows of another run, and if a required package is not installed.
+        resumed_step: of the checkpoint to resume from, 0 if the run has none yet; None for a new run. labels: what TensorBoard
+        and W&B call a source, if not by its name. Raises TrainerError if the file cannot be written, if it has rows of another
+        run, and if a required package is not installed.
         """
         self.path = run / METRICS_FILE
+        self._run, self._resumed_step, self._labels = run, resumed_step, labels or {}
         kept = self.path.stat().st_size if self.path.exists() else 0
         if resumed_step is None and kept:
             raise TrainerError(f"{self.path} belongs to another run; choose another --output, or --resume to continue it")
-        # Before the file is changed, so that a missing package loses nothing.
-        self._tensorboard = _open_tensorboard(run, resumed_step) if tensorboard else None
+        # Before the file is changed, so that a missing package loses nothing. Files are opened with the first row, so that a
+        # start that writes none leaves none.
+        self._writer = _tensorboard_writer() if tensorboard else None
+        self._tensorboard: Any = None
         self._wandb = _open_wandb(run, wandb_project) if wandb_project is not None else None
         try:
             if kept:
@@ -106,9 +117,15 @@ class Metrics:
 
     def _write_beside(self, row: Row) -> None:
         """Write the finite numbers of `row` as kind/name, or kind/source/name for rows of a source."""
-        prefix = "/".join(str(row[name]) for name in ("kind", "source") if row.get(name) is not None)
+        source = row.get("source")
+        labels = [str(row["kind"])] + ([] if source is None else [self._labels.get(str(source), str(source))])
+        prefix = "/".join(labels)
         numbers = {f"{prefix}/{name}": value for name, value in row.items() if name != "step" and _is_number(value)}
         step = row["step"]
+        if self._writer is not None and self._tensorboard is None:
+            # TensorBoard hides the rows from this step on that the run wrote before it was resumed.
+            purge_step = None if self._resumed_step is None else self._resumed_step + 1
+            self._tensorboard = self._writer(str(self._run / "tensorboard"), purge_step=purge_step)
         if self._tensorboard is not None:
             for name, value in numbers.items():
                 self._tensorboard.add_scalar(name, value, step)
@@ -154,15 +171,15 @@ def _rewrite(path: Path, rows: list[dict[str, Any]]) -> None:
         stream.writelines(map(_line, rows))
 
 
-def _open_tensorboard(run: Path, resumed_step: int | None) -> Any:
+def _tensorboard_writer() -> Any:
     try:
         # Imported here: it takes a second, which other runs need not wait.
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
-        raise TrainerError(f"tensorboard is not installed ({error}); pip install 'kotokura[train]'") from error
-    # TensorBoard hides the rows from this step on that the run wrote before it was resumed.
-    purge_step = None if resumed_step is None else resumed_step + 1
-    return SummaryWriter(str(run / "tensorboard"), purge_step=purge_step)
+        raise TrainerError(
+            f"tensorboard is not installed ({error}); in the folder of the source: pip install -e '.[train]'"
+        ) from error
+    return SummaryWriter
 
 
 def _open_wandb(run: Path, project: str) -> Any:
@@ -170,7 +187,7 @@ def _open_wandb(run: Path, project: str) -> Any:
     try:
         import wandb
     except ImportError as error:
-        raise TrainerError(f"wandb is not installed ({error}); pip install 'kotokura[wandb]'") from error
+        raise TrainerError(f"wandb is not installed ({error}); in the folder of the source: pip install -e '.[wandb]'") from error
     id_file = run / WANDB_ID_FILE
     try:
         if not id_file.exists():

@@ -13,18 +13,28 @@ from trainer.machine.parallel import Parallel
 from trainer.optimization.schedule import learning_rate
 from trainer.optimization.step import train_step
 from trainer.optimization.stopping import EarlyStopping, SkippedSteps, StopSignal
+from trainer.record.live_line import say
 from trainer.run.prepare import Run, prepare
 from trainer.run.reporter import Reporter
 from trainer.run.save import save
 
 
-def pretrain(config: PretrainConfig, checkpoint: Checkpoint | None, parallel: Parallel, console: Console, *, resume: bool) -> str:
+def pretrain(
+    config: PretrainConfig,
+    checkpoint: Checkpoint | None,
+    parallel: Parallel,
+    console: Console,
+    *,
+    resume: bool,
+    verify: bool = False,
+) -> str:
     """Train until the run's length, a signal, or early stopping, and return why it ended. All ranks call this.
 
     checkpoint: to resume from; None starts from step 0. resume: whether the folder may already have the record of a run, which is
-    continued, or started again if it has no checkpoint. Raises TrainerError for anything that makes training impossible.
+    continued, or started again if it has no checkpoint. verify: compare even shards with their hashes that were verified before.
+    Raises TrainerError for anything that makes training impossible.
     """
-    run = prepare(config, checkpoint, parallel)
+    run = prepare(config, checkpoint, parallel, lambda text: say(console, text) if parallel.first else None, verify=verify)
     progress = run.progress
     skipped = SkippedSteps(config.skipped_steps, progress.skipped_in_a_row)
     patience = EarlyStopping(config.early_stopping or math.inf, progress.best, progress.waited)

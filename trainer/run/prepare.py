@@ -4,32 +4,26 @@ Errors in shards, model, batch size or length are found here, before the first s
 """
 
 import math
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-import yaml
-from pydantic import ValidationError
 from torch import nn
 
-from model.config import ModelConfig
 from model.gpt import GPT
-from model.hugging_face.folder import read_hugging_face
-from model.initialization import initialize
 from model.mixers.documents import attention_method
-from model.presets import PRESETS, preset
-from model.weights import CONFIG_FILE, assign, load_model, load_weights, read_config
-from pipeline.config import explained
 from pipeline.files import exclusive_lock
 from pipeline.tokens.tokenizer import Tokenizer
-from trainer.checkpoints.folder import Checkpoint, open_checkpoint
+from trainer.checkpoints.folder import Checkpoint
 from trainer.checkpoints.state import Progress, Stored, read_stored, restore_moments
-from trainer.config import FIXED, PretrainConfig
+from trainer.config import FIXED, PretrainConfig, fixed_form, flag_of
 from trainer.data.loader import Loader
 from trainer.data.order import Order
 from trainer.data.sources import Sources
+from trainer.data.verification import verify_dataset
 from trainer.data.windows import Windows
 from trainer.errors import TrainerError
 from trainer.machine.device import chosen_precision
@@ -37,6 +31,7 @@ from trainer.machine.parallel import Parallel
 from trainer.optimization.computation import Computation
 from trainer.optimization.optimizer import adamw
 from trainer.optimization.schedule import warmup_of
+from trainer.run.initial_model import initial_model
 
 # Length if none is given: about ten minutes of the default model on two CPU cores, and no more epochs of a small corpus than
 # still help (Muennighoff et al. 2023, arXiv 2305.16264, find little gain beyond four epochs and almost none beyond 16).
@@ -68,23 +63,35 @@ class Run:
     steps: int
 
 
-def prepare(config: PretrainConfig, checkpoint: Checkpoint | None, parallel: Parallel) -> Run:
+def prepare(
+    config: PretrainConfig,
+    checkpoint: Checkpoint | None,
+    parallel: Parallel,
+    say: Callable[[str], None] = lambda _: None,
+    *,
+    verify: bool | None = False,
+) -> Run:
     """Prepare training under `config`, from the beginning or from `checkpoint`.
 
+    say: gets lines about the shards. verify: compare even shards with their hashes that were verified before; None: compare none.
     Raises TrainerError or ModelError for anything in configuration, shards or model with which it cannot start.
     """
     sources = Sources.open(config.shards)
+    for note in sources.notes:
+        say(note)
     tokenizer = sources.tokenizer()
     stored = read_stored(checkpoint.path) if checkpoint else None
     if stored:
         check_continues(config, stored, sources)
-    shape, fill = _model(config, checkpoint, sources)
+    shape, fill = initial_model(config, checkpoint, sources, say)
     sources.check_model(shape, checkpoint.path if checkpoint else config.start_from or config.model)
     windows = sources.windows("train", shape.context_length)
     order = sources.order(windows, config.seed)
     progress = stored.progress if stored else Progress()
     sequences, steps = length(config, progress, order, shape.context_length)
     order.check_length(sequences)
+    if verify is not None:
+        _verify(sources, parallel, say, force=verify)
     # Fixed from now on, so that a run that is extended later does not warm up again.
     schedule = config.schedule.model_copy(update={"warmup_steps": warmup_of(config.schedule, steps)})
     config = config.model_copy(update={"schedule": schedule})
@@ -125,9 +132,14 @@ def prepare(config: PretrainConfig, checkpoint: Checkpoint | None, parallel: Par
 
 
 def length(config: PretrainConfig, progress: Progress, order: Order, context_length: int) -> tuple[int, int]:
-    """Return the sequences and steps of the whole run, including those of `progress`. The last step may be incomplete."""
+    """Return the sequences and steps of the whole run, including those of `progress`. The last step may be incomplete.
+
+    Raises TrainerError for a length that the run has already passed.
+    """
     if config.steps is not None:
-        return progress.sequences + max(0, config.steps - progress.step) * config.batch_size, config.steps
+        if config.steps < progress.step:
+            raise _passed("steps", f"{config.steps:,} steps", progress)
+        return progress.sequences + (config.steps - progress.step) * config.batch_size, config.steps
     windows = sum(source.windows for source in order.sources)
     if config.epochs is not None:
         sequences = math.ceil(config.epochs * windows)
@@ -135,7 +147,31 @@ def length(config: PretrainConfig, progress: Progress, order: Order, context_len
         sequences = math.ceil(config.tokens / context_length)
     else:
         sequences = min(math.ceil(DEFAULT_TOKENS / context_length), DEFAULT_EPOCHS * windows)
+    given = next((unit for unit in ("epochs", "tokens") if getattr(config, unit) is not None), None)
+    if given and sequences < progress.sequences:
+        raise _passed(given, f"{getattr(config, given):,g} {given}, {sequences:,} windows,", progress)
     return sequences, progress.step + max(0, math.ceil((sequences - progress.sequences) / config.batch_size))
+
+
+def _passed(unit: str, wanted: str, progress: Progress) -> TrainerError:
+    return TrainerError(
+        f"{unit}: the run is to end after {wanted} but has done {progress.step:,} steps and {progress.sequences:,} windows; "
+        f"give a larger --{unit}, or take an earlier checkpoint by --start-from into another --output"
+    )
+
+
+def _verify(sources: Sources, parallel: Parallel, say: Callable[[str], None], *, force: bool) -> None:
+    """Verify the shards, once on each machine. Raises TrainerError on all ranks if one finds a damaged shard."""
+    failure: str | None = None
+    if int(os.environ.get("LOCAL_RANK", "0")) == 0:
+        try:
+            for dataset in sources.datasets:
+                verify_dataset(dataset, say, force=force)
+        except TrainerError as error:
+            failure = str(error)
+    failure = parallel.failure(failure)
+    if failure is not None:
+        raise TrainerError(failure)
 
 
 def check_continues(config: PretrainConfig, stored: Stored, sources: Sources) -> None:
@@ -143,7 +179,7 @@ def check_continues(config: PretrainConfig, stored: Stored, sources: Sources) ->
     if stored.tokenizer_sha256 != sources.meta.tokenizer_sha256:
         raise TrainerError(
             f"{sources.names[0]}: its tokenizer is {sources.meta.tokenizer_sha256[:12]}, the run's was "
-            f"{stored.tokenizer_sha256[:12]}; give the shards that the run started with, or start another run with --start-from"
+            f"{stored.tokenizer_sha256[:12]}; give the shards that the run started with, or encode these texts with its tokenizer"
         )
     if stored.fingerprints != sources.fingerprints:
         was, now = ([print_[:12] for print_ in prints] for prints in (stored.fingerprints, sources.fingerprints))
@@ -153,51 +189,11 @@ def check_continues(config: PretrainConfig, stored: Stored, sources: Sources) ->
         )
     content = config.model_dump(mode="json")
     for key in FIXED:
-        if content[key] != stored.configuration.get(key):
+        if fixed_form(key, content[key]) != fixed_form(key, stored.configuration.get(key)):
             raise TrainerError(
-                f"{key}: the run has {stored.configuration.get(key)!r} and cannot continue with {content[key]!r}; leave it out, "
-                "or start another run with --start-from"
+                f"{key}: the run has {stored.configuration.get(key)!r} and cannot continue with {content[key]!r}; leave out "
+                f"{flag_of([key])}, or start another run with --start-from"
             )
-
-
-def _model(config: PretrainConfig, checkpoint: Checkpoint | None, sources: Sources) -> tuple[ModelConfig, Callable[[GPT], None]]:
-    """Return the configuration of the run's model, and a function that sets its initial parameters."""
-    if checkpoint:
-        folder = checkpoint.path
-        return read_config(folder), lambda model: load_weights(folder, model)
-    changes = {
-        key: value
-        for key in ("context_length", "vocabulary_size", "dropout", "tie_embeddings")
-        if (value := getattr(config, key)) is not None
-    }
-    try:
-        if config.start_from:
-            model = _foreign_model(Path(config.start_from))
-            weights = model.state_dict()
-            shape = ModelConfig.model_validate({**model.config.model_dump(), **changes})
-            return shape, lambda model: assign(model, weights, config.start_from)
-        changes = {"vocabulary_size": sources.meta.vocabulary_size, **changes}
-        if config.model in PRESETS or not Path(config.model).exists():
-            shape = preset(config.model, **changes)
-        else:
-            content = yaml.safe_load(Path(config.model).read_text(encoding="utf-8"))
-            shape = ModelConfig.model_validate({**content, **changes})
-    except ValidationError as error:
-        raise TrainerError(f"model {config.model}: {explained(error, ModelConfig)}") from error
-    except (OSError, TypeError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise TrainerError(
-            f"model {config.model}: is not a YAML file of a model configuration ({' '.join(str(error).split())}); "
-            f"or choose one of {', '.join(PRESETS)}"
-        ) from error
-    return shape, lambda model: initialize(model, config.seed)
-
-
-def _foreign_model(path: Path) -> GPT:
-    """Return the model in a checkpoint, a run or a Hugging Face folder."""
-    if (path / "config.json").exists():
-        return read_hugging_face(path)
-    folder = path if (path / CONFIG_FILE).exists() else open_checkpoint(path).path
-    return load_model(folder)
 
 
 def _validation(config: PretrainConfig, sources: Sources, context_length: int) -> list[Windows]:

@@ -9,19 +9,23 @@ from rich.console import Console
 
 from model.gpt import parameter_count
 from pipeline.files import write_text
-from trainer.config import CONFIGURATION_FILE
+from trainer.config import CONFIGURATION_FILE, stored_form
 from trainer.errors import TrainerError
 from trainer.machine.flops import measured_peak, operations_per_token
 from trainer.machine.parallel import Parallel
 from trainer.optimization.optimizer import describe, parameter_groups
 from trainer.optimization.step import StepResult
 from trainer.record.history import Stretch, TrainedSource, record_stretch
-from trainer.record.live_line import LiveLine
+from trainer.record.live_line import LiveLine, readable
 from trainer.record.metrics import Metrics, Speed
 from trainer.record.window_losses import WindowLosses
 from trainer.run.evaluation import evaluate
 from trainer.run.prepare import Run
 from trainer.run.texts import sample_text
+
+# AdamW changes a weight by up to about the learning rate in a step (Kingma & Ba 2014, arXiv 1412.6980, section 2.1), and initial
+# weights have this standard deviation (`model.initialization`).
+LARGEST_PEAK = 0.02
 
 
 class Reporter:
@@ -43,7 +47,8 @@ class Reporter:
         self._losses: WindowLosses | None = None
         self._line: LiveLine | None = None
         if parallel.first:
-            self._metrics = Metrics(self._output, run.config.tensorboard, run.config.wandb_project, resumed_step)
+            labels = run.sources.labels
+            self._metrics = Metrics(self._output, run.config.tensorboard, run.config.wandb_project, resumed_step, labels)
             self._losses = WindowLosses(self._output, run.progress.sequences)
             record_stretch(self._output, _stretch(run))
             self._line = LiveLine(run.steps, console)
@@ -63,7 +68,7 @@ class Reporter:
 
     def _introduce(self) -> None:
         run = self._run
-        settings = yaml.safe_dump(run.config.model_dump(mode="json"), allow_unicode=True, sort_keys=False)
+        settings = yaml.safe_dump(stored_form(run.config), allow_unicode=True, sort_keys=False)
         path = self._output / CONFIGURATION_FILE
         try:
             write_text(path, settings)
@@ -78,6 +83,12 @@ class Reporter:
             f"data: {windows:,} windows of {run.model.config.context_length:,} tokens; {steps:,} steps of "
             f"{run.config.batch_size} to go, {tokens:,} tokens or {run.sequences / windows:.2f} epochs in all"
         )
+        if run.config.schedule.peak > LARGEST_PEAK:
+            self.say(
+                f"warning: the peak learning rate {run.config.schedule.peak:g} is above {LARGEST_PEAK:g}, the size of initial "
+                "weights: AdamW moves each weight by up to the rate per step, so training will probably diverge; lower "
+                "--schedule-peak"
+            )
         precision = str(run.computation.precision).removeprefix("torch.")
         self.say(
             f"machine: {self._parallel.world_size} x {self._parallel.device.type}, {precision}, matrix products measured at "
@@ -137,7 +148,7 @@ class Reporter:
             )
             self.say(
                 f"step {run.progress.step:,}: validation on {score.source}: loss {score.loss:.4f}, perplexity "
-                f"{score.perplexity:,.1f}, {score.bits_per_byte:.4f} bits/byte"
+                f"{readable(score.perplexity)}, {score.bits_per_byte:.4f} bits/byte"
             )
         # The speed of shared machines changes within minutes.
         self._peak = self._measured_peak()

@@ -17,6 +17,7 @@ from model.sharding import whole
 from model.weights import TOKENIZER_FOLDER, save_weights
 from trainer.checkpoints.folder import commit, temporary_folder, writing
 from trainer.checkpoints.state import MOMENTS_FILE, MOMENTS_FOLDER, TRAINING_FILE, moments
+from trainer.config import stored_form
 from trainer.errors import TrainerError
 from trainer.machine.parallel import Parallel
 from trainer.run.prepare import Run
@@ -35,7 +36,7 @@ def save(run: Run, parallel: Parallel, validation: float | None) -> str | None:
         save_weights(folder, model.config, weights)
         run.tokenizer.save(folder / TOKENIZER_FOLDER)
         described = {
-            "configuration": config.model_dump(mode="json"),
+            "configuration": stored_form(config),
             "progress": asdict(progress),
             "fingerprints": run.sources.fingerprints,
             "tokenizer_sha256": run.sources.meta.tokenizer_sha256,

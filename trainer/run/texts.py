@@ -10,11 +10,10 @@ from pathlib import Path
 from model.generation.generate import generate
 from model.generation.sampling import Sampling
 from model.gpt import GPT
-from model.hugging_face.folder import CONFIG_FILE, read_hugging_face
-from model.weights import TOKENIZER_FOLDER, load_model
+from model.weights import TOKENIZER_FOLDER
 from pipeline.tokens.opening import load_tokenizer
 from pipeline.tokens.tokenizer import Tokenizer
-from trainer.checkpoints.folder import open_checkpoint
+from trainer.checkpoints.models import model_folder, read_model
 from trainer.errors import TrainerError
 from trainer.machine.device import chosen_device
 
@@ -28,12 +27,9 @@ def load(path: Path) -> tuple[GPT, Tokenizer]:
 
     Raises TrainerError, ModelError or TokenizerError for folders that are missing, damaged or do not fit together.
     """
-    device = chosen_device("auto")
-    if (path / CONFIG_FILE).exists():
-        model, tokenizer = read_hugging_face(path).to(device), load_tokenizer(path)
-    else:
-        checkpoint = open_checkpoint(path).path
-        model, tokenizer = load_model(checkpoint, device), load_tokenizer(checkpoint / TOKENIZER_FOLDER)
+    folder = model_folder(path)
+    model = read_model(folder, chosen_device("auto"))
+    tokenizer = load_tokenizer(folder / TOKENIZER_FOLDER if (folder / TOKENIZER_FOLDER).is_dir() else folder)
     if tokenizer.vocabulary_size > model.config.vocabulary_size:
         raise TrainerError(
             f"{path}: the tokenizer has {tokenizer.vocabulary_size} ids, the model {model.config.vocabulary_size}; "

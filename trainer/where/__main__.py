@@ -12,17 +12,16 @@ an index of their documents.
 Exit status 0: answered; 1: an error, in one line; 2: wrong use.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
 
-from pipeline.terminal import printable
+from pipeline.terminal import Command, json_text, printable, show
 from trainer.errors import TrainerError
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.command(cls=Command, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--step", type=click.IntRange(min=1), help="Show the windows of this step and the pages in them.")
 @click.option("--url", help="Show the steps that read the page with this URL.")
@@ -62,13 +61,13 @@ def main(
     except TrainerError as error:
         raise click.ClickException(str(error)) from error
     for note in dict.fromkeys(answers.notes):
-        click.echo(f"note: {note}", err=True)
+        show(f"note: {note}", err=True)
     if step is not None and not as_json:
-        click.echo(f"step {step:,} of {trained.history.steps:,}{'' if step <= trained.steps_done else ', not trained yet'}")
+        show(f"step {step:,} of {trained.history.steps:,}{'' if step <= trained.steps_done else ', not trained yet'}")
     if spike and not found and not as_json:
-        click.echo(f"nothing unusual in {trained.steps_done:,} steps")
+        show(f"nothing unusual in {trained.steps_done:,} steps")
     for item in found:
-        click.echo(json.dumps(item, ensure_ascii=False, allow_nan=False) if as_json else shown(item))
+        show(json_text(item) if as_json else shown(item))
 
 
 # For people

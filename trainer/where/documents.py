@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from pipeline.tokens.index import DatasetIndex, ShardIndex, SplitIndex, open_index
 from pipeline.tokens.store import DATASET_FILE, TokenStoreError
+from trainer.data.verification import verify_shards
 from trainer.errors import TrainerError
 from trainer.record.history import TrainedSource
 
@@ -65,8 +66,11 @@ def _find(source: TrainedSource, places: Sequence[Path]) -> FoundSource:
     why = ""
     for place in places:
         try:
-            return FoundSource(source, open_index(place, source.fingerprint), None)
-        except TokenStoreError as error:
+            index = open_index(place, source.fingerprint)
+            shards = (shard for split in index.splits.values() for shard in split.shards if shard.path.parent == place)
+            verify_shards(place, ((shard.path, shard.info.sha256) for shard in shards))
+            return FoundSource(source, index, None)
+        except (TokenStoreError, TrainerError) as error:
             why = str(error)
     return FoundSource(source, None, f"{why}; give the corpus that the run was trained on by --corpus FOLDER")
 

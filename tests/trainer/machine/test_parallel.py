@@ -47,6 +47,7 @@ def test_a_process_that_torchrun_did_not_start_is_alone(monkeypatch: pytest.Monk
         assert parallel.any(True)
         assert not parallel.any(False)
         assert parallel.from_first("word") == "word"
+        assert (parallel.failure(None), parallel.failure("disk")) == (None, "disk")
         assert parallel.sum(torch.tensor(3)) == 3
 
 

@@ -158,6 +158,18 @@ def test_tensorboard_has_the_finite_numbers_and_after_a_resume_only_those_of_the
     assert "train/step" not in events.Tags()["scalars"]
 
 
+def test_a_start_that_writes_nothing_leaves_no_file_of_tensorboard(tmp_path: Path) -> None:
+    opened(tmp_path, tensorboard=True).close()
+    assert not (tmp_path / "tensorboard").exists()
+
+
+def test_tensorboard_calls_a_source_by_its_label(tmp_path: Path) -> None:
+    with Metrics(tmp_path, tensorboard=True, wandb_project=None, labels={"/a/web/tokens": "web/tokens"}) as metrics:
+        metrics.write(validation_row(3, "/a/web/tokens"))
+    tags = EventAccumulator(str(tmp_path / "tensorboard")).Reload().Tags()["scalars"]
+    assert "validation/web/tokens/loss" in tags
+
+
 def test_wandb_goes_on_with_a_resumed_run_under_the_id_it_began_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("wandb")
     monkeypatch.setenv("WANDB_MODE", "offline")
@@ -177,7 +189,7 @@ def test_a_package_that_is_asked_for_and_missing_is_named_before_anything_is_los
     with opened(tmp_path) as metrics:
         metrics.write(train_row(1))
     monkeypatch.setitem(sys.modules, package, None)  # makes the import fail
-    with pytest.raises(TrainerError, match=rf"not installed .*pip install 'kotokura\[{extra}\]'"):
+    with pytest.raises(TrainerError, match=rf"not installed .*pip install -e '\.\[{extra}\]'"):
         opened(tmp_path, resumed_step=0, tensorboard=extra == "train", wandb_project="x" if extra == "wandb" else None)
     assert read_metrics(tmp_path) == [train_row(1)]
 

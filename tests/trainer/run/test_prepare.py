@@ -12,7 +12,7 @@ from model.initialization import initialize
 from model.presets import preset
 from tests.trainer.conftest import random_documents
 from tests.trainer.optimization.test_step import PARALLEL
-from tests.trainer.test_pretrain import write_tokenized
+from tests.trainer.small_runs import write_tokenized
 from trainer.checkpoints.state import Progress
 from trainer.config import PretrainConfig
 from trainer.data.order import Dataset, Order
@@ -33,7 +33,7 @@ ORDER = Order([Dataset("a", 90, 90), Dataset("b", 10, 10)], seed=0)
         # Resumed with another batch size, after 40 sequences in 10 steps of 4.
         ({"steps": 12}, Progress(step=10, sequences=40), (56, 12)),
         ({"epochs": 1}, Progress(step=10, sequences=40), (100, 18)),
-        ({"steps": 5}, Progress(step=10, sequences=40), (40, 5)),
+        ({"steps": 10}, Progress(step=10, sequences=40), (40, 10)),
     ],
 )
 def test_the_length_of_a_run_in_sequences_and_steps(
@@ -41,6 +41,13 @@ def test_the_length_of_a_run_in_sequences_and_steps(
 ) -> None:
     config = PretrainConfig.model_validate({"shards": ["x"], "batch_size": 8, **given})
     assert length(config, progress, ORDER, 16) == expected
+
+
+@pytest.mark.parametrize("given", [{"steps": 9}, {"epochs": 0.3}, {"tokens": 600}])
+def test_a_length_that_a_run_has_passed_is_refused(given: dict[str, float]) -> None:
+    config = PretrainConfig.model_validate({"shards": ["x"], "batch_size": 8, **given})
+    with pytest.raises(TrainerError, match=rf"has done 10 steps .* larger --{next(iter(given))}"):
+        length(config, Progress(step=10, sequences=40), ORDER, 16)
 
 
 def test_without_a_length_a_large_corpus_gets_two_million_tokens() -> None:

@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from model.cross_entropy import IGNORE
 from tests.conftest import ROOT
 from tests.trainer.small_corpus import SmallCorpus, doc_id_of, write_corpus
-from tests.trainer.test_pretrain import SHAPE
+from tests.trainer.small_runs import SHAPE
 from tests.trainer.tokenizers import byte_tokenizer
 from trainer import pretrain
 from trainer.checkpoints.folder import open_checkpoint

@@ -14,7 +14,7 @@ from pipeline.operations.takedown import apply
 from pipeline.removals.log import Entry
 from pipeline.tokens.dataset import TokenDataset
 from tests.pipeline.removals.test_log import copy_of, doc_ids_in_shards
-from tests.trainer.test_pretrain import SHAPE
+from tests.trainer.small_runs import SHAPE
 from tests.trainer.where.test_answers import ask, objects, refused
 from trainer import pretrain
 from trainer.record.metrics import METRICS_FILE, read_metrics
