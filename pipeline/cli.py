@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipeline.errors import RunStopped, UserError
-from pipeline.places import user_name
 from pipeline.terminal import Group, json_text, show
 
 if TYPE_CHECKING:
@@ -47,6 +46,12 @@ def _plain_errors() -> Iterator[None]:
     except KeyboardInterrupt:
         show("interrupted; finished work is kept, run the same command to resume", err=True)
         sys.exit(INTERRUPTED)
+
+
+def _user_name() -> str:
+    from pipeline.places import user_name
+
+    return user_name()
 
 
 def _print_versions(context: click.Context, _option: click.Parameter, is_given: bool) -> None:
@@ -256,7 +261,7 @@ def explain(output: str, url_or_doc_id: str, as_json: bool) -> None:
 @click.option("--urls", type=click.Path(path_type=Path), metavar="FILE", help="Addresses of pages, one a line.")
 @click.option("--hosts", type=click.Path(path_type=Path), metavar="FILE", help="Hosts, with all below them, one a line.")
 @click.option("--reason", required=True, help="Why; kept in the ledger with who asked and when.")
-@click.option("--who", default=user_name, help="Who asks for it; default: the user's name.")
+@click.option("--who", default=_user_name, help="Who asks for it; default: the user's name.")
 @click.option("--undo", is_flag=True, help="Take the removal of these back.")
 @click.option("--dry-run", is_flag=True, help="Only say what would go.")
 @click.option(
