@@ -50,8 +50,11 @@ def _is_kept() -> bool:
 
 
 def _user_cache() -> Path:
-    """The user's folder for caches, by the XDG base directory specification."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "kotokura"
+    """The user's folder for caches, by the XDG base directory specification; of the system's temporary ones without a home."""
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "kotokura"
+    except RuntimeError:  # no HOME, and no entry of the user in the system's list
+        return Path(tempfile.gettempdir()) / f"kotokura-{os.getuid()}"
 
 
 def cache_folder(sources: Sequence[Path], places: Sequence[Path]) -> Path | None:

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from pipeline.cli import main as pipeline_commands
-from pipeline.cli import version_option
+from pipeline.commands.frame import version_option
 from pipeline.terminal import Group
 
 # name: module, and its help in one line, how that of the module's own command begins

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess
 
 
-# Loading cached code takes one or two seconds; on a busy machine some more.
-SECONDS_OF_LOADING = 5.0
+# Loading cached code takes one or two seconds, and ten times as long on a machine with ten times as many programs as cores.
+SECONDS_OF_LOADING = 20.0
 
 
 class LocalExecutor:

@@ -110,6 +110,9 @@ class Walk:
             lost = {part for _, part, _ in self.failed[before:]}
             self.plan.parts = [part for part in self.plan.parts if part not in lost]
             self._forget_parts_but(self.plan.parts, self.stages[position + 1 :])
+            if lost and not self.plan.parts and stage.scope in ("input", "part"):
+                following = [each.name for each in self.stages[position:] if each.scope in ("corpus", "shard")]
+                return Walked(self.done, self.failed, False, following[0] if following else None)
             if (lost and stage.scope in ("corpus", "shard")) or not self.plan.parts:
                 break
         else:

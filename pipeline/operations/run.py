@@ -179,7 +179,8 @@ def _run(
         has_failed = any(unit.status == "failed" for unit in plan.units.values())
         counts.check(ledger, whole=walked.reached_the_end and not has_failed)
         status = "failed" if walked.failed else "done"
-        empty, unreadable = outcome.why_empty(ledger), outcome.unreadable(ledger)
+        empty = None if walked.stopped_before else outcome.why_empty(ledger)
+        unreadable = outcome.unreadable(ledger)
     except OSError as error:
         status = "stopped"
         raise RunError(f"the run stopped: {described(error)}; finished work is kept, `run` again to resume") from error

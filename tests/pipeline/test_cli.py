@@ -161,3 +161,12 @@ def test_help_of_each_command_explains_it() -> None:
 def test_the_command_line_is_importable_without_heavy_modules() -> None:
     code = "import sys, pipeline.cli; print([m for m in ('numba', 'pyarrow', 'duckdb', 'pydantic', 'torch') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_a_failed_input_stops_the_run_with_a_way_out(tmp_path: Path) -> None:
+    (tmp_path / "old.warc.gz").write_bytes(b"filedesc://old.arc 0.0.0.0 20060101 text/plain 10\n")
+    result = call("run", MANIFEST, "--output", str(tmp_path / "out"), "--input", str(tmp_path / "old.warc.gz"))
+    assert result.exit_code == 1
+    assert "failed: extract part-00000: " in result.stderr
+    assert "stopped before tokenizer" in result.stderr
+    assert "--allow-failed" in result.stderr

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.compiled import SOURCES, cache_folder, state_of
+from pipeline.compiled import SOURCES, _user_cache, cache_folder, state_of
 from tests.conftest import ROOT
 
 CALLED = "from pipeline.compiled import njit\n\n\n@njit\ndef called():\n    return 1\n"
@@ -103,3 +103,12 @@ def test_importing_the_package_writes_nothing_and_compiles_nothing(tmp_path: Pat
     program += "assert 'numba' not in sys.modules and dict(os.environ) == before"
     subprocess.run([sys.executable, "-B", "-c", program], cwd=tmp_path, check=True)
     assert not list(tmp_path.rglob("__pycache__"))
+
+
+def test_a_user_without_a_home_has_a_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_home(path: Path) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "expanduser", no_home)
+    assert _user_cache().name.startswith("kotokura-")
