@@ -38,8 +38,6 @@ from pipeline.rules import Rule
 
 # Settings that only judge stored numbers. All others change what is stored, or how tokens are cut but not how many there are.
 JUDGES_AGAIN = ("quality", "dedup.minimum_similarity", "dedup.survivor", "dedup.against", "hosts")
-# What these rules judge is not stored as a number.
-FIELD_RULES = "quality.fields"
 Chosen = npt.NDArray[np.bool_]  # (N,), which of the pages
 # The stages that are judged again here: the first ones after extract.
 _JUDGED = (QUALITY.name, DEDUP.name, HOSTS.name)
@@ -153,7 +151,7 @@ def what_if(present: Present, wanted: Sequence[Manifest]) -> tuple[Pages, list[O
     """
     for manifest in wanted:
         for key in changed_settings(present.manifest.model_dump(mode="json"), manifest.model_dump(mode="json")):
-            if key.startswith(FIELD_RULES) or not any(key == name or key.startswith(f"{name}.") for name in JUDGES_AGAIN):
+            if key.startswith("quality.fields") or not any(key == name or key.startswith(f"{name}.") for name in JUDGES_AGAIN):
                 raise WhatIfError(
                     f"{key} changes what is stored, or nothing that is counted, so what-if cannot judge it; "
                     f"`run {present.root / 'manifest.yaml'} --output ANOTHER --set {key}=…` does the work"
