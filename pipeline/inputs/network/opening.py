@@ -106,7 +106,16 @@ def store_errors(uri: str) -> Iterator[None]:
         if isinstance(error, ValueError) and "Protocol not known" in str(error):
             raise InputError(f"{uri}: no scheme {scheme}:// is known; name a path, or https://, s3://, hf://, gs://") from error
         remedy = f"; {_REMEDIES[scheme]}" if scheme in _REMEDIES else ""
-        raise InputError(f"{uri} cannot be read: {_said(error)}{remedy}") from error
+        raise InputError(f"{uri} cannot be read: {_cause(uri, error)}{remedy}") from error
+
+
+def _cause(uri: str, error: Exception) -> str:
+    if is_web_address(uri):
+        from pipeline.inputs.network import patience  # aiohttp takes 0.2 s to import
+
+        if isinstance(error, patience.FAILURES):
+            return patience.failure_of(error).cause
+    return _said(error)
 
 
 def _said(error: BaseException) -> str:

@@ -1,6 +1,8 @@
 """What all requests share: the session with its time-outs, and the loop in which requests run."""
 
 import asyncio
+import os
+import urllib.request
 from collections.abc import Coroutine, Mapping
 from typing import Any, TypeVar
 
@@ -34,8 +36,14 @@ def new_session(connections: int) -> aiohttp.ClientSession:
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=patience.CONNECT_SECONDS, sock_read=patience.STALL_SECONDS),
         auto_decompress=False,
         headers=HEADERS,
-        trust_env=True,
+        trust_env=_environment_matters(),
     )
+
+
+def _environment_matters() -> bool:
+    """Whether there may be a proxy or a login: aiohttp looks for them at each request, for half the time of one."""
+    netrc = os.environ.get("NETRC") or os.path.expanduser("~/.netrc")  # noqa: PTH111  without a home, Path.expanduser fails
+    return bool(urllib.request.getproxies()) or os.path.exists(netrc)  # noqa: PTH110
 
 
 def address(url: str) -> yarl.URL:

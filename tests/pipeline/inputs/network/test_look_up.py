@@ -88,7 +88,12 @@ def test_one_address_in_several_spellings_is_one_input(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("uri", "words"),
-    [("nothere://a/b.jsonl", "no scheme nothere:// is known"), ("gs://bucket/a.jsonl", "gcsfs")],
+    [
+        ("nothere://a/b.jsonl", "no scheme nothere:// is known"),
+        ("gs://bucket/a.jsonl", "install gcsfs"),
+        ("http://127.0.0.1:1/*.jsonl", "cannot be read: connection refused"),
+        ("http://127.0.0.1:1/folder/", "a folder on a web server cannot be listed"),
+    ],
 )
 def test_a_store_that_cannot_be_used_is_told_in_one_line(uri: str, words: str) -> None:
     with pytest.raises(InputError, match=words) as told:
