@@ -24,6 +24,7 @@ from pipeline.compiled import njit
 from pipeline.extract.html.elements import (
     CLASS,
     CLOSES,
+    DIVISION,
     END_STOPS,
     FORMATTING,
     IN_TABLE,
@@ -46,11 +47,14 @@ from pipeline.extract.html.open_elements import (
     INLINE,
     IS_CODE,
     IS_FOREIGN,
+    LANDMARK,
     LINE_OF_CODE,
     NEXT_CELL,
     PLACE,
     SPACED,
     TAG,
+    UNKNOWN,
+    WITHOUT_TEXT,
     close,
     ends_a_block,
     ends_lines_of_code,
@@ -60,7 +64,7 @@ from pipeline.extract.html.open_elements import (
     row_of,
 )
 from pipeline.extract.html.references import Texts
-from pipeline.extract.html.tokens import NOSCRIPT, START, Tokens
+from pipeline.extract.html.tokens import HIDDEN, NOSCRIPT, START, Tokens
 from pipeline.extract.main_text.building import (
     BUILDING,
     MAX_DEPTH,
@@ -81,6 +85,7 @@ from pipeline.extract.main_text.class_names import (
 from pipeline.extract.main_text.opening import open_element
 from pipeline.extract.main_text.rendering import BREAK, CELL, GAP, LINK, PLAIN
 from pipeline.extract.main_text.shown import (
+    MAY_LEAVE_OUT,
     NOTHING,
     OWN_PROPERTIES,
     OWN_TAG,
@@ -293,9 +298,15 @@ def _take_start_tag(  # noqa: C901  one step per line of its description
         return
     if name == _TABLE:
         building.row_of_data = -1
-    properties = properties_here(building, kinds, names, token, table, row, words)
+    # a call counts the references to its arrays, so only the few tags that need one make it
+    properties = table[row, OWN_PROPERTIES]
+    is_paragraph = building.row_of_data >= 0 and table[row, CLASS] & (P | DIVISION)
+    if properties & UNKNOWN or name == _MATH or is_paragraph:
+        properties = properties_here(building, kinds, names, token, table, row, words)
     opens = _close_before(building, pieces, blocks, elements, table, row)
-    is_hidden = is_left_out(building, kinds, names, token, properties, bits, words, characters, starts, ends, is_whole)
+    is_hidden = False
+    if properties & (WITHOUT_TEXT | LANDMARK) or bits & HIDDEN or words & MAY_LEAVE_OUT:
+        is_hidden = is_left_out(building, kinds, names, token, properties, bits, words, characters, starts, ends, is_whole)
     if not is_hidden and building.left_out_from >= building.size:
         if opens and not properties & INLINE:
             if roles[IS_CODE] and properties & LINE_OF_CODE:

@@ -65,7 +65,9 @@ def open_element(
             building.left_out_from = size
         elif own_class & ANCHOR and bits & HAS_TARGET:
             role = A_LINK
-        elif _is_code(building, kinds, all_words, token, own_class, properties):
+        elif (properties & CODE_TEXT or words & CODE_CLASS or own_class & TABLE) and _is_code(
+            building, kinds, all_words, token, own_class, properties
+        ):
             role = IS_CODE
         elif properties & WITHOUT_TEXT and roles[IS_FOREIGN]:
             role = IS_TEX  # the one such element that is shown

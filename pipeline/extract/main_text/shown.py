@@ -42,6 +42,7 @@ from pipeline.extract.main_text.rendering import MARK, PLAIN
 from pipeline.extract.main_text.utf8_letters import is_blank
 
 OWN_PROPERTIES, OWN_TAG = range(6, 8)  # columns of the table of elements, after those of `element_table`
+MAY_LEAVE_OUT = LEFT_OUT | COMMENTS | LINE_NUMBERS | FORMULA_AGAIN  # words without which `is_left_out` need not be asked
 NOTHING = -1  # an image shows neither text nor mark
 _ANNOTATION, _BUTTON, _CODE, _MATH, _PRE, _SPAN = map(pack_name, ("annotation", "button", "code", "math", "pre", "span"))
 # An element of unknown name is a word of a sentence, or a part of a page. One longer than this is a part.
