@@ -32,12 +32,10 @@ def main() -> int:
                 click.echo(f"{len(found)} inputs", err=True)
         failed = sum(bool(each.complaints) for each in found)
         slowest = max(found, key=lambda each: each.seconds)
-        click.echo(
-            f"{len(found)} inputs, {sum(each.records for each in found)} records, {sum(each.documents for each in found)} documents"
-        )
-        click.echo(
-            f"{sum(each.seconds for each in found):.0f} s; the slowest {slowest.seconds:.1f} s ({slowest.path.name}); {failed} failed"
-        )
+        records, documents = sum(each.records for each in found), sum(each.documents for each in found)
+        seconds = sum(each.seconds for each in found)
+        click.echo(f"{len(found)} inputs, {records} records, {documents} documents")
+        click.echo(f"{seconds:.0f} s; the slowest {slowest.seconds:.1f} s ({slowest.path.name}); {failed} failed")
         if arguments.run:
             failed += _run([each.path for each in found[: arguments.run]], Path(folder))
     return 1 if failed else 0

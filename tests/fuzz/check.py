@@ -4,6 +4,7 @@ import random
 import resource
 import time
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ from pipeline.errors import UserError
 from pipeline.extract.config import ExtractConfig
 from pipeline.extract.stage import extract
 from pipeline.inputs.formats import read_records
-from pipeline.inputs.record import Source
+from pipeline.inputs.record import Record, Source
 from tests.fuzz.damage import ADVERSARIES, damaged
 from tests.fuzz.valid import MAKERS
 
@@ -84,17 +85,14 @@ def read_and_extract(path: Path, must: list[str]) -> Found:
     return Found(path, records, documents, seconds, complaints)
 
 
-class _Counted:
-    """An iterator that counts."""
+class _Counted(Iterator[Record]):
+    """Records, counted."""
 
-    def __init__(self, records: object) -> None:
-        self._records = iter(records)  # type: ignore[call-overload]
+    def __init__(self, records: Iterator[Record]) -> None:
+        self._records = records
         self.number = 0
 
-    def __iter__(self) -> "_Counted":
-        return self
-
-    def __next__(self) -> object:
+    def __next__(self) -> Record:
         record = next(self._records)
         self.number += 1
         return record
