@@ -22,12 +22,16 @@ def read_arc(stream: IO[bytes], name: str, max_bytes: int) -> Iterator[Record]:
 
     Raises InputError, naming the file, if there are bytes but not one record.
     """
+    unknown: list[Record] = []
     seen = False
     for record in read_archive(stream, name, FORM, 0, -1, max_bytes):
         seen = seen or record.kind != "corrupt"
-        if not seen:
-            raise InputError(f"{name}: no ARC record can be read: {record.detail}")
-        yield record
+        unknown.append(record)
+        if seen:
+            yield from unknown
+            unknown.clear()
+    if unknown:
+        raise InputError(f"{name}: no ARC record can be read: {unknown[0].detail}")
 
 
 def _read_header(head: bytes) -> Header:

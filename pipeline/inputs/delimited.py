@@ -34,6 +34,8 @@ def read_delimited(stream: IO[bytes], source: Source, limits: Limits, fields: Fi
         try:
             row = rows.next_row()
         except DamageError as damage:
+            if not header:
+                raise InputError(f"{source.uri}: the first row, with the names of the columns, is damaged: {damage}") from damage
             yield corrupt_text(rows.position, rows.resume(damage))
             continue
         if row is None:

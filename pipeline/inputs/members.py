@@ -88,9 +88,10 @@ class Members:
             if head.startswith(magic):
                 raise InputError(f"{name} is packed with {packer}: unpack it, or pack it with gzip or zstd")
         self._codec: type[_Gzip] | type[_Zstd] | None = None
-        if head.startswith(_GZIP_MAGIC):
+        # Where the first bytes are damaged, the name and a later member tell it.
+        if head.startswith(_GZIP_MAGIC) or (name.endswith(".gz") and _GZIP_MAGIC in head):
             self._codec = _Gzip
-        elif head.startswith(_ZSTD_MAGIC) or _SKIPPABLE.match(head):
+        elif head.startswith(_ZSTD_MAGIC) or _SKIPPABLE.match(head) or (name.endswith(".zst") and _ZSTD_MAGIC in head):
             self._codec = _Zstd
         self._magic = _GZIP_MAGIC if self._codec is _Gzip else _ZSTD_MAGIC
         self._read_bytes = {None: _PLAIN_BYTES, _Gzip: _GZIP_BYTES, _Zstd: _ZSTD_BYTES}[self._codec]

@@ -48,6 +48,8 @@ def read_wacz(stream: IO[bytes], name: str, max_bytes: int) -> Iterator[Record]:
 
 def _open(wacz: zipfile.ZipFile, stream: IO[bytes], info: zipfile.ZipInfo) -> IO[bytes]:
     """The bytes of an inner file: where it is, as the standard has it, or unpacked to a temporary file."""
+    if info.header_offset < 0:
+        raise zipfile.BadZipFile(f"{info.filename} would begin before the file")
     if info.compress_type == zipfile.ZIP_STORED and not info.flag_bits & 1:
         stream.seek(info.header_offset)
         name_bytes, extra_bytes = _LOCAL_HEADER.unpack(stream.read(_LOCAL_HEADER.size))

@@ -4,13 +4,14 @@ import random
 import resource
 import time
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.errors import UserError
 from pipeline.extract.config import ExtractConfig
 from pipeline.extract.stage import extract
+from pipeline.extract.warm_up import make_ready
 from pipeline.inputs.formats import read_records
 from pipeline.inputs.record import Record, Source
 from tests.fuzz.damage import ADVERSARIES, damaged
@@ -44,6 +45,8 @@ def check_input(folder: Path, seed: int, size: int) -> Found:
         content, first, last = damaged(chance, made)
         if made.apart:  # beside the damage, one more piece on each side may merge with the damaged one
             must = made.names[: max(0, first - 1)] + made.names[last + 2 :]
+        if suffix.startswith(".csv") and first <= 1:
+            must = []  # the names of the columns may be lost
     path = folder / f"{seed}{suffix}"
     path.write_bytes(content)
     return read_and_extract(path, must)
@@ -51,6 +54,7 @@ def check_input(folder: Path, seed: int, size: int) -> Found:
 
 def read_and_extract(path: Path, must: list[str]) -> Found:
     """Read and extract a file; each of the names in `must` has to be in the text of a document."""
+    make_ready(ExtractConfig().extractor)  # compiling is no work for this input
     complaints: list[str] = []
     before = resource.getrusage(resource.RUSAGE_SELF)
     began = time.process_time()
@@ -85,15 +89,12 @@ def read_and_extract(path: Path, must: list[str]) -> Found:
     return Found(path, records, documents, seconds, complaints)
 
 
-class _Counted:
-    """An iterator that counts."""
+class _Counted(Iterator[Record]):
+    """Records, counted."""
 
-    def __init__(self, records: Iterable[Record]) -> None:
-        self._records = iter(records)
+    def __init__(self, records: Iterator[Record]) -> None:
+        self._records = records
         self.number = 0
-
-    def __iter__(self) -> Iterator[Record]:
-        return self
 
     def __next__(self) -> Record:
         record = next(self._records)

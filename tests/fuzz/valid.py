@@ -79,7 +79,7 @@ def warc_piece(chance: random.Random, name: str) -> bytes:
         "Content-Type": "application/http; msgtype=response",
         "Content-Length": str(len(block)),
     }
-    spell = chance.choice([str, str, str.lower, str.title])
+    spell: Callable[[str], str] = chance.choice([str, str, str.lower, str.title])
     lines = ["WARC/1.0", *(f"{spell(key)}: {value}" for key, value in fields.items())]
     end = chance.choice(["\r\n", "\r\n", "\r\n", "\n"])
     return (end.join(lines) + end + end).encode() + block + b"\r\n\r\n"
