@@ -98,7 +98,7 @@ def rows(answer: "DuckDBPyRelation", limit: int | None) -> Iterator[dict[str, An
     """The rows of the answer as mappings, at most `limit`. Raises QueryError."""
     columns = answer.columns
     with _plain_errors():
-        bounded = answer if limit is None else answer.limit(limit)
+        bounded: Any = answer if limit is None else answer.limit(limit)
         while True:
             batch: list[tuple[Any, ...]] = bounded.fetchmany(_ROWS_AT_ONCE)
             if not batch:

@@ -134,7 +134,7 @@ def test_an_encoding_that_lacks_characters_does_not_end_a_run(
     options = arguments(shards, tmp_path / "run", "--steps", "2", "--schedule-warmup-steps", "0", *samples)
     main(options, standalone_mode=False)
     stream.flush()
-    shown = stream.buffer.getvalue().decode(encoding)  # type: ignore[attr-defined]
+    shown = stream.buffer.getvalue().decode(encoding)
     assert "?" in shown
     assert "\x1b" not in shown
     assert [row["kind"] for row in read_metrics(tmp_path / "run")].count("sample") == 2
