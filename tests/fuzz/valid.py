@@ -32,6 +32,10 @@ class Made(NamedTuple):
     apart: bool
 
 
+# How writers spell the names of header fields.
+SPELLINGS: tuple[Callable[[str], str], ...] = (str, str, str.lower, str.title)
+
+
 def text(chance: random.Random, name: str) -> str:
     """A Japanese text of a few sentences with a name that no other text has."""
     sentences = [
@@ -79,7 +83,7 @@ def warc_piece(chance: random.Random, name: str) -> bytes:
         "Content-Type": "application/http; msgtype=response",
         "Content-Length": str(len(block)),
     }
-    spell: Callable[[str], str] = chance.choice([str, str, str.lower, str.title])
+    spell = chance.choice(SPELLINGS)
     lines = ["WARC/1.0", *(f"{spell(key)}: {value}" for key, value in fields.items())]
     end = chance.choice(["\r\n", "\r\n", "\r\n", "\n"])
     return (end.join(lines) + end + end).encode() + block + b"\r\n\r\n"
