@@ -8,25 +8,24 @@ terminal before they are shown.
 import contextlib
 import csv
 import io
+import itertools
 import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from pipeline.corpus.ledger import Ledger
 from pipeline.errors import UserError
 from pipeline.files import replacing
-
-if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection, DuckDBPyRelation
+from pipeline.terminal import aligned_text
 
 # Rows shown in a terminal, as DuckDB's own shell does; files and pipes get all rows.
 ROWS_SHOWN = 40
-# Characters of a row where the width is unknown: wide enough for every column of the ledger.
-_UNBOUNDED = 100_000
 _ROWS_AT_ONCE = 10_000
 # What only reads. SHOW, DESCRIBE and SUMMARIZE are parsed as SELECT.
 _READING = frozenset((duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN))
@@ -37,7 +36,14 @@ class QueryError(UserError):
     """A query that cannot be answered, or that would do more than read the corpus."""
 
 
-def ask(ledger: Ledger, query: str, unsafe: bool = False) -> "DuckDBPyRelation":
+class Answer(NamedTuple):
+    """A query that may be asked; the functions below compute its answer, each time anew."""
+
+    connection: duckdb.DuckDBPyConnection
+    query: str
+
+
+def ask(ledger: Ledger, query: str, unsafe: bool = False) -> Answer:
     """The answer to `query`, not computed yet. The ledger's connection can read only the corpus from now on.
 
     unsafe: allow any statement and any file. Raises QueryError.
@@ -45,16 +51,14 @@ def ask(ledger: Ledger, query: str, unsafe: bool = False) -> "DuckDBPyRelation":
     if not unsafe:
         _require_reading(ledger.connection, query)
         confine(ledger.connection, ledger.root)
-    with _plain_errors():
-        relation = ledger.connection.sql(query)
-        if relation is None:
-            raise QueryError("the query has no answer; ask with SELECT, such as `SELECT stage, docs_out FROM stage_counts`")
-        return relation
+    return Answer(ledger.connection, query)
 
 
-def _require_reading(connection: "DuckDBPyConnection", query: str) -> None:
+def _require_reading(connection: duckdb.DuckDBPyConnection, query: str) -> None:
     with _plain_errors():
         statements = connection.extract_statements(query)
+    if not statements:
+        raise QueryError("the query is empty; ask with SELECT, such as `SELECT stage, docs_out FROM stage_counts`")
     for statement in statements:
         if statement.type not in _READING:
             name = str(statement.type).rpartition(".")[2]
@@ -64,8 +68,10 @@ def _require_reading(connection: "DuckDBPyConnection", query: str) -> None:
             )
 
 
-def confine(connection: "DuckDBPyConnection", root: Path) -> None:
+def confine(connection: duckdb.DuckDBPyConnection, root: Path) -> None:
     """Let the connection open nothing but the files of the corpus in `root`, for as long as it lives."""
+    if connection.execute("SELECT current_setting('lock_configuration')").fetchall() == [(True,)]:
+        return
     folder = str(root.resolve()).replace("'", "''")
     connection.execute(
         f"SET python_enable_replacements=false; SET allowed_directories=['{folder}/']; SET enable_external_access=false; "
@@ -83,51 +89,73 @@ def _plain_errors() -> Iterator[None]:
         raise QueryError(str(error)) from error
 
 
-def box(answer: "DuckDBPyRelation", limit: int | None, width: int | None) -> str:
-    """The answer as DuckDB draws it. limit: rows to show (None: all). width: columns of the terminal (None: unknown). Raises
-    QueryError."""
-    if answer.columns == ["explain_key", "explain_value"]:  # a drawing already
-        return "\n".join(str(row["explain_value"]) for row in rows(answer, None))
+def box(answer: Answer, limit: int, width: int) -> str:
+    """The answer as DuckDB draws it, cut to `limit` rows and a terminal of `width` columns. Raises QueryError."""
     drawn = io.StringIO()
     with _plain_errors(), contextlib.redirect_stdout(drawn):
-        answer.show(max_rows=_UNBOUNDED if limit is None else limit, max_width=width or _UNBOUNDED, max_col_width=_UNBOUNDED)
+        relation = answer.connection.sql(answer.query)
+        if relation is None:
+            return ""
+        if relation.columns == ["explain_key", "explain_value"]:  # a drawing already
+            return "\n".join(value for _, value in relation.fetchall())
+        relation.show(max_rows=limit, max_width=width, max_col_width=width)
     return drawn.getvalue().rstrip("\n")
 
 
-def rows(answer: "DuckDBPyRelation", limit: int | None) -> Iterator[dict[str, Any]]:
+def table(answer: Answer, limit: int | None) -> str:
+    """The answer as aligned text for a file or a program: all columns at full width; a line end in a value is shown as an
+    escape. Raises QueryError."""
+    columns, found = _computed(answer, limit)
+    return aligned_text(columns, [[_on_one_line(value) for value in row] for row in found])
+
+
+def _on_one_line(value: Any) -> Any:
+    return value.replace("\n", "\\n") if isinstance(value, str) else value
+
+
+def rows(answer: Answer, limit: int | None) -> Iterator[dict[str, Any]]:
     """The rows of the answer as mappings, at most `limit`. Raises QueryError."""
-    columns = answer.columns
+    columns, found = _computed(answer, limit)
+    for row in found:
+        yield dict(zip(columns, row, strict=True))
+
+
+def _computed(answer: Answer, limit: int | None) -> tuple[list[str], Iterator[tuple[Any, ...]]]:
     with _plain_errors():
-        bounded: Any = answer if limit is None else answer.limit(limit)
-        while True:
-            batch: list[tuple[Any, ...]] = bounded.fetchmany(_ROWS_AT_ONCE)
-            if not batch:
-                return
-            for row in batch:
-                yield dict(zip(columns, row, strict=True))
+        result = answer.connection.execute(answer.query)
+        columns = [column[0] for column in result.description or ()]
+    return columns, itertools.islice(_fetched(result), limit)
 
 
-def write_csv(answer: "DuckDBPyRelation", limit: int | None, stream: TextIO) -> None:
+def _fetched(result: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
+    while True:
+        with _plain_errors():
+            batch = result.fetchmany(_ROWS_AT_ONCE)
+        if not batch:
+            return
+        yield from batch
+
+
+def write_csv(answer: Answer, limit: int | None, stream: TextIO) -> None:
     """Write the answer as CSV with a header; lists and structures are JSON, a null is empty. Raises QueryError."""
+    columns, found = _computed(answer, limit)
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(answer.columns)
-    for row in rows(answer, limit):
+    writer.writerow(columns)
+    for row in found:
         writer.writerow(
-            json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, list | dict) else value
-            for value in row.values()
+            json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, list | dict) else value for value in row
         )
 
 
-def write_answer(answer: "DuckDBPyRelation", limit: int | None, path: Path) -> None:
+def write_answer(answer: Answer, limit: int | None, path: Path) -> None:
     """Write the answer to a file, in the format of its suffix. Raises QueryError for another suffix, OSError."""
     if path.suffix not in OUTPUT_SUFFIXES:
         raise QueryError(f"--output {path}: write to a file with a suffix of {', '.join(OUTPUT_SUFFIXES)}")
     with replacing(path) as temporary:
         if path.suffix == ".parquet":
-            import pyarrow.parquet as pq
-
             with _plain_errors():
-                pq.write_table((answer if limit is None else answer.limit(limit)).to_arrow_table(), temporary)
+                found: pa.Table = answer.connection.sql(answer.query).to_arrow_table()
+            pq.write_table(found if limit is None else found.slice(0, limit), temporary)
             return
         with temporary.open("w", encoding="utf-8", newline="") as stream:
             if path.suffix == ".csv":

@@ -154,4 +154,4 @@ def sql(output: str, query: str, limit: int | None, as_csv: bool, as_json: bool,
         elif question.is_terminal():
             show(question.box(answer, question.ROWS_SHOWN if limit is None else limit, shutil.get_terminal_size().columns))
         else:
-            show(question.box(answer, limit, None))
+            show(question.table(answer, limit))

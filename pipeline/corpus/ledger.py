@@ -19,6 +19,7 @@ import pyarrow as pa
 from pipeline.corpus.ledger_files import (
     PUBLISHED,
     STORAGE_VERSION,
+    WORKING,
     hand_over,
     prepare_working_file,
     publish,
@@ -133,11 +134,19 @@ class Ledger:
         return connection
 
     def _for_writing(self) -> duckdb.DuckDBPyConnection:
-        working = prepare_working_file(self.root)
-        if working.exists():
-            rewrite_in_old_storage(working, TABLES)
-        connection = duckdb.connect(str(working), config={"storage_compatibility_version": STORAGE_VERSION})
-        connection.execute(TABLES)
+        working = self.root / WORKING
+        was_copied = prepare_working_file(self.root)
+        try:
+            if working.exists():
+                rewrite_in_old_storage(working, TABLES)
+            connection = duckdb.connect(str(working), config={"storage_compatibility_version": STORAGE_VERSION})
+            connection.execute(TABLES)
+        except duckdb.Error:
+            if was_copied:
+                working.unlink()  # the published file is what has to be mended or moved away
+            else:
+                self.path = working
+            raise
         return connection
 
     def __enter__(self) -> "Ledger":

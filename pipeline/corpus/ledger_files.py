@@ -19,13 +19,17 @@ WORKING = ".ledger.duckdb"
 STORAGE_VERSION = "v1.0.0"
 
 
-def prepare_working_file(root: Path) -> Path:
-    """The path of the file that a run writes, made from the published ledger unless a killed run left it. Raises OSError."""
+def prepare_working_file(root: Path) -> bool:
+    """Copy the published ledger for the run that will write it, unless a killed run left its file. Returns whether it was copied.
+
+    Raises OSError.
+    """
     working, published = root / WORKING, root / PUBLISHED
-    if not working.exists() and published.exists():
-        with replacing(working) as temporary:
-            shutil.copyfile(published, temporary)
-    return working
+    if working.exists() or not published.exists():
+        return False
+    with replacing(working) as temporary:
+        shutil.copyfile(published, temporary)
+    return True
 
 
 def rewrite_in_old_storage(path: Path, create: str) -> None:

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
-from pipeline.audit.question import QueryError, ask, box, write_answer, write_csv
+from pipeline.audit.question import QueryError, ask, box, rows, table, write_answer, write_csv
 from pipeline.cli import main
 from pipeline.corpus.ledger import Ledger
 from pipeline.corpus.views import read_ledger
@@ -49,22 +49,28 @@ def test_a_query_reads_no_file_outside_the_corpus(ledger: Ledger, tmp_path: Path
         f"FROM glob('{tmp_path}/*')",
     ]:
         with pytest.raises(QueryError, match="--unsafe"):
-            box(ask(ledger, query), None, None)
-    assert "187" in box(ask(ledger, f"SELECT count(*) FROM read_parquet('{ledger.root}/documents/*.parquet')"), None, None)
+            list(rows(ask(ledger, query), None))
+    inside = ask(ledger, f"SELECT count(*) AS n FROM read_parquet('{ledger.root}/documents/*.parquet')")
+    assert list(rows(inside, None)) == [{"n": 187}]
 
 
 def test_an_unsafe_query_may_leave_the_corpus(ledger: Ledger, tmp_path: Path) -> None:
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
-    assert ask(ledger, f"SELECT a + b AS total FROM read_csv('{tmp_path}/other.csv')", unsafe=True).fetchall() == [(3,)]
+    answer = ask(ledger, f"SELECT a + b AS total FROM read_csv('{tmp_path}/other.csv')", unsafe=True)
+    assert list(rows(answer, None)) == [{"total": 3}]
 
 
 def test_a_box_is_cut_to_the_width_and_the_rows_that_are_shown(ledger: Ledger) -> None:
     lines = box(ask(ledger, "SELECT * FROM documents"), 5, 80).splitlines()
     assert max(map(len, lines)) <= 80
     assert len(lines) < 15
-    whole = box(ask(ledger, "SELECT doc_id, text FROM documents"), None, None)
-    assert len(whole.splitlines()) > 187
-    assert "…" not in whole.splitlines()[0]
+
+
+def test_a_program_gets_every_row_on_one_line_at_full_width(ledger: Ledger) -> None:
+    lines = table(ask(ledger, "SELECT doc_id, text FROM documents"), None).splitlines()
+    assert len(lines) == 187 + 2
+    assert max(map(len, lines)) > 1000
+    assert len(table(ask(ledger, "FROM documents"), 3).splitlines()) == 3 + 2
 
 
 def test_a_value_cannot_control_the_terminal(corpus: Path) -> None:
@@ -84,7 +90,7 @@ def test_csv_is_read_back_by_any_program_with_line_ends_lists_and_nulls(ledger: 
 @pytest.mark.parametrize("limit", [None, 7])
 def test_an_answer_is_written_in_the_format_of_the_suffix(ledger: Ledger, tmp_path: Path, limit: int | None) -> None:
     answer = ask(ledger, "SELECT doc_id, n_tokens FROM token_counts ORDER BY doc_id")
-    expected = answer.fetchall()[:limit]
+    expected = [tuple(row.values()) for row in rows(answer, limit)]
     for suffix in (".csv", ".jsonl", ".parquet"):
         answer = ask(ledger, "SELECT doc_id, n_tokens FROM token_counts ORDER BY doc_id", unsafe=True)
         write_answer(answer, limit, tmp_path / f"answer{suffix}")
@@ -100,4 +106,4 @@ def test_an_answer_in_an_unknown_format_is_refused(ledger: Ledger, tmp_path: Pat
 
 
 def test_a_plan_is_shown_as_it_is_drawn(ledger: Ledger) -> None:
-    assert "\n" in box(ask(ledger, "EXPLAIN SELECT 1"), None, None)
+    assert "\n" in box(ask(ledger, "EXPLAIN SELECT 1"), 40, 80)

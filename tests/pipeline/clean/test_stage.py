@@ -56,7 +56,7 @@ def test_punctuation_follows_the_majority_of_the_document(text: str, expected: s
 
 
 def test_punctuation_in_lines_that_go_does_not_count() -> None:
-    text = "今日は、雨。\n傘を，さす。\nこのサイトでは，利用状況の把握のため，クッキーを，利用しています．"
+    text = "今日は、雨。\n傘を，さす。\nこのサイトでは，利用状況の把握のため，クッキーを利用しています．"
     assert cleaned(text) == "今日は、雨。\n傘を，さす。"
 
 

@@ -51,6 +51,7 @@ def test_the_file_of_a_killed_run_is_taken_instead_of_what_it_published(tmp_path
     with Ledger(tmp_path) as writer:
         writer.publish()
         writer.record(unit("part-00000"))
+        assert writer.rows("SELECT count(*) FROM units") == [(1,)]  # which writes the row
         for name in (WORKING, f"{WORKING}.wal"):
             shutil.copy(tmp_path / name, tmp_path / f"{name}.killed")
     with Ledger(tmp_path) as writer:

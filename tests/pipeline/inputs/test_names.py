@@ -71,8 +71,8 @@ def test_a_corpus_is_never_taken_for_inputs(folder: Path) -> None:
 
 
 def test_a_folder_without_inputs_says_what_is_in_it(folder: Path) -> None:
-    put(folder, "in/notes.txt", "in/b.pdf")
-    with pytest.raises(InputError, match=r"folder 'in' holds no file with a known suffix; in it there are b\.pdf, notes\.txt"):
+    put(folder, "in/notes.doc", "in/b.pdf")
+    with pytest.raises(InputError, match=r"folder 'in' holds no file with a known suffix; in it there are b\.pdf, notes\.doc"):
         found("in")
     (folder / "empty").mkdir()
     with pytest.raises(InputError, match="in it there is nothing"):
@@ -132,7 +132,7 @@ def test_what_can_be_read_only_once_is_no_input() -> None:
         ("a.zip", "unpack it"),
         ("a.tar.gz", "unpack it"),
         ("a.jsonl.bz2", "gzip or zstd"),
-        ("a.txt", "write JSON lines"),
+        ("a.md", "write JSON lines"),
         ("a.pdf", "extract its text"),
         ("a.feather", "convert it to Parquet"),
         ("noend", "unknown format; Known are WARC"),

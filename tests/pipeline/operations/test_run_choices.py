@@ -1,6 +1,5 @@
 """What a user chooses for one run: another corpus to take results from, code to accept; and what a run says at its end."""
 
-import json
 import shutil
 from pathlib import Path
 
@@ -91,13 +90,12 @@ def test_accepted_results_of_earlier_code_are_kept_with_a_note(copy: Path, monke
 
 
 def test_an_empty_corpus_says_the_commonest_reason(corpus: Path, tmp_path: Path) -> None:
-    (tmp_path / "a.jsonl").write_text(json.dumps([{"text": "pretty"}, {"text": "printed"}], indent=1))
+    (tmp_path / "a.jsonl").write_text("{\n" * 5)
     given = f"tokenizer.model={corpus / 'tokens' / 'tokenizer'}"
     report = run(sample_manifest(tmp_path / "out", given, inputs=[str(tmp_path / "a.jsonl")]), Listener(), InThisProcess())
     assert report.empty is not None
     assert "none is kept. The commonest reason is corrupt_record of extract" in report.empty
     assert "a.jsonl at 0" in report.empty
-    assert "jq -c" in report.empty
 
 
 def test_unreadable_records_are_told_beside_good_inputs(tmp_path: Path) -> None:

@@ -100,7 +100,9 @@ def test_a_run_that_ends_with_its_warm_up_ends_at_the_peak(kind: Kind) -> None:
 
 
 def test_a_run_shorter_than_its_warm_up_is_refused_with_a_remedy() -> None:
-    with pytest.raises(TrainerError, match="warmup_steps is 5, longer than the run of 4 steps; train longer or lower"):
+    with pytest.raises(
+        TrainerError, match="warmup_steps is 5, longer than the run of 4 steps; train longer, lower --schedule-warmup-steps"
+    ):
         rates(4, warmup_steps=5)
 
 
