@@ -48,7 +48,7 @@ from pipeline.text.invisible import IS_CANDIDATE, candidate_edits
 from pipeline.text.utf16 import runs_of, units_in, units_in_bracket, units_of
 
 
-def find_edits(text: str, config: CleanConfig, came_as_text: bool) -> list[Edit]:
+def find_edits(text: str, config: CleanConfig, came_as_text: bool = False) -> list[Edit]:
     """`find_edits_batch` of one text."""
     return find_edits_batch([text], config, [came_as_text])[0]
 
