@@ -11,7 +11,6 @@ from pipeline.corpus.views import columns_of, read_ledger
 from pipeline.flow import EDITING, JUDGING
 from pipeline.manifest import Manifest, ManifestError, read_manifest
 from pipeline.removals.log import Place, requests_for
-from pipeline.removals.unit import COPY, TAKEN_DOWN
 from pipeline.text import edits as text_edits
 from pipeline.text.edits import Edit
 from pipeline.tokenize.order import split_of
@@ -66,8 +65,8 @@ def _story(ledger: Ledger, record: dict[str, Any], manifest: Manifest | None) ->
         *(*here, list(JUDGING)),
     )
     story["duplicates"] = _duplicates(ledger, record["doc_id"], manifest)
-    if {TAKEN_DOWN, COPY} & {verdict["rule"] for verdict in story["verdicts"]}:
-        story["take_down"] = _take_down(ledger, {**record, **story["document"]})
+    # A page that dedup dropped may be the one that a request names, so this does not depend on the verdicts.
+    story["take_down"] = _take_down(ledger, {**record, **story["document"]})
     edits = _edits(ledger, here)
     story["edits"] = [{"stage": stage, **edit._asdict()} for stage, edit in edits]
     story["diff"] = diff(extracted, edits)
@@ -104,7 +103,7 @@ def _name(ledger: Ledger, doc_id: str) -> str | None:
 
 
 def _take_down(ledger: Ledger, page: dict[str, Any]) -> dict[str, Any]:
-    """The request that keeps the page out: what it names, why, who asked, when, and the page that this one is a copy of."""
+    """The request that keeps the page out, or {}: what it names, why, who asked, when, and the page that this one is a copy of."""
     copy = _first(ledger, "SELECT named_id, similarity FROM removed_copies WHERE doc_id = ?", page["doc_id"])
     (request,) = requests_for(ledger.root, [_place(page)])
     if request is None and copy:
