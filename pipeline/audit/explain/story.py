@@ -103,7 +103,7 @@ def _name(ledger: Ledger, doc_id: str) -> str | None:
 
 
 def _take_down(ledger: Ledger, page: dict[str, Any]) -> dict[str, Any]:
-    """The request that keeps the page out, or {}: what it names, why, who asked, when, and the page that this one is a copy of."""
+    """The request that keeps the page out, or {}: what it names, why, who asked, when, and the page that it is a copy of."""
     copy = _first(ledger, "SELECT named_id, similarity FROM removed_copies WHERE doc_id = ?", page["doc_id"])
     (request,) = requests_for(ledger.root, [_place(page)])
     if request is None and copy:

@@ -83,8 +83,8 @@ def _nearly(rule: Rule, sampled: Sampled) -> list[dict[str, Any]]:
 
 
 def _add_survivors(ledger: Ledger, chosen: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Add `survivor`, the page kept in its place, to pages that dedup dropped, and return the survivors. Those of an earlier corpus
-    are left out."""
+    """Add `survivor`, the page kept in its place, to pages that dedup dropped, and return the survivors. Those of an
+    earlier corpus are left out."""
     query = "SELECT doc_id, survivor_id FROM duplicates WHERE list_contains(?, doc_id) AND doc_id <> survivor_id"
     survivors = dict(ledger.rows(query, [page["doc_id"] for page in chosen]))
     query = "SELECT doc_id, max({url: url, part: part}) FROM documents WHERE list_contains(?, doc_id) GROUP BY doc_id"

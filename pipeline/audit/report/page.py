@@ -77,9 +77,8 @@ def report_data(ledger: Ledger, manifest: Manifest, other: Ledger | None = None)
 
 
 def _meanings(rules: Sequence[str]) -> dict[str, dict[str, str]]:
-    """What each measured number and each of `rules` means, by name and language; the numbers in English as they are defined."""
-    found = {rule: meaning(rule)._asdict() for rule in rules}
-    return found | {each.name: {"en": each.description, "ja": meaning(each.name).ja} for each in MEASURES}
+    """What each measured number and each of `rules` means, by name and language."""
+    return {name: meaning(name)._asdict() for name in (*rules, *(measure.name for measure in MEASURES))}
 
 
 def report_html(data: dict[str, Any]) -> str:
