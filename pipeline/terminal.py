@@ -97,6 +97,19 @@ def aligned_text(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
+def wrapped(text: str, width: int) -> list[str]:
+    """`text` in lines of at most `width` columns, full-width characters counted as two; at least one line."""
+    lines, used = [""], 0
+    for character in text:
+        columns = _width(character)
+        if used + columns > width and lines[-1]:
+            lines.append("")
+            used = 0
+        lines[-1] += character
+        used += columns
+    return lines
+
+
 def _line(cells: Sequence[str], widths: Sequence[int], numeric: Sequence[bool]) -> str:
     padded = []
     for cell, width, right in zip(cells, widths, numeric, strict=True):

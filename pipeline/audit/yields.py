@@ -2,10 +2,15 @@
 
 from typing import Any
 
+from pipeline.audit.meanings import meaning
+from pipeline.audit.rules_of_corpus import bound_text, read_rules
 from pipeline.corpus.ledger import Ledger
+from pipeline.manifest import ManifestError
+from pipeline.rules import Rule
 from pipeline.terminal import aligned_text
 
 _COUNTS = "stage, docs_in, docs_out, chars_in, chars_out, bytes_in, bytes_out, tokens_in, tokens_out, seconds"
+_DROPS_HEADER = ["stage", "dropped by", "threshold", "documents", "of stage", "what it judges"]
 
 
 def yield_rows(ledger: Ledger) -> list[dict[str, Any]]:
@@ -26,7 +31,8 @@ def yield_rows(ledger: Ledger) -> list[dict[str, Any]]:
 
 
 def yield_table(ledger: Ledger) -> str:
-    """The table as text: what is left after each stage, then what each rule was the first to drop."""
+    """The tables as text: what is left after each stage, then what each rule was the first to drop, the values that it keeps (two
+    bounds of a rule have a line each), and what it judges. At most 120 columns wide for counts up to a hundred million."""
     stages = yield_rows(ledger)
     if not stages:
         return "nothing is counted yet"
@@ -37,19 +43,28 @@ def yield_table(ledger: Ledger) -> str:
         shares = [_percent(stage["share_of_stage"]), _percent(stage["share_of_extracted"])]
         counts = [_count(stage["docs_in"]), _count(stage["docs_out"])]
         rows.append([stage["stage"], *counts, *shares, *sizes, f"{stage['seconds']:.1f}"])
+    rules = _rules(ledger)
     drops = [
         [
             stage["stage"],
             rule["rule"],
+            bound_text(rules.get((stage["stage"], rule["rule"])), rule["threshold"]),
             _count(rule["docs"]),
             _percent(_share(rule["docs"], stage["docs_in"])),
-            _count(rule["tokens"]),
+            meaning(rule["rule"]).en,
         ]
         for stage in stages
         for rule in stage["rules"]
     ]
-    table = aligned_text(header, rows)
-    return f"{table}\n\n{aligned_text(['stage', 'dropped by', 'documents', 'of stage', 'tokens'], drops)}"
+    return f"{aligned_text(header, rows)}\n\n{aligned_text(_DROPS_HEADER, drops)}"
+
+
+def _rules(ledger: Ledger) -> dict[tuple[str, str], Rule]:
+    """The rules of the corpus; none if its manifest is not readable any more, and the bounds are then numbers without a sign."""
+    try:
+        return read_rules(ledger.root)
+    except ManifestError:
+        return {}
 
 
 def _share(part: int | None, whole: int | None) -> float | None:

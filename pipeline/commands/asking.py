@@ -108,18 +108,24 @@ def report(output: str, compare: str | None, page: Path | None) -> None:
 
 @click.command()
 @click.argument("output")
-@click.argument("url_or_doc_id")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a record.")
-def explain(output: str, url_or_doc_id: str, as_json: bool) -> None:
-    """The story of one page: where it lay, what was measured, which rules it failed, which shard it is in."""
-    with plain_errors(), open_ledger(output) as ledger:
-        from pipeline.audit.explain import stories, story_text
+@click.argument("page")
+@click.option("--text", "whole", is_flag=True, help="Show the whole text as it is encoded, not only its beginning and end.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per record, with the whole text.")
+def explain(output: str, page: str, whole: bool, as_json: bool) -> None:
+    """The story of one page: its record, what was measured beside what rules keep, edits, text, and the shard it is in.
 
-        found = stories(ledger, url_or_doc_id)
+    PAGE is its URL, doc_id or source_id.
+    """
+    with plain_errors(), open_ledger(output) as ledger:
+        from pipeline.audit.explain.near import unknown_page
+        from pipeline.audit.explain.story import stories
+        from pipeline.audit.explain.text import story_text
+
+        found = stories(ledger, page)
         if not found:
-            raise WrongUse(f'{output} has no record of {url_or_doc_id!r}; try `sql {output} "SELECT url FROM records"`')
+            raise unknown_page(ledger, page)
         for story in found:
-            show(json_text(story) if as_json else story_text(story))
+            show(json_text(story) if as_json else story_text(story, whole))
 
 
 @click.command()

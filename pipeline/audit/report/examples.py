@@ -43,8 +43,11 @@ def pages(
         for stage, rule in dropping
     ]
     chosen = [page for each in found for page in (*each["dropped"], *each["nearly"])]
-    _add_survivors(ledger, [page for each in found if each["stage"] == "dedup" for page in each["dropped"]])
-    _add_texts(ledger, chosen, config)
+    survivors = _add_survivors(ledger, [page for each in found if each["stage"] == "dedup" for page in each["dropped"]])
+    _add_texts(ledger, [*chosen, *survivors], config)
+    for page in chosen:
+        if "survivor" in page:
+            page["detail"] = page["survivor"]["url"]
     return found
 
 
@@ -79,14 +82,20 @@ def _nearly(rule: Rule, sampled: Sampled) -> list[dict[str, Any]]:
     ]
 
 
-def _add_survivors(ledger: Ledger, chosen: Sequence[dict[str, Any]]) -> None:
-    """Put the URL of the survivor into `detail` of pages that dedup dropped."""
+def _add_survivors(ledger: Ledger, chosen: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Add `survivor`, the page kept in its place, to pages that dedup dropped, and return the survivors. Those of an
+    earlier corpus are left out."""
     query = "SELECT doc_id, survivor_id FROM duplicates WHERE list_contains(?, doc_id) AND doc_id <> survivor_id"
     survivors = dict(ledger.rows(query, [page["doc_id"] for page in chosen]))
-    query = "SELECT doc_id, max(url) FROM documents WHERE list_contains(?, doc_id) GROUP BY doc_id"
-    urls = dict(ledger.rows(query, sorted(set(survivors.values())))) if survivors else {}
+    query = "SELECT doc_id, max({url: url, part: part}) FROM documents WHERE list_contains(?, doc_id) GROUP BY doc_id"
+    places = dict(ledger.rows(query, sorted(set(survivors.values())))) if survivors else {}
+    found = []
     for page in chosen:
-        page["detail"] = urls.get(survivors.get(page["doc_id"]))
+        survivor_id = survivors.get(page["doc_id"])
+        if survivor_id in places:
+            page["survivor"] = {"doc_id": survivor_id, **places[survivor_id]}
+            found.append(page["survivor"])
+    return found
 
 
 def _add_texts(ledger: Ledger, chosen: Sequence[dict[str, Any]], config: PiiConfig) -> None:

@@ -25,6 +25,9 @@ BARS = 50
 # Values beyond these quantiles go into the first and last bar, because a long tail would squeeze the rest into one bar. The upper
 # quantile cuts more: lengths and shares of repetition have long upper tails, and rules mostly decide below these.
 _FIRST_BAR, _LAST_BAR = 0.01, 0.9
+# From this factor between the ends, and from this lowest value on, bars are logarithmic: 50 even bars would leave the lower
+# twentieth in two or three of them. Shares are below it and begin at 0.
+_SPREAD, _SMALLEST = 20.0, 1.0
 _SIDES = {"minimum": "min", "above": "above", "maximum": "max", "below": "below"}  # as the manifest names them
 
 
@@ -70,8 +73,8 @@ def histograms(sampled: Sampled, rules: Sequence[Rule]) -> list[dict[str, Any]]:
 def _histogram(sampled: Sampled, name: str, rule: Rule | None) -> dict[str, Any]:
     values = sampled.columns[name]
     bounds = [threshold for _, threshold in rule.bounds()] if rule else []
-    low, step = _range(values, bounds)
-    place = np.clip(np.floor((values - low) / step), 0, BARS - 1)
+    edges, is_logarithmic = _edges(values, bounds)
+    place = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, BARS - 1)
     is_known = ~np.isnan(values)
     kept = sampled.failures == 0
     by_this = np.zeros(len(values), bool) if rule is None else _fails(rule, values)
@@ -79,26 +82,53 @@ def _histogram(sampled: Sampled, name: str, rule: Rule | None) -> dict[str, Any]
     bars = {
         label: np.bincount(place[chosen & is_known].astype(np.int64), minlength=BARS).tolist() for label, chosen in series.items()
     }
-    curves = [_curve(sampled, rule, kind, threshold, low, step) for kind, threshold in rule.bounds()] if rule else []
-    return {"name": name, "low": low, "step": step, "bars": bars, "unknown": int((~is_known).sum()), "curves": curves}
+    curves = [_curve(sampled, rule, kind, threshold, edges) for kind, threshold in rule.bounds()] if rule else []
+    return {
+        "name": name,
+        "unit": _unit(name),
+        "edges": edges.tolist(),
+        "is_logarithmic": is_logarithmic,
+        "bars": bars,
+        "unknown": int((~is_known).sum()),
+        "curves": curves,
+    }
+
+
+def _unit(name: str) -> str:
+    """The unit of a measured number: characters, bytes, count (of sentences, lines or URLs), share or flag."""
+    if name == "n_bytes":
+        return "bytes"
+    if name.startswith("has_"):
+        return "flag"
+    if name == "n_chars" or "letters" in name or name.endswith("_length") or name in ("num_kuten", "num_toten"):
+        return "characters"
+    return "count" if name.startswith("num_") else "share"
 
 
 def _fails(rule: Rule, values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
     return rule.failures(values)[0]
 
 
-def _range(values: npt.NDArray[np.float64], bounds: Sequence[float]) -> tuple[float, float]:
-    """The start of the first bar and the width of a bar: 1, 2 or 5 times a power of ten, so that thresholds are round."""
+def _edges(values: npt.NDArray[np.float64], bounds: Sequence[float]) -> tuple[npt.NDArray[np.float64], bool]:
+    """Where the bars begin and end, float64 (BARS + 1,) ascending, and whether they are logarithmic.
+
+    Even bars are 1, 2 or 5 times a power of ten wide, so that thresholds are round. Bars are logarithmic if values and bounds
+    spread over a factor of _SPREAD, since most would be empty otherwise.
+    """
     known = values[np.isfinite(values)]
     ends = [*np.quantile(known, [_FIRST_BAR, _LAST_BAR]), *bounds, *(2 * bound for bound in bounds)] if len(known) else [0.0, 1.0]
     low, high = float(min(ends)), float(max(ends))
+    if low >= _SMALLEST and high >= _SPREAD * low:
+        # Three digits are round enough to read, and with a ratio above 1.06 between neighbours they keep the edges apart.
+        return np.array([float(f"{edge:.3g}") for edge in np.geomspace(low, high, BARS + 1)]), True
     wanted = (high - low) / (BARS - 2) or 1.0
     power = 10.0 ** math.floor(math.log10(wanted))
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= wanted * (1 - 1e-9))
-    return math.floor(low / step + 1e-9) * step, step
+    first = math.floor(low / step + 1e-9) * step
+    return np.round(first + step * np.arange(BARS + 1), 10), False
 
 
-def _curve(sampled: Sampled, rule: Rule, kind: str, threshold: float, low: float, step: float) -> dict[str, Any]:
+def _curve(sampled: Sampled, rule: Rule, kind: str, threshold: float, edges: npt.NDArray[np.float64]) -> dict[str, Any]:
     """Documents and tokens that pass quality at each stop of a slider for one bound, all other bounds unchanged."""
     values = sampled.columns[rule.measured]
     lower = kind in ("minimum", "above")
@@ -108,8 +138,7 @@ def _curve(sampled: Sampled, rule: Rule, kind: str, threshold: float, low: float
     decided &= ~_fails(others, values) & ~np.isnan(values)
     order = np.argsort(values[decided], kind="stable")
     ordered, tokens = values[decided][order], np.concatenate([[0], np.cumsum(sampled.n_tokens[decided][order])])
-    rounded = [round(low + number * step, 10) for number in range(BARS + 1)]
-    stops = sorted({*rounded, threshold})
+    stops = sorted({*edges.tolist(), threshold})
     # `minimum` and `below` split at values less than the threshold, `above` and `maximum` at values up to and including it.
     cut = np.searchsorted(ordered, stops, side="left" if kind in ("minimum", "below") else "right")
     documents = len(ordered) - cut if lower else cut

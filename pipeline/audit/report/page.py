@@ -8,6 +8,7 @@ interpreted. Every figure comes from the ledger.
 import base64
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
@@ -15,17 +16,20 @@ from typing import Any
 
 import pipeline
 from pipeline.audit.diff.difference import difference
+from pipeline.audit.meanings import meaning
 from pipeline.audit.report.examples import pages
 from pipeline.audit.report.numbers import histograms, read_numbers
 from pipeline.audit.report.tables import rules, tables
+from pipeline.audit.rules_of_corpus import rules_of
 from pipeline.audit.yields import yield_rows
 from pipeline.corpus.ledger import Ledger
 from pipeline.errors import UserError
 from pipeline.files import write_text
 from pipeline.manifest import Manifest
+from pipeline.measure.table import MEASURES
 from pipeline.quality import config as quality
 
-_SCRIPTS = ("charts.js", "comparison.js", "report.js")
+_SCRIPTS = ("strings.js", "charts.js", "comparison.js", "report.js")
 
 
 class ReportError(UserError):
@@ -42,7 +46,11 @@ def report_data(ledger: Ledger, manifest: Manifest, other: Ledger | None = None)
         raise ReportError(f"{ledger.root}: nothing is counted yet; `run` its manifest to the end first")
     of_quality = quality.rules_of(manifest.quality)
     numbers = read_numbers(ledger)
-    dropping = rules(ledger, of_quality)
+    known = rules_of(manifest)
+    dropping = [
+        {**each, "bounds": rule.bounds() if (rule := known.get((each["stage"], each["rule"]))) else []}
+        for each in rules(ledger, of_quality)
+    ]
     last = ledger.rows("SELECT run_id, finished::VARCHAR, status FROM runs ORDER BY started DESC LIMIT 1")
     fingerprint = ledger.root / "tokens" / "dataset.json"
     return {
@@ -54,6 +62,7 @@ def report_data(ledger: Ledger, manifest: Manifest, other: Ledger | None = None)
         "judged": len(numbers.n_tokens),
         "stages": [{name: value for name, value in stage.items() if name != "rules"} for stage in stages],
         "rules": dropping,
+        "meanings": _meanings([each["rule"] for each in dropping]),
         "numbers": histograms(numbers, of_quality),
         "kept_by_quality": {
             "documents": int((numbers.failures == 0).sum()),
@@ -65,6 +74,11 @@ def report_data(ledger: Ledger, manifest: Manifest, other: Ledger | None = None)
         ),
         "comparison": {"name": other.root.resolve().name, **asdict(difference(ledger, other))} if other else None,
     }
+
+
+def _meanings(rules: Sequence[str]) -> dict[str, dict[str, str]]:
+    """What each measured number and each of `rules` means, by name and language."""
+    return {name: meaning(name)._asdict() for name in (*rules, *(measure.name for measure in MEASURES))}
 
 
 def report_html(data: dict[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """A take-down finds every copy: whatever its address, cluster, source or corpus, in the dry run as in the real one."""
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,11 @@ def test_copies_stay_if_asked_go_with_the_page_and_come_back_with_it(root: Path)
     assert "no shard of this corpus holds the pages or a near-duplicate of one any more" in said
     assert in_shards(root) == {"other-1", "own-7"}
     assert fate(root, "8") == fate(root, "9") == ("removals", "copy_of_taken_down")
+    of_page, of_copy = (CliRunner().invoke(main, ["explain", str(root), name]).output for name in ("diary-1", "8"))
+    for said in (of_page, of_copy):
+        assert "reason              asked by the author" in said
+        assert "names               url https://author.example/1" in said
+    assert "copy_of             https://author.example/1" in of_copy
 
     remove(root, "--url", "https://author.example/1", "--undo")
     assert TokenDataset.open(root / "tokens").fingerprint == before
@@ -129,6 +135,12 @@ def test_a_copy_in_an_earlier_corpus_is_named_with_what_to_do(built: Path, tmp_p
     files = {"later.jsonl": [again, {"id": "new", "text": article(5)}]}
     root = build_texts(tmp_path, files, f"dedup.against=[{built}]", f"tokenizer.model={built / 'tokens' / 'tokenizer'}")
     assert fate(root, "again") == ("dedup", "near_duplicate_of_earlier")
+    survivor = re.search(
+        r"survivor +(\S+)\n  survivor_corpus +(\S+)", CliRunner().invoke(main, ["explain", str(root), "again"]).output
+    )
+    assert survivor is not None
+    assert survivor[1] in [page["url"] for page in (*AUTHOR[:1], *SCRAPERS)]
+    assert survivor[2] == str(built)
     said = remove(root, "--url", "https://again.example/")
     for copy in SCRAPERS:
         assert f"its text is in the shards of the earlier corpus {built} as {copy['url']}" in said
@@ -139,4 +151,4 @@ def test_a_copy_in_an_earlier_corpus_is_named_with_what_to_do(built: Path, tmp_p
 def test_explain_finds_a_record_by_its_own_id_and_shows_its_fields(built: Path) -> None:
     result = CliRunner().invoke(main, ["explain", str(built), "own-7"])
     assert result.exit_code == 0, result.output
-    assert "source_id                                  own-7" in result.output
+    assert "source_id           own-7" in result.output

@@ -17,57 +17,70 @@ function ofStage(name) {
 
 function heading() {
   const last = data.stages[data.stages.length - 1];
-  const line = `${count(data.stages[0].docs_in)} records of a crawl became ${count(last.docs_out)} documents with ${count(last.tokens_out)} tokens.`;
-  const run = `run ${data.run.run_id || "unknown"}, ${data.run.status || "unknown"}, kotokura ${data.version}, tokens ${data.fingerprint || "none"}`;
-  report.append(element("h1", {}, text(data.corpus) + ": where the pages went"), paragraph(line), paragraph(text(run), "soft"));
+  const line = say("summary", { records: count(data.stages[0].docs_in), documents: count(last.docs_out), tokens: count(last.tokens_out) });
+  const run = say("run", { run: data.run.run_id || say("unknown"), status: data.run.status || say("unknown"), version: data.version, fingerprint: data.fingerprint || say("none") });
+  report.append(otherLanguage(), element("h1", {}, text(say("heading", { corpus: data.corpus }))), paragraph(line), paragraph(text(run), "soft"));
   if (data.run.status !== "done") {
-    report.append(paragraph("The last run did not come to its end, so figures of different stages may not fit together.", "warning"));
+    report.append(paragraph(say("unfinished"), "warning"));
   }
   if (data.sampled < 1) {
-    report.append(paragraph(`Histograms, sliders and kept pages to read are of a sample of ${count(data.judged)} documents, ${(100 * data.sampled).toFixed(2)} % of all, chosen by their ids. Tables count every document.`, "warning"));
+    report.append(paragraph(say("sampled", { documents: count(data.judged), share: percent(data.sampled, 1) }), "warning"));
   }
+}
+
+function otherLanguage() {
+  const other = language === "en" ? "ja" : "en";
+  const button = element("button", { type: "button", class: "language", lang: other }, say("other_language"));
+  button.addEventListener("click", () => {
+    language = other;
+    show();
+    report.querySelector("button.language").focus();
+  });
+  return button;
 }
 
 function funnel() {
   const widest = Math.max(1, data.stages[0].docs_in);
-  return section("funnel", "From crawl to tokens", table([
-    { title: "stage", value: (stage) => stage.stage },
-    { title: "in", value: (stage) => count(stage.docs_in), isNumber: true },
-    { title: "left", value: (stage) => count(stage.docs_out), isNumber: true },
-    { title: "of stage", value: (stage) => percent(stage.docs_out, stage.docs_in), isNumber: true },
+  return section("funnel", say("funnel"), table([
+    { title: say("stage"), value: (stage) => stage.stage },
+    { title: say("in"), value: (stage) => count(stage.docs_in), isNumber: true },
+    { title: say("left"), value: (stage) => count(stage.docs_out), isNumber: true },
+    { title: say("of_stage"), value: (stage) => percent(stage.docs_out, stage.docs_in), isNumber: true },
     { title: "", bar: (stage) => stage.docs_out / widest },
-    { title: "characters", value: (stage) => count(stage.chars_out), isNumber: true },
-    { title: "tokens", value: (stage) => count(stage.tokens_out), isNumber: true },
-    { title: "seconds", value: (stage) => stage.seconds.toFixed(1), isNumber: true },
+    { title: say("characters"), value: (stage) => count(stage.chars_out), isNumber: true },
+    { title: say("tokens"), value: (stage) => count(stage.tokens_out), isNumber: true },
+    { title: say("seconds"), value: (stage) => stage.seconds.toFixed(1), isNumber: true },
   ], data.stages));
 }
 
 function rules() {
-  const note = "First: this rule is the first in the table that a page fails. Any: it fails this one, whatever else. Alone: it fails no other, so only this rule keeps it out.";
-  return section("rules", "What each rule dropped", paragraph(note, "soft"), table([
-    { title: "stage", value: (rule) => rule.stage },
-    { title: "rule", value: (rule) => name(rule.rule) },
-    { title: "threshold", value: (rule) => measure(rule.threshold), isNumber: true },
-    { title: "first", value: (rule) => count(rule.first), isNumber: true },
-    { title: "of stage", value: (rule) => percent(rule.first, rule.documents_in), isNumber: true },
-    { title: "any", value: (rule) => count(rule.failed), isNumber: true },
-    { title: "alone", value: (rule) => count(rule.alone), isNumber: true },
-    { title: "tokens, first", value: (rule) => count(rule.tokens), isNumber: true },
+  return section("rules", say("rules"), paragraph(say("rules_note"), "soft"), table([
+    { title: say("stage"), value: (rule) => rule.stage },
+    { title: say("rule"), value: (rule) => name(rule.rule), note: (rule) => meaning(rule.rule) },
+    { title: say("threshold"), value: bounds, isNumber: true },
+    { title: say("first"), value: (rule) => count(rule.first), isNumber: true },
+    { title: say("of_stage"), value: (rule) => percent(rule.first, rule.documents_in), isNumber: true },
+    { title: say("any"), value: (rule) => count(rule.failed), isNumber: true },
+    { title: say("alone"), value: (rule) => count(rule.alone), isNumber: true },
+    { title: say("tokens_first"), value: (rule) => count(rule.tokens), isNumber: true },
   ], data.rules));
 }
 
+function bounds(rule) {
+  return rule.bounds.length ? rule.bounds.map(([kind, threshold]) => `${SIGNS[kind]} ${measure(threshold)}`).join(", ") : measure(rule.threshold);
+}
+
 function numbers() {
-  const note = "Each measured number of all extracted documents. A slider moves one bound and leaves all others; its figures are what passes the stage quality. Applying a bound is a run with --set; what the later stages would leave is told by what-if.";
-  const legend = element("p", { class: "legend soft" }, element("span", { class: "kept" }, "kept"), element("span", { class: "dropped_by_this" }, "dropped by this rule"), element("span", { class: "dropped_by_others" }, "dropped by others only"));
-  return section("numbers", "Measured numbers", paragraph(note, "soft"), legend, element("div", { class: "cards" }, ...data.numbers.map(numberCard)));
+  const legend = element("p", { class: "legend soft" }, ...SERIES.map((series) => element("span", { class: series }, say(series))));
+  return section("numbers", say("numbers"), paragraph(say("numbers_note"), "soft"), legend, element("div", { class: "cards" }, ...data.numbers.map(numberCard)));
 }
 
 function numberCard(number) {
   const { drawing, moveLine } = histogram(number);
-  const ends = element("div", { class: "ends soft" }, element("span", {}, `${measure(number.low)} or less`), element("span", {}, `${measure(number.low + number.step * number.bars.kept.length)} or more`));
+  const ends = element("div", { class: "ends soft" }, element("span", {}, say("first_bar", { value: measure(number.edges[1]) })), element("span", {}, say("last_bar", { value: measure(number.edges[number.edges.length - 2]) })));
   const sliders = number.curves.map((curve, index) => slider(curve, (threshold) => moveLine(index, threshold)));
-  const unknown = number.unknown ? paragraph(`${count(number.unknown)} documents have no such number`, "soft") : null;
-  return element("div", { class: "card" }, element("h3", {}, name(number.name)), drawing, ends, ...sliders, unknown);
+  const unknown = number.unknown ? paragraph(say("without", { documents: count(number.unknown) }), "soft") : null;
+  return element("div", { class: "card" }, element("h3", {}, name(number.name)), paragraph(text(meaning(number.name)), "soft"), drawing, ends, ...sliders, unknown);
 }
 
 function slider(curve, moved) {
@@ -76,13 +89,16 @@ function slider(curve, moved) {
   const bound = element("span", {});
   const figures = element("output", {});
   const command = element("code", {});
-  const back = element("button", { type: "button" }, "back");
+  const back = element("button", { type: "button" }, say("back"));
   const show = () => {
     const at = Number(input.value);
     const threshold = curve.stops[at];
     bound.textContent = `${SIGNS[curve.kind]} ${measure(threshold)}`;
     input.setAttribute("aria-valuetext", bound.textContent);
-    figures.textContent = `${count(curve.documents[at])} documents${change(curve.documents, at, present)}, ${count(curve.tokens[at])} tokens${change(curve.tokens, at, present)}`;
+    figures.textContent = say("passing", {
+      documents: count(curve.documents[at]), more_documents: change(curve.documents, at, present),
+      tokens: count(curve.tokens[at]), more_tokens: change(curve.tokens, at, present),
+    });
     command.textContent = at === present ? "" : `--set ${curve.key}=${threshold}`;
     back.hidden = at === present;
     moved(threshold);
@@ -104,44 +120,86 @@ function change(values, at, present) {
 
 function tables() {
   const parts = data.tables.flatMap((each) => {
-    const columns = each.columns.map((title, index) => ({
-      title: title.replaceAll("_", " "),
-      value: (row) => (typeof row[index] === "number" ? count(row[index]) : row[index] === "" ? "(none)" : row[index]),
+    const [title, note] = language === "ja" ? TABLES_JA[each.name] : [each.title, each.note];
+    const columns = each.columns.map((column, index) => ({
+      title: language === "ja" ? COLUMNS_JA[column] : column.replaceAll("_", " "),
+      value: (row) => (typeof row[index] === "number" ? count(row[index]) : row[index] === "" ? say("empty") : row[index]),
       isNumber: each.rows.length > 0 && each.rows.every((row) => row[index] === null || typeof row[index] === "number"),
     }));
     const last = each.columns.length - 1;
     const most = Math.max(1, ...each.rows.map((row) => row[last] || 0));
     columns.push({ title: "", bar: (row) => (row[last] || 0) / most });
-    const shown = each.rows.length ? table(columns, each.rows) : paragraph("none", "soft");
-    return [element("h3", { id: each.name }, each.title), each.note ? paragraph(each.note, "soft") : null, shown];
+    const shown = each.rows.length ? table(columns, each.rows) : paragraph(say("none"), "soft");
+    return [element("h3", { id: each.name }, title), note ? paragraph(note, "soft") : null, shown];
   });
-  return section("tables", "Where they come from", ...parts);
+  return section("tables", say("tables"), ...parts);
 }
 
 function pages() {
-  const note = "Of each rule a dozen pages that it was the first to drop and, of rules on measured numbers, a dozen that are kept and nearest to the threshold. Personal data are masked.";
+  const search = element("input", { type: "search", "aria-label": say("search"), placeholder: say("search") });
+  const found = element("output", {});
+  const shown = []; // {page, article}, with the element of its rule
   const parts = data.pages.map((each) => {
-    const nearly = each.nearly.length ? [element("h3", {}, "kept, nearest to the threshold"), ...each.nearly.map(page)] : [];
-    const title = `${each.stage}: ${name(each.rule)} (${each.dropped.length} dropped${each.nearly.length ? `, ${each.nearly.length} nearly` : ""})`;
-    return element("details", {}, element("summary", {}, text(title)), element("h3", {}, "dropped"), ...each.dropped.map(page), ...nearly);
+    const articles = (chosen) => chosen.map((page) => {
+      const article = pageArticle(page);
+      shown.push({ page, article, rule: null });
+      return article;
+    });
+    const first = shown.length;
+    const nearly = each.nearly.length ? [element("h3", {}, say("nearly")), ...articles(each.nearly)] : [];
+    const title = say(nearly.length ? "of_rule_nearly" : "of_rule", { stage: each.stage, rule: name(each.rule), dropped: each.dropped.length, nearly: each.nearly.length });
+    const note = meaning(each.rule);
+    const rule = element("details", {}, element("summary", {}, text(title), note ? element("small", {}, text(note)) : null), element("h3", {}, say("dropped")), ...articles(each.dropped), ...nearly);
+    shown.slice(first).forEach((one) => { one.rule = rule; });
+    return rule;
   });
-  return section("pages", "Pages to read", paragraph(note, "soft"), ...parts);
+  const words = shown.map(({ page }) => [page, page.survivor || {}].flatMap((each) => [each.title, each.url, each.text, each.doc_id]).join("\n").toLowerCase());
+  search.addEventListener("input", () => {
+    const wanted = search.value.trim().toLowerCase();
+    const hits = shown.filter((_, index) => words[index].includes(wanted));
+    shown.forEach(({ article }) => { article.hidden = true; });
+    hits.forEach(({ article }) => { article.hidden = false; });
+    const rulesFound = new Set(hits.map(({ rule }) => rule));
+    parts.forEach((rule) => {
+      rule.hidden = !rulesFound.has(rule);
+      rule.open = wanted !== "" && rulesFound.has(rule);
+    });
+    found.textContent = wanted ? say("found", { pages: count(hits.length), all: count(shown.length) }) : "";
+  });
+  return section("pages", say("pages"), paragraph(say("pages_note"), "soft"), search, found, ...parts);
 }
 
-function page(each) {
-  const value = each.value === null ? "" : each.threshold === null ? measure(each.value) : `${measure(each.value)}, threshold ${measure(each.threshold)}`;
-  return element("article", {},
-    element("p", {}, element("strong", {}, text(each.title || "(no title)"))),
-    element("p", { class: "soft" }, text(each.url || "(no address)")),
-    element("p", { class: "soft" }, text([value, each.detail || "", each.doc_id].filter(Boolean).join(" · "))),
-    each.text ? element("p", { class: "excerpt" }, text(each.text)) : null);
+function pageArticle(each) {
+  const value = each.value === null ? "" : each.threshold === null ? measure(each.value) : say("with_threshold", { value: measure(each.value), threshold: measure(each.threshold) });
+  if (!each.survivor) {
+    return element("article", {}, ...pageParts(each, [value, each.detail || "", each.doc_id]));
+  }
+  return element("article", { class: "beside" },
+    element("div", {}, element("h4", {}, say("this_page")), ...pageParts(each, [value, each.doc_id])),
+    element("div", {}, element("h4", {}, say("survivor")), ...pageParts(each.survivor, [each.survivor.doc_id])));
 }
 
-heading();
-const contents = element("ul", {});
-report.append(element("nav", { "aria-label": "contents" }, contents));
-const sections = [funnel(), rules(), numbers(), tables(), pages()];
-if (data.comparison) {
-  sections.push(comparison(data.comparison));
+function pageParts(each, facts) {
+  return [
+    element("p", {}, element("strong", {}, text(each.title || say("no_title")))),
+    element("p", { class: "soft" }, text(each.url || say("no_address"))),
+    element("p", { class: "soft" }, text(facts.filter(Boolean).join(" \u00b7 "))),
+    each.text ? element("p", { class: "excerpt", lang: "ja" }, text(each.text)) : null,
+  ];
 }
-contents.append(...sections.map(([id, title]) => element("li", {}, element("a", { href: "#" + id }, title))));
+
+function show() {
+  document.title = say("title");
+  document.documentElement.lang = language;
+  report.replaceChildren();
+  heading();
+  const contents = element("ul", {});
+  report.append(element("nav", { "aria-label": say("contents") }, contents));
+  const sections = [funnel(), rules(), numbers(), tables(), pages()];
+  if (data.comparison) {
+    sections.push(comparison(data.comparison));
+  }
+  contents.append(...sections.map(([id, title]) => element("li", {}, element("a", { href: "#" + id }, title))));
+}
+
+show();

@@ -1,0 +1,1 @@
+"""`explain`: the story of one page, from its WARC record to its shard."""
