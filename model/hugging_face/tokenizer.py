@@ -1,17 +1,15 @@
 """The tokenizer's part of a Hugging Face folder: `tokenizer.json` and its companions, made from the project's own files.
 
-A model's tokenizer is a folder of one of three kinds. File names and formats are those of `pipeline.tokens`, repeated here
+A model's tokenizer is a folder of one of two kinds. File names and formats are those of `pipeline.tokens`, repeated here
 because this package does not import the pipeline; tests compare both sides:
 
 - `sentencepiece.model`: a SentencePiece model, whose end-of-sentence symbol is the delimiter of documents.
 - `ranks.tiktoken`: one line per token with its bytes in base64, a space, and its id, which is also its rank; and
   `pattern.json`: `pattern`, which splits a text before pairs are merged, and `special_tokens`, from names to ids,
   `<|endoftext|>` among them.
-- `tokenizer.json`, as another program wrote it, and `delimiter.json`: `delimiter`, the name of the token between documents. The
-  file is copied as it is, so encoding with special tokens adds those that the file says.
 
 The written tokenizer gives the pipeline's ids for every text, and decodes them to the text; special names or `<0x41>` in a text
-are plain text. There are three exceptions for the first two kinds. The pipeline encodes a text of more than 500,000 characters
+are plain text. There are three exceptions. The pipeline encodes a text of more than 500,000 characters
 block by block, this tokenizer at once. SentencePiece adds scores in single precision and `tokenizers` in double, so they may
 choose differently between two segmentations that are equally good, or nearly so. And a name like `<s>` in a text is read as its
 token if some piece spans every position at which the name could be cut.
@@ -32,27 +30,16 @@ SENTENCEPIECE_FILE = "sentencepiece.model"
 RANKS_FILE = "ranks.tiktoken"
 PATTERN_FILE = "pattern.json"
 JSON_FILE = "tokenizer.json"
-DELIMITER_FILE = "delimiter.json"
 CONFIG_FILE = "tokenizer_config.json"
 SPECIAL_FILE = "special_tokens_map.json"
 
 _Content = tuple[dict[str, Any], dict[str, str]]  # tokenizer.json, and the names of the tokens with a role
 
 
-def _of_json(path: Path, delimiter_path: Path) -> _Content:
-    """Return a tokenizer as another program wrote it. Raises TokenizerExportError for a damaged file."""
-    try:
-        delimiter = json.loads(delimiter_path.read_text(encoding="utf-8"))["delimiter"]
-        return json.loads(path.read_text(encoding="utf-8")), {"bos_token": delimiter, "eos_token": delimiter}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise TokenizerExportError(f"{path}, {delimiter_path}: cannot be read ({error!r}); copy them again") from error
-
-
 # The files of each kind, and what makes a tokenizer.json of them.
 _KINDS: dict[tuple[str, ...], Callable[..., _Content]] = {
     (SENTENCEPIECE_FILE,): of_sentencepiece,
     (RANKS_FILE, PATTERN_FILE): of_byte_pairs,
-    (JSON_FILE, DELIMITER_FILE): _of_json,
 }
 WRITTEN = {name for names in _KINDS for name in names} | {JSON_FILE, CONFIG_FILE, SPECIAL_FILE}
 
@@ -120,6 +107,6 @@ def _present(folder: Path) -> tuple[str, ...]:
         if all((folder / name).is_file() for name in names):
             return names
     raise TokenizerExportError(
-        f"{folder}: has neither {SENTENCEPIECE_FILE} nor {RANKS_FILE} with {PATTERN_FILE} nor {JSON_FILE} with {DELIMITER_FILE}; "
+        f"{folder}: has neither {SENTENCEPIECE_FILE} nor {RANKS_FILE} with {PATTERN_FILE}; "
         "give the folder that holds the corpus's tokenizer"
     )

@@ -23,8 +23,6 @@ from pipeline.files import sync, temporary_name
 SENTENCEPIECE_FILE = "sentencepiece.model"
 RANKS_FILE = "ranks.tiktoken"  # one line per token: its bytes in base64, a space, its id
 PATTERN_FILE = "pattern.json"  # the expression that cuts text before pairs are merged, and the ids of special tokens
-JSON_FILE = "tokenizer.json"  # in the format of the library `tokenizers`
-DELIMITER_FILE = "delimiter.json"  # "delimiter": the name of the token in `tokenizer.json` that begins each document
 DELIMITER = "<|endoftext|>"
 
 # Longer texts are encoded in blocks of this size. A block costs SentencePiece about 30 MB of working memory (65 bytes per

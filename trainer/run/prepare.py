@@ -194,6 +194,11 @@ def _model(config: PretrainConfig, checkpoint: Checkpoint | None, sources: Sourc
 
 def _foreign_model(path: Path) -> GPT:
     """Return the model in a checkpoint, a run or a Hugging Face folder."""
+    if not path.exists():
+        raise TrainerError(
+            f"start_from: {path} is no folder; a model of the Hugging Face hub is downloaded first: "
+            f"hf download {path} --local-dir FOLDER, then --start-from FOLDER"
+        )
     if (path / "config.json").exists():
         return read_hugging_face(path)
     folder = path if (path / CONFIG_FILE).exists() else open_checkpoint(path).path

@@ -156,7 +156,7 @@ def test_special_ids_with_a_gap_before_them_stay(tmp_path: Path) -> None:
 
 
 def test_the_names_of_the_files_are_the_pipelines() -> None:
-    for name in ("SENTENCEPIECE_FILE", "RANKS_FILE", "PATTERN_FILE", "JSON_FILE", "DELIMITER_FILE"):
+    for name in ("SENTENCEPIECE_FILE", "RANKS_FILE", "PATTERN_FILE"):
         assert getattr(hugging_face_tokenizer, name) == getattr(pipeline_tokenizer, name)
     assert tokenizer_json.DELIMITER == pipeline_tokenizer.DELIMITER
 
