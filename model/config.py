@@ -29,6 +29,16 @@ class ModelConfig(BaseModel):
     normalization_epsilon: float = Field(1e-5, gt=0, description="added to the variance before its root")
     positions: Literal["learned", "rotary"] = "rotary"
     rotary_base: float = Field(10_000.0, gt=1, description="the longest rotary wave is 2 pi times this (RoFormer, 3.2.2)")
+    rotary_scaling: Literal["none", "linear", "llama3"] = Field(
+        "none", description="how a model was stretched to a longer context: linear slows all waves, llama3 only the long ones"
+    )
+    rotary_factor: float = Field(1.0, ge=1, description="by how much scaled waves are slowed")
+    # The defaults are those of Llama 3.1 (its config.json, rope_scaling).
+    rotary_low_frequency_factor: float = Field(
+        1.0, gt=0, description="llama3: waves above the original context / this are slowed"
+    )
+    rotary_high_frequency_factor: float = Field(4.0, gt=0, description="llama3: waves below the original context / this are not")
+    rotary_original_context: int = Field(8192, ge=1, description="llama3: the context length before the model was stretched")
     feed_forward: Literal["gelu", "swiglu"] = "swiglu"
     query_key_norm: bool = Field(False, description="normalize each head's queries and keys, so that logits do not grow")
     query_key_value_bias: bool = False
@@ -44,6 +54,10 @@ class ModelConfig(BaseModel):
             raise ValueError(f"heads {self.heads} is not divisible by key_value_heads {self.key_value_heads}")
         if self.positions == "rotary" and self.head_width % 2:
             raise ValueError(f"rotary positions rotate pairs, so width / heads must be even; it is {self.head_width}")
+        if self.rotary_scaling != "none" and self.positions != "rotary":
+            raise ValueError(f"rotary_scaling {self.rotary_scaling} needs positions rotary, not {self.positions}")
+        if self.rotary_low_frequency_factor >= self.rotary_high_frequency_factor:
+            raise ValueError("rotary_low_frequency_factor must be below rotary_high_frequency_factor")
         return self
 
     @property

@@ -14,21 +14,19 @@ from pathlib import Path
 import click
 
 from model.config import ModelError
+from model.gpt import parameter_count
+from model.hugging_face.card import CARD_FILE, CHECKPOINT_FILE, is_edited, write_card
 from model.hugging_face.folder import CONFIG_FILE, GENERATION_FILE, OWN_KEY, WEIGHTS_FILE, write_hugging_face
-from model.hugging_face.tokenizer import PATTERN_FILE, RANKS_FILE, SENTENCEPIECE_FILE, TokenizerExportError, write_tokenizer
+from model.hugging_face.tokenizer import WRITTEN as TOKENIZER_FILES
+from model.hugging_face.tokenizer import write_tokenizer
+from model.hugging_face.tokenizer_json import TokenizerExportError
 from model.weights import CONFIG_FILE as SHAPE_FILE
 from model.weights import TOKENIZER_FOLDER, load_model
 
-_TOKENIZER_FILE = "tokenizer.json"
-_TOKENIZER_CONFIG = "tokenizer_config.json"
-_WRITTEN = {
-    *(CONFIG_FILE, GENERATION_FILE, WEIGHTS_FILE, _TOKENIZER_FILE, _TOKENIZER_CONFIG, "special_tokens_map.json"),
-    *(SENTENCEPIECE_FILE, RANKS_FILE, PATTERN_FILE),
-}
+_WRITTEN = {CONFIG_FILE, GENERATION_FILE, WEIGHTS_FILE, CARD_FILE, *TOKENIZER_FILES}
 # Names of a training run's files, repeated here because this package does not import the trainer; tests compare both sides.
 _CHECKPOINTS = "checkpoints"
 _STEP = re.compile(r"step-(\d+)")
-_HASHES_FILE = "checkpoint.json"  # "files": name to {"sha256": …}
 
 
 def export_checkpoint(checkpoint: Path, target: Path, *, tokenizer: bool = True) -> str:
@@ -45,9 +43,10 @@ def export_checkpoint(checkpoint: Path, target: Path, *, tokenizer: bool = True)
     shutil.rmtree(temporary, ignore_errors=True)  # left by a killed export
     try:
         temporary.mkdir()
-        if tokenizer:
-            write_tokenizer(source / TOKENIZER_FOLDER, temporary)
-        architecture = write_hugging_face(load_model(source), temporary, _delimiter_id(temporary) if tokenizer else None)
+        model = load_model(source)
+        delimiter_id = write_tokenizer(source / TOKENIZER_FOLDER, temporary, model.config) if tokenizer else None
+        architecture = write_hugging_face(model, temporary, delimiter_id)
+        write_card(temporary / CARD_FILE, source, architecture, model.config, parameter_count(model))
         for path in (*temporary.iterdir(), temporary):
             _sync(path)
         if target.exists():
@@ -76,16 +75,16 @@ def _model_folder(checkpoint: Path) -> Path:
 def _verify(source: Path) -> None:
     """Compare the files with the hashes that the run wrote beside them, if it did."""
     try:
-        files = json.loads((source / _HASHES_FILE).read_text(encoding="utf-8"))["files"]
+        files = json.loads((source / CHECKPOINT_FILE).read_text(encoding="utf-8"))["files"]
         for name, stored in files.items():
             with (source / name).open("rb") as stream:
                 if hashlib.file_digest(stream, "sha256").hexdigest() != stored["sha256"]:
                     raise ModelError(f"{source / name}: has changed since it was written; export another checkpoint")
     except FileNotFoundError as error:
-        if Path(error.filename).name != _HASHES_FILE:
+        if Path(error.filename).name != CHECKPOINT_FILE:
             raise ModelError(f"{error.filename}: is missing; export another checkpoint") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(f"{source / _HASHES_FILE}: cannot be read ({error!r}); export another checkpoint") from error
+        raise ModelError(f"{source / CHECKPOINT_FILE}: cannot be read ({error!r}); export another checkpoint") from error
 
 
 def _refuse_others(target: Path) -> None:
@@ -105,13 +104,9 @@ def _refuse_others(target: Path) -> None:
     if foreign or not own:
         found = f"{foreign[0]}, which no export writes" if foreign else "files that no export wrote"
         raise ModelError(f"{target}: holds {found}; name a new or empty folder, or an earlier export to replace")
-
-
-def _delimiter_id(folder: Path) -> int:
-    """Return the id of the token that begins and ends texts."""
-    name = json.loads((folder / _TOKENIZER_CONFIG).read_text(encoding="utf-8"))["eos_token"]
-    added = json.loads((folder / _TOKENIZER_FILE).read_text(encoding="utf-8"))["added_tokens"]
-    return int(next(token["id"] for token in added if token["content"] == name))
+    card = target / CARD_FILE
+    if card.exists() and is_edited(card):
+        raise ModelError(f"{card}: is not as an export wrote it, and would be lost; move it or name another folder")
 
 
 def _sync(path: Path) -> None:

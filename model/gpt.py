@@ -37,10 +37,23 @@ def _norm(width: int, config: ModelConfig) -> nn.Module:
     return norm(width, eps=config.normalization_epsilon)
 
 
+def _scaled(frequencies_D: Tensor, config: ModelConfig) -> Tensor:
+    """Return the frequencies after `config.rotary_scaling` (transformers, modeling_rope_utils.py, linear and llama3)."""
+    if config.rotary_scaling == "none":
+        return frequencies_D
+    slowed_D = frequencies_D / config.rotary_factor
+    if config.rotary_scaling == "linear":
+        return slowed_D
+    low, high = config.rotary_low_frequency_factor, config.rotary_high_frequency_factor
+    waves_D = config.rotary_original_context * frequencies_D / (2 * torch.pi)  # periods within the original context
+    share_D = ((waves_D - low) / (high - low)).clamp(0, 1)
+    return share_D * frequencies_D + (1 - share_D) * slowed_D
+
+
 def rotary_angles(positions_BT: Tensor, config: ModelConfig) -> tuple[Tensor, Tensor]:
     """Return the cosines and sines, fp32 (B, T, 1, D/2), that rotate queries and keys at `positions_BT`."""
     exponents = torch.arange(0, config.head_width, 2, device=positions_BT.device) / config.head_width
-    angles_BT1D = positions_BT[:, :, None, None] * config.rotary_base**-exponents
+    angles_BT1D = positions_BT[:, :, None, None] * _scaled(config.rotary_base**-exponents, config)
     return angles_BT1D.cos(), angles_BT1D.sin()
 
 

@@ -11,12 +11,13 @@ from pathlib import Path
 import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from model.config import ModelConfig, ModelError
 from model.gpt import GPT
 from model.sharding import placed_like
+from model.tensor_file import write_tensors
 
 CONFIG_FILE = "model.json"
 WEIGHTS_FILE = "model.safetensors"
@@ -26,10 +27,7 @@ TOKENIZER_FOLDER = "tokenizer"
 def save_weights(folder: Path, config: ModelConfig, weights: Mapping[str, Tensor]) -> None:
     """Write both files; a tied head has no tensor of its own. Raises OSError if the disk is full."""
     (folder / CONFIG_FILE).write_text(config.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    try:
-        save_file({name: tensor.contiguous() for name, tensor in weights.items()}, folder / WEIGHTS_FILE)
-    except SafetensorError as error:  # safetensors' way of reporting a full disk
-        raise OSError(f"{folder / WEIGHTS_FILE}: {error}") from error
+    write_tensors(folder / WEIGHTS_FILE, weights)
 
 
 def read_config(folder: Path) -> ModelConfig:

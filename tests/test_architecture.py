@@ -43,7 +43,7 @@ FLOORS = {
         hugging_face generation weights initialization presets
         gpt
         mixers
-        config dropout cross_entropy sharding
+        config dropout cross_entropy sharding tensor_file
     """,
 }
 # What a part may import from other packages; a part without a line has its package's. `model` imports none.

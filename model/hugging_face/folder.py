@@ -13,12 +13,12 @@ from typing import Any
 import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from model.config import ModelConfig, ModelError
 from model.gpt import GPT
 from model.hugging_face.forms import FORMS, HEAD, Form, config_of, content_of, form_for, tensors_of
+from model.tensor_file import write_tensors
 
 CONFIG_FILE = "config.json"
 GENERATION_FILE = "generation_config.json"
@@ -42,15 +42,13 @@ def write_hugging_face(model: GPT, folder: Path, delimiter_id: int | None = None
     tensors = {}
     for name, ours, transposed in tensors_of(form, model.config, content):
         joined = torch.cat([weights[our] if our in weights else _no_bias(weights, our) for our in ours])
-        tensors[name] = (joined.T if transposed else joined).contiguous()
+        tensors[name] = joined.T if transposed else joined
     tokens = {"bos_token_id": delimiter_id, "eos_token_id": delimiter_id}
     dtype = str(model.head_VE.dtype).removeprefix("torch.")
     _write_json(folder / CONFIG_FILE, {**content, **tokens, "dtype": dtype, OWN_KEY: model.config.model_dump()})
+    # config.json gets no pad_token_id: transformers' embedding would keep that row's gradient at zero, and it is the delimiter's.
     _write_json(folder / GENERATION_FILE, {**tokens, "pad_token_id": delimiter_id})
-    try:
-        save_file(tensors, folder / WEIGHTS_FILE, metadata={"format": "pt"})  # transformers requires this
-    except SafetensorError as error:  # safetensors' way of reporting a full disk
-        raise OSError(f"{folder / WEIGHTS_FILE}: {error}") from error
+    write_tensors(folder / WEIGHTS_FILE, tensors, {"format": "pt"})  # transformers requires the metadata
     return form.architecture
 
 

@@ -1,8 +1,9 @@
-"""How three classes of transformers name the parts of a GPT, and which models they can express.
+"""How classes of transformers name the parts of a GPT, and which models they can express.
 
-GPT2LMHeadModel, LlamaForCausalLM and Qwen3ForCausalLM (Llama with norms on queries and keys) compute what a GPT here can
-compute. Names and defaults are those of transformers 4.57 and 5 (src/transformers/models/{gpt2,llama,qwen3}); the library
-itself is not needed.
+GPT2LMHeadModel, LlamaForCausalLM, Qwen2ForCausalLM (Llama with biases of queries, keys and values), Qwen3ForCausalLM (Llama with
+norms on queries and keys) and MistralForCausalLM (Llama with a sliding window) compute what a GPT here can compute. A window is
+accepted if the context fits into it. Names and defaults are those of transformers 4.57 and 5 (src/transformers/models); the
+library itself is not needed.
 """
 
 from collections.abc import Iterator, Mapping
@@ -137,7 +138,7 @@ _QWEN3 = Form(
     fixed={**_LLAMA.fixed, "query_key_norm": True, "projection_bias": False},
     keys=_LLAMA.keys,
     defaults={**_LLAMA.defaults, "num_key_value_heads": 32, "head_dim": 128},
-    only={**_LLAMA.only, "use_sliding_window": (False,)},
+    only=_LLAMA.only,
     parts=(
         *(part._replace(bias=False) if part.bias == "mlp_bias" else part for part in _LLAMA.parts),
         Part("model.layers.{}.self_attn.q_norm", (f"{_ATTENTION}query_norm",)),
@@ -145,7 +146,44 @@ _QWEN3 = Form(
     ),
 )
 
-FORMS = {form.model_type: form for form in (_GPT2, _LLAMA, _QWEN3)}
+_QWEN2 = Form(
+    architecture="Qwen2ForCausalLM",
+    model_type="qwen2",
+    prefix="model.",
+    fixed={**_LLAMA.fixed, "query_key_value_bias": True, "projection_bias": False},
+    keys=_LLAMA.keys,
+    defaults={**_LLAMA.defaults, "num_key_value_heads": 32},
+    only=_LLAMA.only,
+    parts=tuple(
+        part._replace(bias=part.theirs.endswith(("q_proj", "k_proj", "v_proj"))) if part.bias else part for part in _LLAMA.parts
+    ),
+)
+
+_MISTRAL = Form(
+    architecture="MistralForCausalLM",
+    model_type="mistral",
+    prefix="model.",
+    fixed={**_LLAMA.fixed, "query_key_value_bias": False, "projection_bias": False},
+    keys=_LLAMA.keys,
+    defaults={**_LLAMA.defaults, "num_key_value_heads": 8, "sliding_window": 4096},
+    only=_LLAMA.only,
+    parts=tuple(part._replace(bias=False) for part in _LLAMA.parts),
+)
+
+# The first that can express a model is written.
+FORMS = {form.model_type: form for form in (_GPT2, _LLAMA, _QWEN3, _QWEN2, _MISTRAL)}
+
+# Kinds of rotary scaling, and the keys of each from ModelConfig's to theirs.
+_SCALING: dict[str, dict[str, str]] = {
+    "default": {},
+    "linear": {"rotary_factor": "factor"},
+    "llama3": {
+        "rotary_factor": "factor",
+        "rotary_low_frequency_factor": "low_freq_factor",
+        "rotary_high_frequency_factor": "high_freq_factor",
+        "rotary_original_context": "original_max_position_embeddings",
+    },
+}
 
 
 def form_for(config: ModelConfig) -> Form:
@@ -174,6 +212,9 @@ def content_of(form: Form, config: ModelConfig) -> dict[str, Any]:
     content.update({their: getattr(config, our) for our, theirs in form.keys.items() for their in theirs})
     if config.positions == "rotary":
         content["head_dim"] = config.head_width
+    if config.rotary_scaling != "none":
+        scaling = {their: getattr(config, our) for our, their in _SCALING[config.rotary_scaling].items()}
+        content["rope_scaling"] = {"rope_type": config.rotary_scaling, **scaling}
     for part in form.parts:
         if isinstance(part.bias, str):
             content[part.bias] = content.get(part.bias, False) or any(getattr(config, key) for key in _bias_keys(part))
@@ -185,16 +226,7 @@ def config_of(form: Form, stored: Mapping[str, Any]) -> ModelConfig:
     # Version 5 stores the rotary base with the kind of scaling, version 4 beside it.
     rotary = stored.get("rope_parameters") or stored.get("rope_scaling") or {}
     content = {**form.defaults, **stored, **rotary, "rope_type": rotary.get("rope_type", rotary.get("type", "default"))}
-    limits = {"rope_type": ("default",), "partial_rotary_factor": (1.0,), "quantization_config": (None,), **form.only}
-    for key, allowed in limits.items():
-        if content.get(key, allowed[0]) not in allowed:
-            raise ModelError(f"{key} is {content[key]!r}; a GPT supports only {allowed[0]!r}")
-    for key, value in rotary.items():
-        if isinstance(value, dict):
-            raise ModelError(f"rope_parameters differ between layers ({key}); a GPT's layers share one base")
-    for kind in content.get("layer_types") or []:
-        if kind != "full_attention":
-            raise ModelError(f"layer_types has {kind!r}; a GPT supports only 'full_attention'")
+    _check(form, content, rotary)
     biased = {key: True for part in form.parts if _has_bias(part, content) for key in _bias_keys(part)}
     try:
         values = {our: min(content[their] for their in theirs) for our, theirs in form.keys.items()}
@@ -202,6 +234,9 @@ def config_of(form: Form, stored: Mapping[str, Any]) -> ModelConfig:
             values["key_value_heads"] = values["heads"]
         if values["feed_forward_width"] is None:
             values["feed_forward_width"] = 4 * values["width"]  # GPT-2's rule
+        if content["rope_type"] != "default":
+            values["rotary_scaling"] = content["rope_type"]
+            values.update({our: content[their] for our, their in _SCALING[content["rope_type"]].items()})
         config = ModelConfig(**{**form.fixed, **values, **biased})
     except KeyError as error:
         raise ModelError(f"{error.args[0]} is missing; download the file again") from error
@@ -211,6 +246,33 @@ def config_of(form: Form, stored: Mapping[str, Any]) -> ModelConfig:
     if config.positions == "rotary" and head_width is not None and head_width != config.head_width:
         raise ModelError(f"head_dim is {head_width}; a GPT's is hidden_size / num_attention_heads, here {config.head_width}")
     return config
+
+
+def _check(form: Form, content: Mapping[str, Any], rotary: Mapping[str, Any]) -> None:
+    """Raise ModelError for a value that makes the class compute what a GPT cannot."""
+    limits = {"rope_type": tuple(_SCALING), "partial_rotary_factor": (1.0,), "quantization_config": (None,), **form.only}
+    for key, allowed in limits.items():
+        if content.get(key, allowed[0]) not in allowed:
+            raise ModelError(f"{key} is {content[key]!r}; a GPT supports only {', '.join(map(repr, allowed))}")
+    _check_window(content)
+    for key, value in rotary.items():
+        if isinstance(value, dict):
+            raise ModelError(f"rope_parameters differ between layers ({key}); a GPT's layers share one base")
+    for kind in content.get("layer_types") or []:
+        if kind not in ("full_attention", "sliding_attention"):
+            raise ModelError(f"layer_types has {kind!r}; a GPT supports only 'full_attention'")
+        if kind == "sliding_attention" and not content.get("sliding_window"):
+            raise ModelError("layer_types has 'sliding_attention' without a sliding_window; a GPT supports only 'full_attention'")
+
+
+def _check_window(content: Mapping[str, Any]) -> None:
+    """Raise ModelError for a sliding window that cuts the context; within the window, attention is the same."""
+    window, context = content.get("sliding_window"), content.get("max_position_embeddings")
+    if content.get("use_sliding_window", True) and window is not None and context is not None and window < context:
+        raise ModelError(
+            f"sliding_window is {window}, less than max_position_embeddings, {context}; a GPT attends to its whole context. "
+            f"Set max_position_embeddings to {window}: up to that length both compute the same"
+        )
 
 
 def _bias_keys(part: Part) -> set[str]:

@@ -1,5 +1,6 @@
 """Exports as transformers loads them, and what remains after a failed one."""
 
+import json
 import os
 import shutil
 import signal
@@ -12,19 +13,24 @@ import transformers
 from click.testing import CliRunner, Result
 
 from model import export
-from model.config import ModelError
+from model.config import ModelConfig, ModelError
 from model.export import export_checkpoint, main
 from model.gpt import GPT
+from model.hugging_face import card
 from model.hugging_face.folder import read_hugging_face
+from model.weights import TOKENIZER_FOLDER, save_weights
 from pipeline.tokens.opening import tokenizer_of
 from pipeline.tokens.tokenizer import Tokenizer
 from tests.model.checkpoint_folders import files_of_at_most, small_tokenizer, write_checkpoint
 from tests.model.hugging_face.test_tokenizer import sentencepiece_files
 from tests.model.test_gpt import TINY, TINY_GPT2
 from tests.trainer.checkpoint_files import in_child
+from trainer.checkpoints.folder import CHECKPOINT_FILE, commit, writing
+from trainer.checkpoints.state import TRAINING_FILE
 from trainer.run.texts import prompt_ids
 
 CONFIG = TINY.model_copy(update={"vocabulary_size": 500, "context_length": 64})
+GPT2 = TINY_GPT2.model_copy(update={"vocabulary_size": 500, "context_length": 64})
 
 
 @pytest.fixture(scope="module")
@@ -113,10 +119,86 @@ def test_what_is_no_earlier_export_is_left_alone(run: Path, tmp_path: Path, name
 
 def test_a_file_that_is_added_to_an_export_is_not_lost(run: Path, tmp_path: Path) -> None:
     export_checkpoint(run, tmp_path / "exported")
-    (tmp_path / "exported" / "README.md").write_text("my model")
-    with pytest.raises(ModelError, match=r"README\.md"):
+    (tmp_path / "exported" / "notes.md").write_text("my model")
+    with pytest.raises(ModelError, match=r"notes\.md"):
         export_checkpoint(run, tmp_path / "exported")
-    assert (tmp_path / "exported" / "README.md").read_text() == "my model"
+    assert (tmp_path / "exported" / "notes.md").read_text() == "my model"
+
+
+def test_a_model_card_that_a_person_edited_is_not_lost(run: Path, tmp_path: Path) -> None:
+    export_checkpoint(run, tmp_path / "exported")
+    edited = tmp_path / "exported" / "README.md"
+    edited.write_text(edited.read_text().replace("Not stated.", "CC BY 4.0."))
+    with pytest.raises(ModelError, match=r"README\.md: is not as an export wrote it"):
+        export_checkpoint(run, tmp_path / "exported")
+    assert "CC BY 4.0." in edited.read_text()
+
+
+def test_the_model_card_says_what_the_checkpoint_records(tmp_path: Path, tokenizer: Tokenizer) -> None:
+    with writing(tmp_path / "run", 7) as folder:
+        save_weights(folder, CONFIG, GPT(CONFIG).state_dict())
+        tokenizer.save(folder / TOKENIZER_FOLDER)
+        recorded = {
+            "configuration": {"output": "runs/harbour", "seed": 3},
+            "progress": {"step": 7, "tokens": 12_345},
+            "fingerprints": ["abc123"],
+            "tokenizer_sha256": tokenizer.digest,
+        }
+        (folder / TRAINING_FILE).write_text(json.dumps(recorded))
+        commit(folder, 7, validation=1.25, permanent=False)
+    export_checkpoint(tmp_path / "run", tmp_path / "exported")
+    text = (tmp_path / "exported" / "README.md").read_text()
+    for told in (
+        "# harbour\n",
+        "abc123",
+        tokenizer.digest,
+        "| Steps | 7 |",
+        "12,345",
+        "1.2500",
+        "Qwen3ForCausalLM",
+        "## Licence",
+    ):
+        assert told in text, told
+    assert text.startswith("---\nlibrary_name: transformers\n")
+
+
+def test_the_permissions_of_all_files_follow_the_umask(tmp_path: Path, tokenizer: Tokenizer) -> None:
+    before = os.umask(0o027)
+    try:
+        write_checkpoint(tmp_path / "run", GPT(CONFIG), tokenizer)
+        export_checkpoint(tmp_path / "run", tmp_path / "exported")
+    finally:
+        os.umask(before)
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {path.name for path in files if path.stat().st_mode & 0o777 != 0o640} == set()
+    assert len([path for path in files if path.suffix == ".safetensors"]) == 2
+
+
+@pytest.mark.parametrize("config", [CONFIG, GPT2], ids=["rotary", "learned positions"])
+@pytest.mark.parametrize("kind", ["sentencepiece", "bytes"])
+def test_what_the_tokenizer_returns_is_what_the_model_takes(kind: str, config: ModelConfig, tmp_path: Path) -> None:
+    tokenizer = small_tokenizer(kind)
+    torch.manual_seed(0)
+    write_checkpoint(tmp_path / "run", GPT(config.model_copy(update={"vocabulary_size": tokenizer.vocabulary_size})), tokenizer)
+    export_checkpoint(tmp_path / "run", tmp_path / "exported")
+    theirs = transformers.AutoTokenizer.from_pretrained(tmp_path / "exported")
+    model: Any = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "exported").eval()
+    texts = ["吾輩は猫である。", "名前", "fox"]
+    alone = [theirs(text, return_tensors="pt") for text in texts]
+    assert list(alone[0]) == ["input_ids", "attention_mask"]
+    assert theirs.pad_token_id == theirs.eos_token_id == tokenizer.delimiter_id
+    assert theirs.model_max_length == config.context_length
+    batch = theirs(texts, padding=True, return_tensors="pt")
+    with torch.no_grad():
+        padded = model(**batch).logits
+        for row, (mask, single) in enumerate(zip(batch.attention_mask.bool(), alone, strict=True)):
+            torch.testing.assert_close(padded[row, mask], model(**single).logits[0], rtol=0, atol=1e-4)
+    assert model.generate(**alone[0], max_new_tokens=3, do_sample=False).shape[1] > alone[0].input_ids.shape[1]
+    if config.positions == "rotary":
+        continued = model.generate(**batch, max_new_tokens=3, do_sample=False)
+        for row, single in enumerate(alone):
+            new = model.generate(**single, max_new_tokens=3, do_sample=False)[0, single.input_ids.shape[1] :]
+            assert continued[row, batch.input_ids.shape[1] :][: len(new)].tolist() == new.tolist()
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "model.json", "tokenizer/sentencepiece.model"])
@@ -132,6 +214,10 @@ def test_a_checkpoint_with_a_changed_bit_or_a_missing_file_is_not_exported(run: 
     path.unlink()
     assert f"{path}" in invoke(copy, tmp_path / "exported").output
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_the_names_of_a_checkpoints_files_are_the_trainers() -> None:
+    assert (card.CHECKPOINT_FILE, card.TRAINING_FILE) == (CHECKPOINT_FILE, TRAINING_FILE)
 
 
 def test_a_folder_without_a_checkpoint_is_named_with_what_is_wanted(tmp_path: Path) -> None:
@@ -150,7 +236,12 @@ def test_a_tokenizer_that_cannot_be_expressed_can_be_left_out(tmp_path: Path) ->
     assert "normalizes text" in result.output
     assert not (tmp_path / "exported").exists()
     assert invoke(tmp_path / "run", tmp_path / "exported", "--no-tokenizer").exit_code == 0
-    assert sorted(everything(tmp_path / "exported")) == ["config.json", "generation_config.json", "model.safetensors"]
+    assert sorted(everything(tmp_path / "exported")) == [
+        "README.md",
+        "config.json",
+        "generation_config.json",
+        "model.safetensors",
+    ]
     assert read_hugging_face(tmp_path / "exported").config == CONFIG
 
 

@@ -1,5 +1,6 @@
 """The model in a folder, whoever wrote it: a checkpoint, a run (its newest checkpoint), an export, or a Hugging Face folder."""
 
+import re
 from pathlib import Path
 
 import torch
@@ -13,6 +14,8 @@ from trainer.checkpoints.folder import CHECKPOINT_FILE, open_checkpoint
 from trainer.config import CONFIGURATION_FILE
 from trainer.errors import TrainerError
 
+# OWNER/MODEL, as the hub names a model.
+_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _REMEDY = "name a run such as runs/default, one of its checkpoints, or the folder of an exported model"
 
 
@@ -23,7 +26,8 @@ def model_folder(path: Path) -> Path:
     """
     if not path.exists():
         place = "" if path.is_absolute() else f" in {Path.cwd()}"
-        raise TrainerError(f"{path}: there is no such folder{place}; {_REMEDY}")
+        hub = f"; a model of the Hugging Face hub is downloaded first: hf download {path} --local-dir FOLDER"
+        raise TrainerError(f"{path}: there is no such folder{place}; {_REMEDY}{hub if _HUB_NAME.fullmatch(str(path)) else ''}")
     if not path.is_dir():
         raise TrainerError(f"{path}: is a file; {_REMEDY}")
     if (path / HUGGING_FACE_FILE).exists() or ((path / CONFIG_FILE).exists() and not (path / CHECKPOINT_FILE).exists()):

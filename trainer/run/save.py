@@ -8,12 +8,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import save_file
 from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.state_dict_saver import save as save_distributed
 
 from model.sharding import whole
+from model.tensor_file import write_tensors
 from model.weights import TOKENIZER_FOLDER, save_weights
 from trainer.checkpoints.folder import commit, temporary_folder, writing
 from trainer.checkpoints.state import MOMENTS_FILE, MOMENTS_FOLDER, TRAINING_FILE, moments
@@ -45,7 +44,7 @@ def save(run: Run, parallel: Parallel, validation: float | None) -> str | None:
         }
         (folder / TRAINING_FILE).write_text(json.dumps(described, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         if not parallel.sharded:
-            save_file(moments(model, optimizer), folder / MOMENTS_FILE)
+            write_tensors(folder / MOMENTS_FILE, moments(model, optimizer))
 
     failure: str | None = None
     temporary = temporary_folder(output, progress.step)
@@ -73,10 +72,10 @@ def _write_moments(run: Run, folder: Path) -> None:
 
 def _agree(parallel: Parallel, write: Callable[[], None]) -> None:
     """Let each rank write. If one fails, all raise, so that none waits for another forever."""
-    failure: OSError | SafetensorError | None = None
+    failure: OSError | None = None
     try:
         write()
-    except (OSError, SafetensorError) as error:
+    except OSError as error:
         failure = error
     if parallel.any(failure is not None):
         raise failure or OSError("another rank could not write its part")

@@ -31,6 +31,10 @@ FORMS = {
         update={"query_key_value_bias": True, "rotary_base": 500_000.0, "normalization_epsilon": 1e-3}
     ),
     "qwen3": TINY,
+    "llama, linear scaling": LLAMA.model_copy(update={"rotary_scaling": "linear", "rotary_factor": 2.0}),
+    "llama, llama3 scaling": LLAMA.model_copy(
+        update={"rotary_scaling": "llama3", "rotary_factor": 8.0, "rotary_base": 5e5, "rotary_original_context": 64}
+    ),
     "qwen3 untied": TINY.model_copy(update={"tie_embeddings": False}),
 }
 TOKENS_BT = torch.randint(0, 50, (2, 16), generator=torch.Generator().manual_seed(0))
@@ -104,6 +108,19 @@ THEIRS: dict[str, Callable[[], transformers.PretrainedConfig]] = {
         attention_bias=True,
         rope_parameters={"rope_type": "default", "rope_theta": 5e5},
     ),
+    "llama 3.1": lambda: transformers.LlamaConfig(
+        **SMALL_LLAMA,
+        rope_parameters={
+            "rope_type": "llama3",
+            "rope_theta": 5e5,
+            "factor": 8.0,
+            "low_freq_factor": 1.0,
+            "high_freq_factor": 4.0,
+            "original_max_position_embeddings": 64,
+        },
+    ),
+    "qwen2": lambda: transformers.Qwen2Config(**SMALL_LLAMA, num_key_value_heads=2),
+    "mistral": lambda: transformers.MistralConfig(**SMALL_LLAMA, num_key_value_heads=2, max_position_embeddings=4096),
     "qwen3": lambda: transformers.Qwen3Config(**SMALL_LLAMA, num_key_value_heads=4, head_dim=8, tie_word_embeddings=True),
 }
 
@@ -121,7 +138,7 @@ def test_a_model_that_transformers_made_gives_its_logits(form: str, files: str, 
     assert (tmp_path / "model.safetensors.index.json").exists() == (files == "several")
     model = read_hugging_face(tmp_path)
     torch.testing.assert_close(logits(model), logits(theirs), rtol=0, atol=1e-4)
-    assert model.config.rotary_base == (5e5 if form == "llama" else 1e4)
+    assert model.config.rotary_base == (5e5 if form.startswith("llama") else 1e4)
     assert model.config.dropout == 0
 
 
@@ -164,9 +181,11 @@ def test_a_model_changed_by_transformers_is_no_longer_what_our_key_says(tmp_path
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
-        ({"model_type": "mamba"}, "model_type is 'mamba'; supported are gpt2, llama, qwen3"),
+        ({"model_type": "mamba"}, "model_type is 'mamba'; supported are gpt2, llama, qwen3, qwen2, mistral"),
         ({"hidden_act": "gelu"}, "hidden_act is 'gelu'"),
-        ({"rope_scaling": {"rope_type": "linear", "factor": 2.0}}, "rope_type is 'linear'"),
+        ({"rope_scaling": {"rope_type": "dynamic", "factor": 2.0}}, "rope_type is 'dynamic'; .* 'linear', 'llama3'"),
+        ({"rope_scaling": {"rope_type": "llama3", "factor": 2.0}}, "low_freq_factor is missing"),
+        ({"sliding_window": 8}, "sliding_window is 8, less than max_position_embeddings"),
         ({"rope_scaling": {"type": "yarn", "factor": 2.0}}, "rope_type is 'yarn'"),
         ({"rope_parameters": {"full_attention": {"rope_theta": 1e4}}}, "full_attention"),
         ({"layer_types": ["full_attention", "sliding_attention"]}, "layer_types has 'sliding_attention'"),
@@ -189,7 +208,7 @@ def test_what_a_gpt_cannot_follow_is_named(changes: dict[str, Any], named: str, 
 def test_sliding_windows_of_qwen3_are_named(tmp_path: Path) -> None:
     exported(tmp_path, TINY)
     edit(tmp_path / "config.json", use_sliding_window=True, sliding_window=8)
-    with pytest.raises(ModelError, match="use_sliding_window is True"):
+    with pytest.raises(ModelError, match="sliding_window is 8, less than max_position_embeddings"):
         read_hugging_face(tmp_path)
 
 

@@ -12,13 +12,16 @@ from hypothesis import strategies as st
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from model.hugging_face import tokenizer as hugging_face_tokenizer
-from model.hugging_face.tokenizer import TokenizerExportError, read_back, write_tokenizer
+from model.hugging_face import tokenizer_json
+from model.hugging_face.tokenizer import read_back, write_tokenizer
+from model.hugging_face.tokenizer_json import TokenizerExportError
 from pipeline.tokens import tokenizer as pipeline_tokenizer
 from pipeline.tokens.byte_pairs import byte_pair_files
 from pipeline.tokens.config import TokenizerConfig
 from pipeline.tokens.opening import load_tokenizer, tokenizer_of
 from pipeline.tokens.tokenizer import DELIMITER, Tokenizer
 from pipeline.tokens.training import PATTERN, train_tokenizer
+from tests.model.test_gpt import TINY
 
 # Few repeated characters, so that no two segmentations have the same score.
 TEXTS = [
@@ -55,7 +58,7 @@ def loaded(files: dict[str, bytes], folder: Path) -> Pair:
     """The pipeline's tokenizer of `files`, and the one that transformers loads from the written folder."""
     ours = tokenizer_of(files)
     ours.save(folder / "ours")
-    write_tokenizer(folder / "ours", folder / "theirs")
+    write_tokenizer(folder / "ours", folder / "theirs", TINY)
     return ours, AutoTokenizer.from_pretrained(folder / "theirs")
 
 
@@ -153,15 +156,16 @@ def test_special_ids_with_a_gap_before_them_stay(tmp_path: Path) -> None:
 
 
 def test_the_names_of_the_files_are_the_pipelines() -> None:
-    for name in ("SENTENCEPIECE_FILE", "RANKS_FILE", "PATTERN_FILE", "DELIMITER"):
+    for name in ("SENTENCEPIECE_FILE", "RANKS_FILE", "PATTERN_FILE"):
         assert getattr(hugging_face_tokenizer, name) == getattr(pipeline_tokenizer, name)
+    assert tokenizer_json.DELIMITER == pipeline_tokenizer.DELIMITER
 
 
 @pytest.mark.parametrize("kind", ["sentencepiece", "bpe"])
 def test_the_exported_folder_gives_the_tokenizer_back(tmp_path: Path, kind: str) -> None:
     ours = train_tokenizer(TEXTS, TokenizerConfig(kind=kind, vocabulary=400))
     ours.save(tmp_path / "ours")
-    write_tokenizer(tmp_path / "ours", tmp_path / "theirs")
+    write_tokenizer(tmp_path / "ours", tmp_path / "theirs", TINY)
     read_back(tmp_path / "theirs", tmp_path / "again")
     assert load_tokenizer(tmp_path / "again").digest == ours.digest
     assert sorted(file.name for file in (tmp_path / "again").iterdir()) == sorted(ours.files)
@@ -183,7 +187,7 @@ def test_a_model_that_cannot_be_expressed_is_refused_with_the_reason(
 ) -> None:
     (tmp_path / "sentencepiece.model").write_bytes(sentencepiece_files(**changes)["sentencepiece.model"])
     with pytest.raises(TokenizerExportError, match=reason) as caught:
-        write_tokenizer(tmp_path, tmp_path / "theirs")
+        write_tokenizer(tmp_path, tmp_path / "theirs", TINY)
     assert str(tmp_path / "sentencepiece.model") in str(caught.value)
     assert not (tmp_path / "theirs").exists()
 
@@ -203,7 +207,7 @@ def test_missing_and_damaged_files_are_named(tmp_path: Path, files: dict[str, by
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)
     with pytest.raises(TokenizerExportError, match=reason):
-        write_tokenizer(tmp_path, tmp_path / "theirs")
+        write_tokenizer(tmp_path, tmp_path / "theirs", TINY)
 
 
 def test_a_folder_of_another_program_gives_no_tokenizer_back(tmp_path: Path) -> None:
@@ -216,4 +220,4 @@ def test_a_target_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     tokenizer_of(sentencepiece_files()).save(tmp_path / "ours")
     (tmp_path / "theirs").write_text("a file")
     with pytest.raises(TokenizerExportError, match="theirs: cannot be written"):
-        write_tokenizer(tmp_path / "ours", tmp_path / "theirs")
+        write_tokenizer(tmp_path / "ours", tmp_path / "theirs", TINY)

@@ -86,6 +86,11 @@ def test_a_run_may_begin_with_the_weights_of_a_hugging_face_folder(shards: Path,
         assert torch.equal(run.model.state_dict()[name], value)
 
 
+def test_a_model_name_of_the_hub_is_no_folder_and_the_way_to_download_it_is_told(shards: Path) -> None:
+    with pytest.raises(TrainerError, match=r"Qwen/Qwen2-0\.5B is no folder; .* hf download Qwen/Qwen2-0\.5B --local-dir FOLDER"):
+        prepare(config_of(shards, start_from="Qwen/Qwen2-0.5B"), None, PARALLEL)
+
+
 def test_a_shape_may_come_from_a_file_and_its_faults_are_named(shards: Path, tmp_path: Path) -> None:
     file = tmp_path / "shape.yaml"
     shape = {"vocabulary_size": 300, "context_length": 8, "width": 8, "layers": 1, "heads": 2, "key_value_heads": 1}
