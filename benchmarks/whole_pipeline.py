@@ -21,6 +21,7 @@ from rich.table import Table
 from benchmarks.runs import Cost, copy_records, cost_of, pipeline_command
 from benchmarks.turns import MISSING, console, peer
 from model.hugging_face.tokenizer import write_tokenizer
+from model.presets import preset
 
 WORKERS = 2
 
@@ -31,7 +32,7 @@ def compare(title: str, warc: Path, scratch: Path, pages: int, rounds: int) -> N
     made = scratch / "made"
     cost_of(pipeline_command(inputs, made, WORKERS))  # compiles what is not compiled yet, and trains the tokenizer
     tokenizer = scratch / "tokenizer"
-    write_tokenizer(made / "tokens" / "tokenizer", tokenizer)
+    write_tokenizer(made / "tokens" / "tokenizer", tokenizer, preset("modern-1m"))
     own, others = scratch / "own", scratch / "others"
     commands = {"this project": pipeline_command(inputs, own, WORKERS, f"tokenizer.model={made / 'tokens' / 'tokenizer'}")}
     if peer("datatrove", lambda: None) is not None:

@@ -33,6 +33,13 @@ def test_the_query_has_the_answer_that_is_shown(corpus: Path, name: str) -> None
     assert CliRunner().invoke(main, ["sql", str(corpus), query]).stdout == answer
 
 
+def test_the_threshold_of_the_example_changes_the_sample(corpus: Path) -> None:
+    change = re.findall(r"--set (quality\.\S+)", (ROOT / "README.md").read_text(encoding="utf-8"))[0]
+    answer = json.loads(CliRunner().invoke(main, ["what-if", str(corpus), "--set", change, "--json"]).stdout)
+    last = answer["stages"][-1]
+    assert 0 < last["then"]["documents"] < last["now"]["documents"]
+
+
 @pytest.mark.parametrize("name", READMES)
 def test_the_set_up_is_two_lines(name: str) -> None:
     assert len(blocks(name)[0].splitlines()) == 2

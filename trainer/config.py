@@ -56,9 +56,11 @@ class ScheduleConfig(Config):
     """The learning rate over a run."""
 
     kind: Kind = Field("cosine", description="shape of the learning rate after the warm-up")
-    # Peak and warm-up are those of nanoGPT's config/train_shakespeare_char.py for ten million parameters; a model of GPT-2's
-    # size uses 6e-4 (Brown et al. 2020, GPT-3, arXiv 2005.14165, table 2.1) after 2,000 steps (nanoGPT).
-    peak: float = Field(1e-3, gt=0, description="highest learning rate, reached at the end of the warm-up")
+    peak: float = Field(
+        0.0,
+        ge=0,
+        description="highest learning rate, reached at the end of the warm-up; 0: 0.5 / width of the model, at most 4e-3",
+    )
     warmup_steps: int | None = Field(
         None, ge=0, description="length of the linear rise to the peak in steps; default: a tenth of the run, at most 100"
     )
@@ -106,7 +108,9 @@ class PretrainConfig(Config):
         None, ge=1, description="length of the run in tokens; default without any length: 2,000,000, at most 10 epochs"
     )
     epochs: float | None = Field(None, gt=0, description="length of the run in passes over the shards")
-    batch_size: int = Field(16, ge=1, description="windows per step, over all ranks")
+    batch_size: int = Field(
+        0, ge=0, description="windows per step, over all ranks; 0: 16, or fewer so that a short run has 1,500 steps"
+    )
     micro_batch_size: int | None = Field(
         None, ge=1, description="windows that a rank computes at once; default: its share of the step, at most 16"
     )

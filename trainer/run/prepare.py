@@ -37,6 +37,13 @@ from trainer.run.initial_model import initial_model
 # still help (Muennighoff et al. 2023, arXiv 2305.16264, find little gain beyond four epochs and almost none beyond 16).
 DEFAULT_TOKENS = 2_000_000
 DEFAULT_EPOCHS = 10
+DEFAULT_BATCH = 16
+# Of the bundled sample, 86,000 tokens, 1,485 steps of 512 tokens reach a loss of 3.6 where 185 steps of 4,096 stop at 5.1.
+FEWEST_STEPS = 1_500
+# With 0.5 / width, models of GPT-3's widths get about its rates: 6.5e-4 at 768 (6e-4 there), 2.4e-4 at 2,048 (2e-4), 1.2e-4 at
+# 4,096 (1.2e-4). Brown et al. 2020, arXiv 2005.14165, table 2.1. The bound is that of modern-1m, the smallest preset.
+PEAK_TIMES_WIDTH = 0.5
+LARGEST_DEFAULT_PEAK = 4e-3
 # Default limit of windows computed at once: more hardly speed up matrix products, and need memory.
 LARGEST_MICRO_BATCH = 16
 
@@ -88,12 +95,16 @@ def prepare(
     windows = sources.windows("train", shape.context_length)
     order = sources.order(windows, config.seed)
     progress = stored.progress if stored else Progress()
+    # Fixed from now on, so that a run that is extended later continues with the same step and does not warm up again.
+    config = config.model_copy(
+        update={"batch_size": config.batch_size or default_batch_size(config, order, shape.context_length, parallel.world_size)}
+    )
     sequences, steps = length(config, progress, order, shape.context_length)
     order.check_length(sequences)
     if verify is not None:
         _verify(sources, parallel, say, force=verify)
-    # Fixed from now on, so that a run that is extended later does not warm up again.
-    schedule = config.schedule.model_copy(update={"warmup_steps": warmup_of(config.schedule, steps)})
+    fixed = {"warmup_steps": warmup_of(config.schedule, steps), "peak": config.schedule.peak or default_peak(shape.width)}
+    schedule = config.schedule.model_copy(update=fixed)
     config = config.model_copy(update={"schedule": schedule})
     precision = chosen_precision(config.precision, parallel.device)
     with torch.device("meta"):
@@ -131,6 +142,31 @@ def prepare(
     )
 
 
+def default_batch_size(config: PretrainConfig, order: Order, context_length: int, world_size: int) -> int:
+    """Windows per step if none are given: DEFAULT_BATCH, or fewer for a run that would have less than FEWEST_STEPS steps.
+
+    A run whose length is given in steps gets what a run of the default length gets. It is at least one window per rank.
+    """
+    sequences = _sequences(config, order, context_length)
+    each = min(DEFAULT_BATCH, sequences // FEWEST_STEPS) // world_size
+    return max(1, each) * world_size
+
+
+def default_peak(width: int) -> float:
+    """The highest learning rate of a model if none is given."""
+    return min(LARGEST_DEFAULT_PEAK, PEAK_TIMES_WIDTH / width)
+
+
+def _sequences(config: PretrainConfig, order: Order, context_length: int) -> int:
+    """The windows of a run whose length is not given in steps."""
+    windows = sum(source.windows for source in order.sources)
+    if config.epochs is not None:
+        return math.ceil(config.epochs * windows)
+    if config.tokens is not None:
+        return math.ceil(config.tokens / context_length)
+    return min(math.ceil(DEFAULT_TOKENS / context_length), DEFAULT_EPOCHS * windows)
+
+
 def length(config: PretrainConfig, progress: Progress, order: Order, context_length: int) -> tuple[int, int]:
     """Return the sequences and steps of the whole run, including those of `progress`. The last step may be incomplete.
 
@@ -140,13 +176,7 @@ def length(config: PretrainConfig, progress: Progress, order: Order, context_len
         if config.steps < progress.step:
             raise _passed("steps", f"{config.steps:,} steps", progress)
         return progress.sequences + (config.steps - progress.step) * config.batch_size, config.steps
-    windows = sum(source.windows for source in order.sources)
-    if config.epochs is not None:
-        sequences = math.ceil(config.epochs * windows)
-    elif config.tokens is not None:
-        sequences = math.ceil(config.tokens / context_length)
-    else:
-        sequences = min(math.ceil(DEFAULT_TOKENS / context_length), DEFAULT_EPOCHS * windows)
+    sequences = _sequences(config, order, context_length)
     given = next((unit for unit in ("epochs", "tokens") if getattr(config, unit) is not None), None)
     if given and sequences < progress.sequences:
         raise _passed(given, f"{getattr(config, given):,g} {given}, {sequences:,} windows,", progress)

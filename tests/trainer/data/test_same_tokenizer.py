@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from model.hugging_face.tokenizer import write_tokenizer
+from model.presets import preset
 from pipeline.tokens.config import TokenizerConfig
 from pipeline.tokens.tokenizer import Tokenizer
 from pipeline.tokens.training import train_tokenizer
@@ -55,7 +56,7 @@ def test_a_checkpoint_is_compared_by_the_hash_of_its_tokenizer(sources: Sources,
 def foreign_folder(tokenizer: Tokenizer, folder: Path) -> Path:
     """The folder of another program: `tokenizer.json`, and none of our own files."""
     tokenizer.save(folder / "ours")
-    write_tokenizer(folder / "ours", folder / "theirs")
+    write_tokenizer(folder / "ours", folder / "theirs", preset("modern-1m"))
     for name in tokenizer.files:
         (folder / "theirs" / name).unlink()
     return folder / "theirs"

@@ -87,7 +87,7 @@ def test_a_run_may_begin_with_the_weights_of_a_hugging_face_folder(shards: Path,
 
 
 def test_a_model_name_of_the_hub_is_no_folder_and_the_way_to_download_it_is_told(shards: Path) -> None:
-    with pytest.raises(TrainerError, match=r"Qwen/Qwen2-0\.5B is no folder; .* hf download Qwen/Qwen2-0\.5B --local-dir FOLDER"):
+    with pytest.raises(TrainerError, match=r"Qwen/Qwen2-0\.5B: there is no such folder.*hf download Qwen/Qwen2-0\.5B --local"):
         prepare(config_of(shards, start_from="Qwen/Qwen2-0.5B"), None, PARALLEL)
 
 
