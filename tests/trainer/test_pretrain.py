@@ -181,6 +181,19 @@ def test_a_run_does_not_go_on_with_other_data_or_another_model(whole: Path, tmp_
     assert "--start-from" in message
 
 
+def test_the_defaults_that_depend_on_shards_and_model_are_those_that_the_run_uses_and_records(
+    shards: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    model = str(shards.parent / "shape.yaml")
+    pretrain("--shards", str(shards), "--model", model, "--output", str(run), *QUIET, "--steps", "3")
+    settings = read_begun(run)
+    assert settings is not None
+    rates = [row["learning_rate"] for row in read_metrics(run) if row["kind"] == "train"]
+    assert settings["schedule"]["peak"] == max(rates) > 0
+    assert settings["batch_size"] >= 1
+
+
 def warmup_steps(run: Path) -> object:
     """The warm-up in the settings that a run recorded."""
     settings = read_begun(run)

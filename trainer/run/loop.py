@@ -35,7 +35,7 @@ def pretrain(
     Raises TrainerError for anything that makes training impossible.
     """
     run = prepare(config, checkpoint, parallel, lambda text: say(console, text) if parallel.first else None, verify=verify)
-    progress = run.progress
+    config, progress = run.config, run.progress  # with the defaults that depend on the shards and the model
     skipped = SkippedSteps(config.skipped_steps, progress.skipped_in_a_row)
     patience = EarlyStopping(config.early_stopping or math.inf, progress.best, progress.waited)
     ended = f"the run has its {run.steps:,} steps"

@@ -17,7 +17,7 @@ from trainer.checkpoints.state import Progress
 from trainer.config import PretrainConfig
 from trainer.data.order import Dataset, Order
 from trainer.errors import TrainerError
-from trainer.run.prepare import held, length, prepare
+from trainer.run.prepare import default_peak, held, length, prepare
 
 ORDER = Order([Dataset("a", 90, 90), Dataset("b", 10, 10)], seed=0)
 
@@ -118,3 +118,15 @@ def test_a_folder_has_one_run_at_a_time(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(TrainerError, match="choose another --output"), held(tmp_path / "file" / "run", PARALLEL):
         raise AssertionError
+
+
+@pytest.mark.parametrize(("width", "peak"), [(32, 4e-3), (128, 0.5 / 128), (768, 0.5 / 768), (4096, 0.5 / 4096)])
+def test_the_default_learning_rate_falls_with_the_width(width: int, peak: float) -> None:
+    assert default_peak(width) == peak
+
+
+def test_a_short_run_has_small_steps_and_a_long_one_the_default_batch(shards: Path) -> None:
+    short = prepare(config_of(shards, steps=None, tokens=1_500 * 16 * 5), None, PARALLEL)
+    assert (short.config.batch_size, short.steps) == (5, 1_500)
+    long = prepare(config_of(shards, steps=None, tokens=10_000_000), None, PARALLEL)
+    assert long.config.batch_size == 16
