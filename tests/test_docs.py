@@ -144,12 +144,18 @@ def test_the_map_of_the_house_shows_every_folder(package: str) -> None:
     assert set(re.findall(r"^  (\w+)/", room, re.MULTILINE)) == there
 
 
+@pytest.mark.parametrize("folder", ["docs", "docs/ja"])
+def test_the_index_lists_every_page(folder: str) -> None:
+    listed = re.findall(r"\]\(([\w.-]+\.md)\)", (ROOT / folder / "README.md").read_text(encoding="utf-8"))
+    assert sorted(listed) == sorted(page.name for page in (ROOT / folder).glob("*.md") if page.name != "README.md")
+
+
 def quoted_pieces() -> list[str]:
-    """The literal pieces of the messages quoted in troubleshooting.md, without the variable parts."""
-    text = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    """The literal pieces of the messages quoted in both troubleshooting.md, without the variable parts."""
+    text = "\n".join((ROOT / folder / "troubleshooting.md").read_text(encoding="utf-8") for folder in ("docs", "docs/ja"))
     symptoms = [cell for row in re.findall(r"^\| ([^|]*`[^|]*) \|", text, re.MULTILINE) for cell in re.findall(r"`([^`]+)`", row)]
     pieces = [piece.strip(" :,;()") for message in symptoms for piece in re.split(r"\b[A-Z]{1,9}\b|…|'\w+'|\b\d+\b", message)]
-    return [piece for piece in pieces if " " in piece]
+    return sorted({piece for piece in pieces if " " in piece})
 
 
 @pytest.fixture(scope="module")
