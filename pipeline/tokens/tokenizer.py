@@ -1,8 +1,8 @@
 """The interface of tokenizers, text to ids and back, and what their implementations share.
 
 A tokenizer consists of a few small files (a mapping from name to content) and nothing else: `digest` is their hash, `save` writes
-them, `tokens.opening.load_tokenizer` reads them. There are two kinds: a SentencePiece model, and byte pairs with ranks in
-tiktoken's format. Training is in `tokens.training`.
+them, `tokens.opening.load_tokenizer` reads them. There are three kinds: a SentencePiece model, byte pairs with ranks in
+tiktoken's format, and a `tokenizer.json` of Hugging Face's library. Training is in `tokens.training`.
 
 Encoding has no special tokens: `<|endoftext|>` in a page is thirteen characters, never the delimiter. Tokenizers trained here are
 lossless, `decode(encode(text)) == text`; a given model keeps the normalisation that it was trained with.
@@ -23,6 +23,8 @@ from pipeline.files import sync, temporary_name
 SENTENCEPIECE_FILE = "sentencepiece.model"
 RANKS_FILE = "ranks.tiktoken"  # one line per token: its bytes in base64, a space, its id
 PATTERN_FILE = "pattern.json"  # the expression that cuts text before pairs are merged, and the ids of special tokens
+JSON_FILE = "tokenizer.json"  # of Hugging Face's library
+CONFIG_FILE = "tokenizer_config.json"  # beside it: the name of the delimiter
 DELIMITER = "<|endoftext|>"
 
 # Longer texts are encoded in blocks of this size. A block costs SentencePiece about 30 MB of working memory (65 bytes per
@@ -62,7 +64,8 @@ class Tokenizer(Protocol):
 
     def encode_batch(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.unsignedinteger[Any]], npt.NDArray[np.int64]]:
         """All ids of `texts` in one flat array, without delimiters, and int64 offsets (N + 1,): text i has the ids in
-        [offsets[i], offsets[i + 1]). A text above `BLOCK_CHARACTERS` is encoded in blocks, each cut after its last line end.
+        [offsets[i], offsets[i + 1]). A text above `BLOCK_CHARACTERS` is encoded in blocks, each cut after its last line end; a
+        `tokenizer.json` encodes it at once.
         Raises TokenizerError for a text with a lone surrogate, which UTF-8 cannot encode."""
 
     def count_batch(self, texts: Sequence[str]) -> npt.NDArray[np.int64]:

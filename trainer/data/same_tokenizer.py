@@ -1,8 +1,8 @@
 """Refuses shards whose tokenizer is not the model's: to a model, an id has a meaning only in the vocabulary it was trained with.
 
 Two tokenizers of this program are compared by the SHA-256 of their files. Another program's folder has other files, so there the
-vocabularies are compared, token by token. The number of ids alone says nothing: two corpora of one size give two vocabularies of
-one size.
+vocabularies are compared, token by token, unless the shards were made with the same `tokenizer.json`. The number of ids alone
+says nothing: two corpora of one size give two vocabularies of one size.
 """
 
 import base64
@@ -16,14 +16,14 @@ import sentencepiece
 from model.weights import TOKENIZER_FOLDER
 from pipeline.tokens.opening import load_tokenizer, tokenizer_of
 from pipeline.tokens.store import DATASET_FILE
-from pipeline.tokens.tokenizer import RANKS_FILE, SENTENCEPIECE_FILE, Tokenizer, TokenizerError
+from pipeline.tokens.tokenizer import JSON_FILE, RANKS_FILE, SENTENCEPIECE_FILE, Tokenizer, TokenizerError
 from trainer.data.sources import Sources
 from trainer.errors import TrainerError
 
 # How other programs call a SentencePiece model: LLaMA and Gemma; T5 and its kin.
 _FOREIGN_SENTENCEPIECE = ("tokenizer.model", "spiece.model")
 # Files of the libraries tokenizers and transformers that hold a vocabulary, the more complete one first.
-_VOCABULARIES = ("tokenizer.json", "vocab.json")
+_VOCABULARIES = (JSON_FILE, "vocab.json")
 # Special tokens that the second of them may lack.
 _ADDED = "added_tokens.json"
 
@@ -41,7 +41,11 @@ def check_same_tokenizer(sources: Sources, model: Path) -> str | None:
             return None
         kind = "sentencepiece" if SENTENCEPIECE_FILE in known.files else "bpe"
         raise _refused(sources, f"{model}, {known.digest[:12]} ({known.vocabulary_size:,} ids)", f"tokenizer.kind={kind}", folder)
-    for path in (folder / name for name in _FOREIGN_SENTENCEPIECE):
+    if _same_json(sources, folder):
+        return None
+    # LLaMA's folders have both forms; shards made from the one are compared with that one.
+    forms = () if _json_of(sources) and (folder / JSON_FILE).is_file() else _FOREIGN_SENTENCEPIECE
+    for path in (folder / name for name in forms):
         if path.is_file():
             if _same_sentencepiece(path, own):
                 return None
@@ -50,10 +54,11 @@ def check_same_tokenizer(sources: Sources, model: Path) -> str | None:
     if vocabulary is None:
         return f"{model} holds no tokenizer: it is not checked that {sources.names[0]} was made with the model's"
     path, theirs = vocabulary
+    kind = "tokenizer.kind=hugging_face" if path.name == JSON_FILE else ""
     for number, token in _tokens(sources.tokenizer()).items():
         if theirs.get(number) != token:
             there = "is none" if number not in theirs else f"is {theirs[number]!r}"
-            raise _refused(sources, f"{path}, where id {number:,} {there} and not {token!r}", "", path)
+            raise _refused(sources, f"{path}, where id {number:,} {there} and not {token!r}", kind, path)
     return None
 
 
@@ -77,6 +82,18 @@ def _own(folder: Path) -> Tokenizer | None:
         raise TrainerError(f"{error}; copy the model's folder again") from error
 
 
+def _json_of(sources: Sources) -> bytes | None:
+    """The `tokenizer.json` that the shards were made with; None if they were made with another kind of tokenizer."""
+    if not (sources.datasets[0].folder / "tokenizer" / JSON_FILE).is_file():
+        return None
+    return sources.tokenizer().files.get(JSON_FILE)
+
+
+def _same_json(sources: Sources, folder: Path) -> bool:
+    path = folder / JSON_FILE
+    return path.is_file() and path.read_bytes() == _json_of(sources)
+
+
 def _same_sentencepiece(path: Path, sha256: str) -> bool:
     try:
         return tokenizer_of({SENTENCEPIECE_FILE: path.read_bytes()}).digest == sha256
@@ -96,14 +113,19 @@ def _vocabulary(folder: Path) -> tuple[Path, Mapping[int, str]] | None:
                 added = folder / _ADDED
                 tokens = {**content, **(json.loads(added.read_text(encoding="utf-8")) if added.is_file() else {})}
             else:
-                entries = content["model"]["vocab"]
-                # A unigram model lists [token, score] in the order of the ids; the others map tokens to ids.
-                listed = entries if isinstance(entries, dict) else {token: number for number, (token, _) in enumerate(entries)}
-                tokens = {**listed, **{token["content"]: token["id"] for token in content.get("added_tokens") or []}}
+                tokens = _tokens_of_json(content)
             return path, {int(number): str(token) for token, number in tokens.items()}
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise TrainerError(f"{path}: is no vocabulary ({error!r}); copy the model's folder again") from error
     return None
+
+
+def _tokens_of_json(content: Any) -> dict[str, int]:
+    """The tokens in a `tokenizer.json` and their ids."""
+    entries = content["model"]["vocab"]
+    # A unigram model lists [token, score] in the order of the ids; the others map tokens to ids.
+    listed = entries if isinstance(entries, dict) else {token: number for number, (token, _) in enumerate(entries)}
+    return {**listed, **{token["content"]: token["id"] for token in content.get("added_tokens") or []}}
 
 
 def _tokens(tokenizer: Tokenizer) -> dict[int, str]:
@@ -113,6 +135,10 @@ def _tokens(tokenizer: Tokenizer) -> dict[int, str]:
         model.LoadFromSerializedProto(tokenizer.files[SENTENCEPIECE_FILE])
         ids = (number for number in range(model.vocab_size()) if not (model.is_control(number) or model.is_unused(number)))
         tokens = {number: model.id_to_piece(number) for number in ids}
+    elif JSON_FILE in tokenizer.files:
+        content = json.loads(tokenizer.files[JSON_FILE])
+        special = {token["content"] for token in content["added_tokens"] if token["special"]}
+        tokens = {number: token for token, number in _tokens_of_json(content).items() if token not in special}
     else:
         letters = _byte_letters()
         lines = (line.split() for line in tokenizer.files[RANKS_FILE].splitlines())

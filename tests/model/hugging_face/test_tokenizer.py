@@ -22,6 +22,7 @@ from pipeline.tokens.opening import load_tokenizer, tokenizer_of
 from pipeline.tokens.tokenizer import DELIMITER, Tokenizer
 from pipeline.tokens.training import PATTERN, train_tokenizer
 from tests.model.test_gpt import TINY
+from tests.pipeline.tokens.public_tokenizers import public_folder
 
 # Few repeated characters, so that no two segmentations have the same score.
 TEXTS = [
@@ -156,7 +157,7 @@ def test_special_ids_with_a_gap_before_them_stay(tmp_path: Path) -> None:
 
 
 def test_the_names_of_the_files_are_the_pipelines() -> None:
-    for name in ("SENTENCEPIECE_FILE", "RANKS_FILE", "PATTERN_FILE"):
+    for name in ("SENTENCEPIECE_FILE", "RANKS_FILE", "PATTERN_FILE", "JSON_FILE", "CONFIG_FILE"):
         assert getattr(hugging_face_tokenizer, name) == getattr(pipeline_tokenizer, name)
     assert tokenizer_json.DELIMITER == pipeline_tokenizer.DELIMITER
 
@@ -208,6 +209,20 @@ def test_missing_and_damaged_files_are_named(tmp_path: Path, files: dict[str, by
         (tmp_path / name).write_bytes(content)
     with pytest.raises(TokenizerExportError, match=reason):
         write_tokenizer(tmp_path, tmp_path / "theirs", TINY)
+
+
+@pytest.mark.parametrize("kind", ["byte pairs", "unigram"])
+def test_the_tokenizer_of_a_public_model_is_written_back_as_it_came(tmp_path: Path, kind: str) -> None:
+    ours = load_tokenizer(public_folder(tmp_path / "public", kind))
+    ours.save(tmp_path / "ours")
+    assert write_tokenizer(tmp_path / "ours", tmp_path / "theirs", TINY) == ours.delimiter_id
+    assert (tmp_path / "theirs/tokenizer.json").read_bytes() == (tmp_path / "public/tokenizer.json").read_bytes()
+    theirs = AutoTokenizer.from_pretrained(tmp_path / "theirs")
+    text = f"  fox{DELIMITER} 猫\n\tend"
+    assert theirs(text, add_special_tokens=False)["input_ids"] == ours.encode_batch([text])[0].tolist()
+    assert theirs.eos_token_id == ours.delimiter_id
+    read_back(tmp_path / "theirs", tmp_path / "again")
+    assert load_tokenizer(tmp_path / "again").digest == ours.digest
 
 
 def test_a_folder_of_another_program_gives_no_tokenizer_back(tmp_path: Path) -> None:

@@ -8,8 +8,10 @@ import pytest
 from model.hugging_face.tokenizer import write_tokenizer
 from model.presets import preset
 from pipeline.tokens.config import TokenizerConfig
+from pipeline.tokens.opening import load_tokenizer
 from pipeline.tokens.tokenizer import Tokenizer
 from pipeline.tokens.training import train_tokenizer
+from tests.pipeline.tokens.public_tokenizers import public_folder
 from tests.trainer.conftest import random_documents, write_token_dataset
 from tests.trainer.tokenizers import byte_tokenizer
 from trainer.config import ShardsConfig
@@ -103,3 +105,29 @@ def test_a_sentencepiece_tokenizer_is_compared_too(tmp_path: Path) -> None:
 
 def test_a_model_without_a_tokenizer_is_said(sources: Sources, tmp_path: Path) -> None:
     assert "holds no tokenizer" in (check_same_tokenizer(sources, tmp_path) or "")
+
+
+def test_shards_of_a_public_tokenizer_meet_its_model_and_no_other(tmp_path: Path) -> None:
+    public = public_folder(tmp_path / "public")
+    tokenizer = load_tokenizer(public)
+    folder = write_token_dataset(
+        tmp_path / "tokens",
+        {"train": [random_documents(5)]},
+        vocabulary=tokenizer.vocabulary_size,
+        tokenizer_sha256=tokenizer.digest,
+        delimiter_id=tokenizer.delimiter_id,
+    )
+    tokenizer.save(folder / "tokenizer")
+    sources = Sources.open([ShardsConfig(path=str(folder))])
+    # LLaMA's folders have both forms, and an instruction model ends a turn with another token.
+    (public / "tokenizer.model").write_bytes(b"the other form")
+    (public / "tokenizer_config.json").write_text('{"eos_token": "<|im_end|>"}')
+    assert check_same_tokenizer(sources, public) is None
+    tokenizer.save(tmp_path / "checkpoint/tokenizer")
+    assert check_same_tokenizer(sources, tmp_path / "checkpoint") is None
+    again = json.loads((public / "tokenizer.json").read_text())
+    (public / "tokenizer.json").write_text(json.dumps(again, indent=4))
+    assert check_same_tokenizer(sources, public) is None
+    other = public_folder(tmp_path / "other", "unigram")
+    with pytest.raises(TrainerError, match=r"tokenizer\.kind=hugging_face --set tokenizer\.model=.*other/tokenizer\.json"):
+        check_same_tokenizer(sources, other)
