@@ -26,9 +26,9 @@ SAMPLE = ROOT / "data" / "sample"
 
 
 def sample_manifest(output: Path, *changes: str, workers: int = 2, inputs: list[str] | None = None) -> Manifest:
-    """The manifest of the bundled sample, or the default one on `inputs`; shard size and validation share suit a sample."""
+    """The manifest of the bundled sample, with a shard size and a validation share that suit it; `inputs` instead of its own."""
     return read_manifest(
-        str(ROOT / "manifests" / ("ja_web.yaml" if inputs else "sample.yaml")),
+        str(ROOT / "manifests" / "sample.yaml"),
         ["tokenize.shard_tokens=20000", "tokenize.validation_share=0.1", *changes],
         input=inputs or [str(SAMPLE / "*.warc.gz")],
         output=str(output),

@@ -56,10 +56,8 @@ class ScheduleConfig(Config):
     """The learning rate over a run."""
 
     kind: Kind = Field("cosine", description="shape of the learning rate after the warm-up")
-    peak: float = Field(
-        0.0,
-        ge=0,
-        description="highest learning rate, reached at the end of the warm-up; 0: 0.5 / width of the model, at most 4e-3",
+    peak: float | None = Field(
+        None, gt=0, description="highest learning rate, after the warm-up; default: 0.5 / width of the model, at most 4e-3"
     )
     warmup_steps: int | None = Field(
         None, ge=0, description="length of the linear rise to the peak in steps; default: a tenth of the run, at most 100"
@@ -73,6 +71,12 @@ class ScheduleConfig(Config):
     milestones: tuple[float, ...] = Field(
         (0.8, 0.9), description="step: shares of the run after which the rate falls, each time by the same factor"
     )
+
+    @property
+    def highest_rate(self) -> float:
+        """The peak, of a run that is prepared."""
+        assert self.peak is not None
+        return self.peak
 
     @model_validator(mode="after")
     def _check_milestones(self) -> Self:
@@ -108,8 +112,8 @@ class PretrainConfig(Config):
         None, ge=1, description="length of the run in tokens; default without any length: 2,000,000, at most 10 epochs"
     )
     epochs: float | None = Field(None, gt=0, description="length of the run in passes over the shards")
-    batch_size: int = Field(
-        0, ge=0, description="windows per step, over all ranks; 0: 16, or fewer so that a short run has 1,500 steps"
+    batch_size: int | None = Field(
+        None, ge=1, description="windows per step, over all ranks; default: 16, or fewer so that a short run has 1,500 steps"
     )
     micro_batch_size: int | None = Field(
         None, ge=1, description="windows that a rank computes at once; default: its share of the step, at most 16"
@@ -145,6 +149,12 @@ class PretrainConfig(Config):
     skipped_steps: int = Field(10, ge=1, description="stop after this many steps in a row without a finite loss and gradient")
     tensorboard: bool = Field(False, description="write TensorBoard files to the run's folder")
     wandb_project: str | None = Field(None, description="project of Weights & Biases to report to")
+
+    @property
+    def windows_per_step(self) -> int:
+        """The batch size, of a run that is prepared."""
+        assert self.batch_size is not None
+        return self.batch_size
 
     @model_validator(mode="after")
     def _one_length(self) -> Self:

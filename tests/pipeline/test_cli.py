@@ -14,7 +14,7 @@ from pipeline.cli import main
 from pipeline.flow import COUNTED, JUDGING
 from tests.conftest import ROOT, SAMPLE
 
-MANIFEST = str(ROOT / "manifests" / "ja_web.yaml")
+MANIFEST = str(ROOT / "manifests" / "sample.yaml")
 
 
 def call(*arguments: str) -> Result:

@@ -51,8 +51,8 @@ def learning_rate(schedule: ScheduleConfig, step: int, total_steps: int) -> floa
     warmup = max(warmup_of(schedule, total_steps), 1)
     number = min(step + 1, total_steps)  # counts from 1
     if number <= warmup:
-        return schedule.peak * (number / warmup)
-    return schedule.peak * _share_of_peak(schedule, number, warmup, total_steps)
+        return schedule.highest_rate * (number / warmup)
+    return schedule.highest_rate * _share_of_peak(schedule, number, warmup, total_steps)
 
 
 def _share_of_peak(schedule: ScheduleConfig, number: int, warmup: int, total_steps: int) -> float:

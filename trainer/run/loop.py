@@ -45,7 +45,7 @@ def pretrain(
             rate = learning_rate(config.schedule, progress.step, run.steps)
             result = train_step(run.wrapped, batches, run.optimizer, rate, config.clip_norm, run.computation, parallel)
             progress.step += 1
-            progress.sequences = min(progress.sequences + config.batch_size, run.sequences)
+            progress.sequences = min(progress.sequences + config.windows_per_step, run.sequences)
             progress.tokens += result.tokens
             report.step(result, rate, time.perf_counter() - started)
             skipped.record(progress.step, not result.skipped, result.loss, result.gradient_norm)

@@ -110,13 +110,13 @@ def prepare(
     with torch.device("meta"):
         model = GPT(shape)
     wrapped = parallel.place(model, precision, fill)
-    optimizer = adamw(model, config.schedule.peak, weight_decay=config.weight_decay, betas=(config.beta1, config.beta2))
+    optimizer = adamw(model, config.schedule.highest_rate, weight_decay=config.weight_decay, betas=(config.beta1, config.beta2))
     if checkpoint:
         restore_moments(checkpoint, model, optimizer)
     if config.compile or (config.compile is None and parallel.device.type == "cuda"):
         for block in model.blocks:
             block.compile()
-    each = config.batch_size // parallel.world_size
+    each = config.windows_per_step // parallel.world_size
     return Run(
         config=config,
         sources=sources,
@@ -130,7 +130,7 @@ def prepare(
         loader=Loader(
             order,
             windows,
-            global_batch=config.batch_size,
+            global_batch=config.windows_per_step,
             micro_batch=config.micro_batch_size or _largest_divisor(each, LARGEST_MICRO_BATCH),
             rank=parallel.rank,
             world_size=parallel.world_size,
@@ -172,15 +172,16 @@ def length(config: PretrainConfig, progress: Progress, order: Order, context_len
 
     Raises TrainerError for a length that the run has already passed.
     """
+    batch_size = config.batch_size or DEFAULT_BATCH
     if config.steps is not None:
         if config.steps < progress.step:
             raise _passed("steps", f"{config.steps:,} steps", progress)
-        return progress.sequences + (config.steps - progress.step) * config.batch_size, config.steps
+        return progress.sequences + (config.steps - progress.step) * batch_size, config.steps
     sequences = _sequences(config, order, context_length)
     given = next((unit for unit in ("epochs", "tokens") if getattr(config, unit) is not None), None)
     if given and sequences < progress.sequences:
         raise _passed(given, f"{getattr(config, given):,g} {given}, {sequences:,} windows,", progress)
-    return sequences, progress.step + max(0, math.ceil((sequences - progress.sequences) / config.batch_size))
+    return sequences, progress.step + max(0, math.ceil((sequences - progress.sequences) / batch_size))
 
 
 def _passed(unit: str, wanted: str, progress: Progress) -> TrainerError:

@@ -53,12 +53,12 @@ def rehearse(run: Run, parallel: Parallel, say: Callable[[str], None]) -> None:
         )
     windows = sum(source.windows for source in run.loader.order.sources)
     left = run.steps - run.progress.step
-    length = run.model.config.context_length
+    length, batch = run.model.config.context_length, run.config.windows_per_step
     say(
-        f"run: {left:,} steps of {run.config.batch_size} windows of {length:,} tokens, {left * run.config.batch_size * length:,} "
+        f"run: {left:,} steps of {batch} windows of {length:,} tokens, {left * batch * length:,} "
         f"tokens, {run.sequences / windows:.2f} epochs in all"
     )
-    speed = run.config.batch_size * length / seconds
+    speed = batch * length / seconds
     say(
         f"time: {seconds:.3g} s per step, {speed:,.0f} tokens/s (measured, as busy as the machine is now): "
         f"{duration(left * seconds)}, {left * seconds / 3600:.2f} hours, besides validation, samples and checkpoints"

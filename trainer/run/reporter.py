@@ -81,11 +81,12 @@ class Reporter:
         tokens, steps = run.sequences * run.model.config.context_length, run.steps - run.progress.step
         self.say(
             f"data: {windows:,} windows of {run.model.config.context_length:,} tokens; {steps:,} steps of "
-            f"{run.config.batch_size} to go, {tokens:,} tokens or {run.sequences / windows:.2f} epochs in all"
+            f"{run.config.windows_per_step} to go, {tokens:,} tokens or {run.sequences / windows:.2f} epochs in all"
         )
-        if run.config.schedule.peak > LARGEST_PEAK:
+        if run.config.schedule.highest_rate > LARGEST_PEAK:
             self.say(
-                f"warning: the peak learning rate {run.config.schedule.peak:g} is above {LARGEST_PEAK:g}, the size of initial "
+                f"warning: the peak learning rate {run.config.schedule.highest_rate:g} is above {LARGEST_PEAK:g}, the size of "
+                "initial "
                 "weights: AdamW moves each weight by up to the rate per step, so training will probably diverge; lower "
                 "--schedule-peak"
             )
@@ -199,7 +200,7 @@ def _stretch(run: Run) -> Stretch:
         step=run.progress.step,
         sequences=run.progress.sequences,
         end=run.sequences,
-        batch_size=run.config.batch_size,
+        batch_size=run.config.windows_per_step,
         seed=run.config.seed,
         context_length=run.model.config.context_length,
         sources=tuple(

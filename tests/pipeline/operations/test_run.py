@@ -113,7 +113,7 @@ def test_a_corpus_with_a_given_tokenizer_is_the_same_however_it_grew(corpus: Pat
 
 def test_another_tokenizer_is_made_only_if_asked_for(copy: Path) -> None:
     before = fingerprint_of(copy)
-    with pytest.raises(UserError, match=r"vocabulary: 16000 -> 3000.*texts are counted and encoded again.*--retrain-tokenizer"):
+    with pytest.raises(UserError, match=r"vocabulary: 2500 -> 3000.*texts are counted and encoded again.*--retrain-tokenizer"):
         run(sample_manifest(copy, "tokenizer.vocabulary=3000"), Listener())
     assert fingerprint_of(copy) == before
     recorder = Recorder()

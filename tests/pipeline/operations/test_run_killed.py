@@ -20,7 +20,7 @@ from tests.pipeline.operations.runs import FILES, Recorder, build, fingerprint_o
 
 def run_in_a_process(output: Path) -> subprocess.Popen[str]:
     sets = [f"--set={change}" for change in SETTINGS]
-    command = [sys.executable, "-m", "pipeline", "run", "manifests/ja_web.yaml", "--output", str(output), "--json", *sets]
+    command = [sys.executable, "-m", "pipeline", "run", "manifests/sample.yaml", "--output", str(output), "--json", *sets]
     return subprocess.Popen(
         [*command, "--input", str(SAMPLE / "*.warc.gz"), "--workers", "2"],
         cwd=ROOT,
