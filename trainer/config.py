@@ -109,11 +109,11 @@ class PretrainConfig(Config):
 
     steps: int | None = Field(None, ge=1, description="length of the run in steps")
     tokens: int | None = Field(
-        None, ge=1, description="length of the run in tokens; default without any length: 2,000,000, at most 10 epochs"
+        None, ge=1, description="length of the run in tokens; default without any length: 2,000,000, at most 8 epochs"
     )
     epochs: float | None = Field(None, gt=0, description="length of the run in passes over the shards")
     batch_size: int | None = Field(
-        None, ge=1, description="windows per step, over all ranks; default: 16, or fewer so that a short run has 1,500 steps"
+        None, ge=1, description="windows per step, over all ranks; default: 16, or fewer so that a short run has 1,000 steps"
     )
     micro_batch_size: int | None = Field(
         None, ge=1, description="windows that a rank computes at once; default: its share of the step, at most 16"

@@ -126,7 +126,7 @@ def test_the_default_learning_rate_falls_with_the_width(width: int, peak: float)
 
 
 def test_a_short_run_has_small_steps_and_a_long_one_the_default_batch(shards: Path) -> None:
-    short = prepare(config_of(shards, steps=None, tokens=1_500 * 16 * 5), None, PARALLEL)
-    assert (short.config.batch_size, short.steps) == (5, 1_500)
+    short = prepare(config_of(shards, steps=None, tokens=1_000 * 16 * 5), None, PARALLEL)
+    assert (short.config.batch_size, short.steps) == (5, 1_000)
     long = prepare(config_of(shards, steps=None, tokens=10_000_000), None, PARALLEL)
     assert long.config.batch_size == 16
