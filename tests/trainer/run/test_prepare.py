@@ -29,7 +29,7 @@ ORDER = Order([Dataset("a", 90, 90), Dataset("b", 10, 10)], seed=0)
         ({"epochs": 1}, Progress(), (100, 13)),
         ({"epochs": 0.5}, Progress(), (50, 7)),
         ({"tokens": 1000}, Progress(), (63, 8)),
-        ({}, Progress(), (1000, 125)),
+        ({}, Progress(), (800, 100)),
         # Resumed with another batch size, after 40 sequences in 10 steps of 4.
         ({"steps": 12}, Progress(step=10, sequences=40), (56, 12)),
         ({"epochs": 1}, Progress(step=10, sequences=40), (100, 18)),
