@@ -17,7 +17,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 # If other programs hold the cores, an example may take any time; no test fails for that.
 # The suite must stay short; HYPOTHESIS_PROFILE=thorough looks further.
-settings.register_profile("patient", deadline=None, max_examples=50)
+settings.register_profile("patient", deadline=None, max_examples=25)
 settings.register_profile("thorough", deadline=None, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "patient"))
 
