@@ -70,16 +70,8 @@ class Command(click.Command):
             return super().invoke(context)
 
 
-class Group(click.Group):
-    """A group of commands whose streams never raise; what is said of an error of any of them is harmless."""
-
-    def main(self, *arguments: Any, **options: Any) -> Any:
-        prepare_streams()
-        return super().main(*arguments, **options)
-
-    def invoke(self, context: click.Context) -> Any:
-        with _harmless_errors():
-            return super().invoke(context)
+class Group(Command, click.Group):
+    """A group of commands of which the same is true."""
 
 
 def printable(text: str) -> str:

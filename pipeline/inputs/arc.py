@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import IO
 
-from pipeline.inputs.archive import Form, Header, read_archive
+from pipeline.inputs.archive import Form, Header, known_records, read_archive
 from pipeline.inputs.record import InputError, Record
 
 _FIELDS_1 = re.compile(rb"(?P<url>.+) \S* (?P<date>\d{12,18}) (?P<type>.*) (?P<length>\S+)\s*")
@@ -22,16 +22,8 @@ def read_arc(stream: IO[bytes], name: str, max_bytes: int) -> Iterator[Record]:
 
     Raises InputError, naming the file, if there are bytes but not one record.
     """
-    unknown: list[Record] = []
-    seen = False
-    for record in read_archive(stream, name, FORM, 0, -1, max_bytes):
-        seen = seen or record.kind != "corrupt"
-        unknown.append(record)
-        if seen:
-            yield from unknown
-            unknown.clear()
-    if unknown:
-        raise InputError(f"{name}: no ARC record can be read: {unknown[0].detail}")
+    records = read_archive(stream, name, FORM, 0, -1, max_bytes)
+    yield from known_records(records, False, lambda detail: InputError(f"{name}: no ARC record can be read: {detail}"))
 
 
 def _read_header(head: bytes) -> Header:

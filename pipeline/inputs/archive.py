@@ -6,7 +6,7 @@ not the rest of the file.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import IO, NamedTuple
 
 from pipeline.inputs.http_message import MAX_HEADER_BYTES, read_message
@@ -39,6 +39,22 @@ class Form(NamedTuple):
     start: re.Pattern[bytes]
     header_end: re.Pattern[bytes]
     read_header: Callable[[bytes], Header]
+
+
+def known_records(records: Iterable[Record], seen: bool, error: Callable[[str], Exception]) -> Iterator[Record]:
+    """`records`, if one of them is recognised, or one was `seen` before; what comes before the first is held back until then.
+
+    Raises what `error` makes of the detail of the first record if there are records but none is recognised.
+    """
+    unknown: list[Record] = []
+    for record in records:
+        seen = seen or record.kind != "corrupt"
+        unknown.append(record)
+        if seen:
+            yield from unknown
+            unknown.clear()
+    if unknown:
+        raise error(unknown[0].detail)
 
 
 def read_archive(

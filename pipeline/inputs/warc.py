@@ -13,7 +13,7 @@ from fastwarc.warc import ArchiveIterator, WarcRecord
 
 from pipeline.errors import UserError
 from pipeline.inputs import archive
-from pipeline.inputs.archive import MAX_LENGTH_DIGITS, Form, Header, is_page, read_archive, with_block
+from pipeline.inputs.archive import MAX_LENGTH_DIGITS, Form, Header, is_page, known_records, read_archive, with_block
 from pipeline.inputs.http_message import BLANK_LINE, MAX_HEADER_BYTES, header_fields
 from pipeline.inputs.members import DamageError
 from pipeline.inputs.record import Record
@@ -45,16 +45,12 @@ def read_warc(stream: IO[bytes], name: str, start: int, end: int, max_bytes: int
         # One member holds several records, or a record is in several: FastWARC gives no offset that one can go back to.
         rest = read_archive(stream, name, FORM, start, end, max_bytes, joined=True)
         first = next(islice(rest, done, None), None)
-    unknown: list[Record] = []
-    seen = start > 0 or held is not None
-    for record in chain([] if first is None else [first], rest):
-        seen = seen or record.kind != "corrupt"
-        unknown.append(record)
-        if seen:
-            yield from unknown
-            unknown.clear()
-    if unknown:
-        raise NotWarcError(f"{name}: no WARC record can be read: {_what_it_is(stream, name) or unknown[0].detail}")
+
+    def no_warc(detail: str) -> NotWarcError:
+        return NotWarcError(f"{name}: no WARC record can be read: {_what_it_is(stream, name) or detail}")
+
+    records = chain([] if first is None else [first], rest)
+    yield from known_records(records, start > 0 or held is not None, no_warc)
 
 
 def record_starts_after(stream: IO[bytes], position: int) -> int | None:
